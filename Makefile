@@ -1,0 +1,41 @@
+# Needs only python3 (3.11 or later), make and git: everything else goes into .venv, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help demo test lint types clean
+
+help:
+	@echo "make demo    sample photos -> trained models -> table and figures   (DEMO_ARGS=\"--photos DIR --budget 5\")"
+	@echo "make test    the test suite                                        (TEST_ARGS=\"-k convolution\")"
+	@echo "make lint    ruff: rules and format"
+	@echo "make types   mypy"
+	@echo "make clean   remove .venv and caches"
+
+demo: $(STAMP)
+	$(BIN)/photomend demo $(DEMO_ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q $(TEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/photomend
+	$(BIN)/mypy
+
+# The stamp is younger than what it was made from, so a second run installs nothing and an edited
+# pyproject.toml or constraints.txt installs again. pip itself comes first: dependency groups need pip 25.1.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "photomend: error: needs Python 3.11 or later, but $(PYTHON) is %d.%d (set PYTHON=python3.x)" % v[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt pip setuptools
+	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable . --group dev
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,1 @@
+"""The commands of `photomend`, one file each."""

@@ -1,0 +1,1 @@
+"""Photos in, batches out: sources, masks, crops, splits and the prepared dataset."""

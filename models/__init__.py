@@ -1,0 +1,1 @@
+"""Models: compositions of layers and nothing else, one model a file."""
