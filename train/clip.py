@@ -1,0 +1,28 @@
+"""Gradient clipping by the global norm (Pascanu, Mikolov & Bengio 2013, https://arxiv.org/abs/1211.5063)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from ..core import Parameter
+
+
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
+    """Scale all gradients, in place, by max_norm / ‖g‖ where the norm of all of them together is larger.
+
+    Returns ‖g‖ as it was before. A norm that is infinite or not a number is returned and the gradients are
+    left as they are: the caller decides whether to skip the step or to stop. Raises ValueError for max_norm
+    ≤ 0.
+    """
+    if not max_norm > 0:
+        raise ValueError(f"max_norm (={max_norm}) must be above zero")
+    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    if not grads:
+        return 0.0
+    norm = torch.stack([grad.square().sum() for grad in grads]).sum().sqrt().item()
+    if max_norm < norm < float("inf"):
+        for grad in grads:
+            grad.mul_(max_norm / norm)
+    return norm
