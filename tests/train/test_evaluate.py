@@ -1,0 +1,118 @@
+"""The protocol's table: what a model is shown, what is measured, what is printed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+import torch
+from photomend.train.evaluate import Evaluation, evaluate, evaluate_models, table
+
+KEYS = ["model", "photos", "mse", "mse_ci", "mae", "mae_ci", "hole_mse", "hole_mae", "hole_psnr", "ssim"]
+
+
+@dataclass
+class Photo:
+    name: str
+    class_name: str
+    photo: torch.Tensor
+    mask: torch.Tensor
+
+
+class Constant:
+    """Fills with one value and, to be caught at it, paints over the known pixels too."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+        self.batches: list[tuple[int, ...]] = []
+
+    def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        assert bool((masked[mask.expand_as(masked) > 0] == 0).all()), "the model must not see the hole"
+        self.batches.append(tuple(masked.shape))
+        return torch.full_like(masked, self.value)
+
+
+def photos(sizes: list[tuple[int, int]]) -> list[Photo]:
+    generator = torch.Generator().manual_seed(1)
+    result = []
+    for index, (height, width) in enumerate(sizes):
+        mask = torch.zeros(1, height, width)
+        mask[:, 2:7, 3:9] = 1
+        photo = torch.rand(3, height, width, generator=generator) * 0.5
+        result.append(Photo(f"{index}.png", "class", photo, mask))
+    return result
+
+
+def test_numbers_by_hand() -> None:
+    sample = photos([(16, 20)])[0]
+    sample.photo = torch.zeros(3, 16, 20)
+    evaluation = evaluate(Constant(10 / 255), [sample], "ten")
+    row = evaluation.summary()
+    assert list(row) == KEYS
+    assert row["model"] == "ten"
+    assert row["photos"] == 1
+    assert row["hole_mse"] == pytest.approx(100, rel=1e-5)
+    assert row["mse"] == pytest.approx(100 * 30 / 320, rel=1e-5)  # the known pixels were pasted back
+    assert row["mae"] == pytest.approx(10 * 30 / 320, rel=1e-5)
+    assert json.loads(json.dumps(row)) == row
+
+
+def test_answers_are_clamped() -> None:
+    sample = photos([(16, 20)])[0]
+    sample.photo = torch.ones(3, 16, 20)
+    row = evaluate(Constant(7.0), [sample], "white").summary()
+    assert row["mse"] == 0
+    assert row["hole_psnr"] is None  # infinite, for which JSON has no number
+
+
+def test_only_equal_sizes_share_a_batch() -> None:
+    model = Constant(0.2)
+    samples = photos([(16, 20)] * 5 + [(20, 16)] * 2 + [(16, 20)])
+    evaluation = evaluate(model, samples, "grey", batch_size=3)
+    assert [shape[0] for shape in model.batches] == [3, 2, 2, 1]
+    assert [result.name for result in evaluation.results] == [sample.name for sample in samples]
+    alone = evaluate(Constant(0.2), samples, "grey", batch_size=1)
+    assert alone.values("mse") == evaluation.values("mse")
+
+
+def test_models_see_one_pass_over_the_samples() -> None:
+    once = iter(photos([(16, 20)] * 3))
+    heard: list[int] = []
+    dark, bright = evaluate_models(
+        {"dark": Constant(0.1), "bright": Constant(0.9)}, once, batch_size=2, on_photos=heard.append
+    )
+    assert heard == [2, 1]
+    assert dark.model == "dark"
+    assert dark.mean("mse") < bright.mean("mse")
+    ratio, (low, high) = dark.ratio_to(bright)
+    assert ratio == pytest.approx(dark.mean("mse") / bright.mean("mse"))
+    assert low <= ratio <= high < 1
+
+
+def test_tables() -> None:
+    models = {"dark": Constant(0.1), "bright": Constant(0.9)}
+    evaluations = evaluate_models(models, photos([(16, 20)] * 3))
+    lines = table(evaluations).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[0].startswith("model ")
+    assert lines[2].startswith("dark ")
+    markdown = table(evaluations, markdown=True).splitlines()
+    assert markdown[1].startswith("| --- | ---: |")
+    assert {line.count("|") for line in markdown} == {12}
+    assert f"{evaluations[0].mean('mse'):.2f}" in markdown[2]
+    assert "best other" not in table(evaluations[:1])
+
+
+def test_different_photos_cannot_be_compared() -> None:
+    one, other = (
+        evaluate(Constant(0.1), photos([(16, 20)] * n), name) for n, name in ((1, "one"), (2, "other"))
+    )
+    with pytest.raises(ValueError, match="one and other were not evaluated on the same photos"):
+        one.ratio_to(other)
+
+
+def test_nothing_to_evaluate() -> None:
+    with pytest.raises(ValueError, match="nothing to evaluate"):
+        evaluate(Constant(0.1), [], "dark")
+    assert Evaluation("dark").values("mse") == []

@@ -1,0 +1,160 @@
+"""Checkpoints: safetensors whose header carries a JSON description. Nothing in them is ever executed.
+
+A run folder holds up to three:
+
+    best.safetensors    the weights that validated best     what `evaluate` and `repair` load
+    last.safetensors    the weights of the last epoch
+    state.safetensors   all that resuming needs             weights, optimizer, averages, counters, in one
+    file
+
+Every file is written beside its destination and then renamed over it, so an interrupted write leaves the
+old one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..core import Array, PhotomendError
+
+BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
+HEADER = "photomend"  # the key in the safetensors metadata under which the JSON stands
+ARRAY = "$array"  # marks where an array belongs in the JSON of a state
+VERSION = 1
+
+
+class CheckpointError(PhotomendError):
+    """A file that is missing, damaged, or not the checkpoint that was asked for."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model's weights and what is known of them: enough to build the model and load it."""
+
+    model: str
+    weights: dict[str, Array]
+    config: dict[str, Any] = field(default_factory=dict)
+    step: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write weights and description to `path`, replacing what was there in one step.
+
+    Raises CheckpointError when it cannot be written.
+    """
+    about = {
+        "kind": "weights",
+        "model": checkpoint.model,
+        "config": checkpoint.config,
+        "step": checkpoint.step,
+        "metrics": checkpoint.metrics,
+    }
+    write(path, checkpoint.weights, about)
+
+
+def load_checkpoint(path: Path, model: str | None = None, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a weights file, or the best (else the last) of a run folder.
+
+    Raises CheckpointError naming the file when there is none, when it is damaged or no photomend
+    checkpoint, and, if `model` is given, when it belongs to another model.
+    """
+    path = find_checkpoint(path)
+    weights, about = read(path, "weights", device)
+    if model is not None and about["model"] != model:
+        raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
+    return Checkpoint(about["model"], weights, about["config"], about["step"], about["metrics"])
+
+
+def find_checkpoint(path: Path) -> Path:
+    """The weights file that `path` means: itself, or the best (else the last) in a run folder."""
+    if not path.is_dir():
+        return path
+    for name in (BEST, LAST):
+        if (path / name).is_file():
+            return path / name
+    raise CheckpointError(f"{path}: no checkpoint in this folder (neither {BEST} nor {LAST})")
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write a nested state (string keys; arrays, numbers, strings, lists) to `path`, replacing it in one
+    step.
+
+    Arrays go into the safetensors body under their path, the rest into the JSON of the header; floats survive
+    exactly. Raises CheckpointError.
+    """
+    arrays: dict[str, Array] = {}
+
+    def strip(value: Any, name: str) -> Any:
+        if isinstance(value, torch.Tensor):
+            arrays[name] = value
+            return {ARRAY: name}
+        if isinstance(value, Mapping):
+            return {key: strip(inner, f"{name}/{key}" if name else key) for key, inner in value.items()}
+        return value
+
+    described = strip(state, "")
+    write(path, arrays, {"kind": "state", "state": described})
+
+
+def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """The nested state that `save_state` wrote. Raises CheckpointError naming the file."""
+    arrays, about = read(path, "state", device)
+
+    def fill(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if value.keys() == {ARRAY}:
+            return arrays[value[ARRAY]]
+        return {key: fill(inner) for key, inner in value.items()}
+
+    state: dict[str, Any] = fill(about["state"])
+    return state
+
+
+def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> None:
+    """Write, flush to the disk, rename: at every moment `path` is whole, the old file or the new one."""
+    header = {HEADER: json.dumps({"version": VERSION, **about})}
+    # Copies, because safetensors takes neither views nor two names for one storage.
+    owned = {
+        k: torch.clone(v.detach().cpu(), memory_format=torch.contiguous_format) for k, v in arrays.items()
+    }
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file(owned, draft, metadata=header)
+        with draft.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: the checkpoint cannot be written ({error})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Arrays and description of a checkpoint of this kind ("weights" or "state")."""
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            header = (file.metadata() or {}).get(HEADER)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        about = json.loads(header) if header is not None else None
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({error})") from error
+    if about is None:
+        raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
+    if about["version"] != VERSION:
+        raise CheckpointError(f"{path}: checkpoint format {about['version']}; this photomend reads {VERSION}")
+    if about["kind"] != kind:
+        raise CheckpointError(f"{path}: holds {about['kind']}, not {kind}")
+    return arrays, about

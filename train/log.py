@@ -1,0 +1,63 @@
+"""The training log: one JSON object a line, flushed at once, so a killed run has lost nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TextIO
+
+from ..core import PhotomendError
+
+
+class JsonLog:
+    """Append records to `path`; as a context manager it closes the file.
+
+    A last line that a killed run left unfinished is ended first, so that the next record stands on its own.
+    Raises PhotomendError naming the file when it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            written = path.read_bytes() if path.exists() else b""
+            self.file: TextIO = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise PhotomendError(f"{path}: the log cannot be written ({error.strerror})") from error
+        if written and not written.endswith(b"\n"):
+            self.file.write("\n")
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one record."""
+        self.file.write(json.dumps(record) + "\n")
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+
+    def __enter__(self) -> JsonLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a log, oldest first. A line that is not JSON (an interrupted write) is passed over.
+
+    Raises PhotomendError naming the file when it cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise PhotomendError(f"{path}: the log cannot be read ({error.strerror})") from error
+    records = []
+    for line in lines:
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
