@@ -78,7 +78,7 @@ def test_an_interrupted_write_leaves_the_old_file(
     if stage == "save_file":
         monkeypatch.setattr(module, "save_file", torn)
     else:
-        monkeypatch.setattr(module.os, "replace", refused)
+        monkeypatch.setattr("os.replace", refused)
     with pytest.raises((KeyboardInterrupt, PhotomendError)):
         save_checkpoint(path, example(2.0))
     monkeypatch.undo()

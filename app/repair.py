@@ -1,0 +1,227 @@
+"""A damaged photo back whole: hole by hole, each in a crop with its surroundings, large holes coarse to fine.
+
+Holes are the 8-connected components of the mask. Each is rebuilt from the *damaged* photo, never from
+another hole's filling: what was invented does not count as known, so one hole's errors cannot spread into
+the next and the order of work does not matter. Where a crop contains part of another hole, that part is
+missing to the model as well.
+
+A hole larger than the model was trained for is first filled at half the resolution (and that, if still too
+large, at a quarter, and so on), then refined in overlapping tiles of trained size that take the coarse
+filling as their surroundings, as in the coarse-to-fine scheme of Wexler, Shechtman & Irani 2007,
+"Space-time completion of video".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from ..core import PhotomendError
+from ..train.evaluate import Reconstructor, paste
+
+Pixels = np.ndarray[Any, np.dtype[Any]]  # colours (H, W, 3) or a mask (H, W)
+Window = tuple[slice, slice]  # rows and columns
+
+MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to four times
+LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
+CELL = 64  # specks whose centres share a cell of this side are rebuilt together
+
+
+class RepairError(PhotomendError):
+    """A photo and mask that cannot be repaired: sizes that differ, nothing missing, or nothing known."""
+
+
+def repair(
+    photo: Pixels,
+    mask: Pixels,
+    reconstructor: Reconstructor,
+    device: torch.device | str = "cpu",
+    on_hole: Callable[[int, int], object] = lambda done, total: None,
+) -> Pixels:
+    """Rebuild what is missing.
+
+    Args:
+        photo: uint8 (H, W, 3), of any size.
+        mask: bool (H, W), True where pixels are missing; their colours in `photo` are never looked at.
+        reconstructor: the model. One with a `trained_hole` (pixels) is never given a hole with a longer
+        side than
+            that; one without works holes of any size in one piece.
+        on_hole: told after each hole how many are done, and of how many.
+
+    Returns:
+        uint8 (H, W, 3), a new array; known pixels are those of `photo`, bit for bit.
+
+    Raises:
+        RepairError: the mask has another size than the photo, is empty, or covers the whole photo.
+    """
+    check(photo, mask)
+    limit: int | None = getattr(reconstructor, "trained_hole", None)
+    result = photo.copy()
+    holes = list(find_holes(mask, CELL if limit is None else limit // 2))
+    for done, (hole, wanted) in enumerate(holes, start=1):
+        around = surroundings(hole, mask.shape)
+        missing = mask[around]
+        crop = photo[around].astype(np.float32) / 255
+        filled = fill(crop, missing, inside(hole, around), reconstructor, limit, device)[inside(hole, around)]
+        result[hole][wanted] = np.rint(filled[wanted] * 255).astype(np.uint8)
+        on_hole(done, len(holes))
+    return result
+
+
+def check(photo: Pixels, mask: Pixels) -> None:
+    if photo.shape[:2] != mask.shape:
+        (photo_height, photo_width), (height, width) = photo.shape[:2], mask.shape
+        raise RepairError(f"the mask is {width}×{height} pixels, the photo {photo_width}×{photo_height}")
+    if not mask.any():
+        raise RepairError("the mask is empty: nothing is missing")
+    if mask.all():
+        raise RepairError("the mask covers the whole photo: nothing is known")
+
+
+def find_holes(mask: Pixels, cell: int) -> Iterator[tuple[Window, Pixels]]:
+    """The components of the mask: a window around each and which of the window's pixels belong to it.
+
+    Small ones whose centres lie in the same cell of a grid come together, so that a photo full of dust is not
+    thousands of crops. With components of at most `cell` pixels a side, such a group spans less than twice
+    that.
+    """
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    members: defaultdict[tuple[int, ...], list[tuple[int, Window]]] = defaultdict(list)
+    for label, window in enumerate(ndimage.find_objects(labels), start=1):
+        small = max(side.stop - side.start for side in window) <= cell
+        centre = tuple((side.start + side.stop) // 2 // cell for side in window)
+        members[centre if small else (-label,)].append((label, window))
+    for group in members.values():
+        rows, columns = zip(*(window for _, window in group), strict=True)
+        window = hull(rows), hull(columns)
+        yield window, np.isin(labels[window], [label for label, _ in group])
+
+
+def hull(sides: tuple[slice, ...]) -> slice:
+    return slice(min(side.start for side in sides), max(side.stop for side in sides))
+
+
+def surroundings(hole: Window, shape: tuple[int, ...]) -> Window:
+    """The hole with half its longer side around it (at least 32 pixels), cut at the photo's edges.
+
+    Sides are rounded up to a multiple of 16 where the photo has the pixels for it.
+    """
+    longer = max(side.stop - side.start for side in hole)
+    context = max(LEAST_CONTEXT, (longer + 1) // 2)
+
+    def grow(side: slice, size: int) -> slice:
+        start, stop = max(0, side.start - context), min(size, side.stop + context)
+        stop = min(size, stop + (start - stop) % MULTIPLE)
+        start = max(0, start - (start - stop) % MULTIPLE)
+        return slice(start, stop)
+
+    return grow(hole[0], shape[0]), grow(hole[1], shape[1])
+
+
+def inside(window: Window, outer: Window) -> Window:
+    """A window of the photo as a window of the crop `outer` that contains it."""
+    (rows, columns), (y, x) = window, (outer[0].start, outer[1].start)
+    return slice(rows.start - y, rows.stop - y), slice(columns.start - x, columns.stop - x)
+
+
+def fill(
+    crop: Pixels,
+    missing: Pixels,
+    hole: Window,
+    reconstructor: Reconstructor,
+    limit: int | None,
+    device: torch.device | str,
+) -> Pixels:
+    """Fill a crop, float32 (h, w, 3) in [0, 1], where `missing` (h, w); `hole` is the window that matters."""
+    if not missing.any():
+        return crop
+    if limit is None or max(side.stop - side.start for side in hole) <= limit:
+        return ask(crop, missing, reconstructor, device)
+    half_crop, half_missing = shrink(crop, missing)
+    rows, columns = (slice(side.start // 2, (side.stop + 1) // 2) for side in hole)
+    half = fill(half_crop, half_missing, (rows, columns), reconstructor, limit, device)
+    coarse = np.where(missing[..., None], enlarge(half, missing.shape), crop)
+    return refine(coarse, missing, hole, reconstructor, limit, device)
+
+
+def shrink(crop: Pixels, missing: Pixels) -> tuple[Pixels, Pixels]:
+    """Half the resolution: each 2×2 block becomes the mean of its *known* pixels, missing only if all four
+    are.
+    """
+    height, width = missing.shape
+    even = (0, height % 2), (0, width % 2)  # what is added does not count as known
+    weight = np.pad((~missing).astype(np.float32), even)
+    height, width = weight.shape[0] // 2, weight.shape[1] // 2
+    colours = np.pad(crop, (*even, (0, 0))) * weight[..., None]
+    known = weight.reshape(height, 2, width, 2).sum(axis=(1, 3))
+    total = colours.reshape(height, 2, width, 2, 3).sum(axis=(1, 3))
+    return total / np.maximum(known, 1)[..., None], known == 0
+
+
+def enlarge(half: Pixels, shape: tuple[int, ...]) -> Pixels:
+    """Twice the resolution, bilinear, with pixel centres where `shrink` had them; cut to `shape`."""
+    doubled = ndimage.zoom(half, (2, 2, 1), order=1, mode="nearest", grid_mode=True)
+    return doubled[: shape[0], : shape[1]]
+
+
+def refine(
+    coarse: Pixels,
+    missing: Pixels,
+    hole: Window,
+    reconstructor: Reconstructor,
+    limit: int,
+    device: torch.device | str,
+) -> Pixels:
+    """Rebuild the hole tile by tile, each tile from the coarse filling and the known pixels around it.
+
+    Tiles overlap by half and are blended with weights that fall to nothing at their edges, so no tile's
+    edge shows; at the edge of the hole only what was rebuilt beside known pixels counts. A tile that has
+    nothing but coarse filling around it would learn nothing new, and keeps it.
+    """
+    total, weights = np.zeros_like(coarse), np.zeros(missing.shape, np.float32)
+    for tile in tiles(hole, limit):
+        wanted = missing[tile]
+        if not wanted.any():
+            continue
+        around = surroundings(tile, missing.shape)
+        answer = coarse[tile]
+        if not missing[around].all():
+            tile_missing = np.zeros_like(missing[around])
+            tile_missing[inside(tile, around)] = wanted
+            answer = ask(coarse[around], tile_missing, reconstructor, device)[inside(tile, around)]
+        tent = np.outer(*(tent_weights(side.stop - side.start) for side in tile))
+        total[tile] += tent[..., None] * answer
+        weights[tile] += tent
+    done = missing & (weights > 0)
+    return np.where(done[..., None], total / np.maximum(weights, 1e-9)[..., None], coarse)
+
+
+def tiles(hole: Window, side: int) -> Iterator[Window]:
+    """Windows of `side` pixels that cover the hole and overlap by half; smaller only where the hole is."""
+
+    def cut(span: slice) -> list[slice]:
+        starts = range(span.start, max(span.start + 1, span.stop - side // 2), max(1, side // 2))
+        return [slice(start, min(start + side, span.stop)) for start in starts]
+
+    return ((rows, columns) for rows in cut(hole[0]) for columns in cut(hole[1]))
+
+
+def tent_weights(length: int) -> Pixels:
+    """1, 2, 3, …, 3, 2, 1, scaled to a maximum of one."""
+    rise = np.minimum(np.arange(1, length + 1), np.arange(length, 0, -1)).astype(np.float32)
+    return rise / rise.max()
+
+
+def ask(crop: Pixels, missing: Pixels, reconstructor: Reconstructor, device: torch.device | str) -> Pixels:
+    """The model's answer for a crop, its sides made a multiple of 16 by repeating the last row and column."""
+    height, width = missing.shape
+    extra = (0, -height % MULTIPLE), (0, -width % MULTIPLE)
+    colours = torch.from_numpy(np.pad(crop, (*extra, (0, 0)), mode="edge")).permute(2, 0, 1)[None]
+    mask = torch.from_numpy(np.pad(missing, extra, mode="edge").astype(np.float32))[None, None]
+    answer = paste(reconstructor, colours.contiguous().to(device), mask.to(device))
+    return answer[0].permute(1, 2, 0).cpu().numpy()[:height, :width]

@@ -1,0 +1,182 @@
+"""Repair: known pixels untouched, any size, large holes coarse to fine without seams."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from photomend.app import repair as module
+from photomend.app.repair import RepairError, repair
+from scipy import sparse
+from scipy.sparse.linalg import spsolve
+
+
+class Laplace:
+    """Solves the Laplace equation over the hole directly; refuses holes beyond `trained_hole` if it has one."""
+
+    def __init__(self, trained_hole: int | None = None) -> None:
+        if trained_hole is not None:
+            self.trained_hole = trained_hole
+        self.shapes: list[tuple[int, ...]] = []
+
+    def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(masked.shape))
+        _, _, height, width = masked.shape
+        hole = mask[0, 0].numpy() > 0.5
+        if hasattr(self, "trained_hole"):
+            rows, columns = np.nonzero(hole)
+            assert np.ptp(rows) < self.trained_hole
+            assert np.ptp(columns) < self.trained_hole
+        index = np.full((height, width), -1)
+        index[hole] = np.arange(hole.sum())
+        matrix = sparse.lil_matrix((hole.sum(), hole.sum()))
+        right = np.zeros((hole.sum(), 3))
+        colours = masked[0].permute(1, 2, 0).numpy()
+        for y, x in zip(*np.nonzero(hole), strict=True):
+            for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+                if 0 <= v < height and 0 <= u < width:
+                    matrix[index[y, x], index[y, x]] += 1
+                    if hole[v, u]:
+                        matrix[index[y, x], index[v, u]] = -1
+                    else:
+                        right[index[y, x]] += colours[v, u]
+        answer = masked.clone()
+        solved = spsolve(matrix.tocsc(), right).reshape(-1, 3)
+        answer[0][:, torch.from_numpy(hole)] = torch.from_numpy(solved.T.astype(np.float32))
+        return answer
+
+
+class Grey:
+    """Fills with middle grey, and paints over what is known."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        self.shapes.append(tuple(masked.shape))
+        return torch.full_like(masked, 0.5)
+
+
+def noise(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def ramp(height: int, width: int) -> np.ndarray:
+    y, x = np.mgrid[0:height, 0:width]
+    bands = 40 + 0.5 * x, 30 + 0.4 * y, 200 - 0.2 * x - 0.25 * y
+    return np.rint(np.stack(bands, axis=-1)).clip(0, 255).astype(np.uint8)
+
+
+def box(height: int, width: int, *boxes: tuple[int, int, int, int]) -> np.ndarray:
+    mask = np.zeros((height, width), bool)
+    for x, y, w, h in boxes:
+        mask[y : y + h, x : x + w] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("size", "hole"),
+    [
+        ((1, 2), (0, 0, 1, 1)),
+        ((3, 5), (2, 0, 3, 2)),
+        ((40, 30), (0, 0, 30, 39)),
+        ((100, 333), (300, 60, 33, 40)),
+        ((257, 129), (5, 5, 7, 200)),
+    ],
+)
+def test_known_pixels_stay(size: tuple[int, int], hole: tuple[int, int, int, int]) -> None:
+    photo, mask, model = noise(*size), box(*size, hole), Grey()
+    before = photo.copy()
+    result = repair(photo, mask, model)
+    assert result.dtype == np.uint8
+    assert np.array_equal(result[~mask], photo[~mask])
+    assert bool((result[mask] == 128).all())
+    assert np.array_equal(photo, before)
+    assert all(height % 16 == 0 and width % 16 == 0 for *_, height, width in model.shapes)
+
+
+def test_missing_colours_are_never_looked_at() -> None:
+    photo, mask = ramp(90, 90), box(90, 90, (20, 25, 50, 40))
+    painted = photo.copy()
+    painted[mask] = 255
+    for limit in (None, 16):
+        assert np.array_equal(repair(photo, mask, Laplace(limit)), repair(painted, mask, Laplace(limit)))
+
+
+def test_crops_are_as_small_as_the_hole_allows() -> None:
+    model = Grey()
+    repair(noise(2000, 3000), box(2000, 3000, (100, 100, 20, 10), (2900, 1900, 100, 100)), model)
+    assert sorted(model.shapes) == [(1, 3, 80, 96), (1, 3, 160, 160)]
+
+
+def test_dust_is_worked_by_the_cell() -> None:
+    mask = np.zeros((512, 512), bool)
+    mask[::8, ::8] = True
+    model, heard = Grey(), []
+    photo = noise(512, 512)
+    result = repair(photo, mask, model, on_hole=lambda done, total: heard.append((done, total)))
+    assert heard == [(n, 64) for n in range(1, 65)]
+    assert bool((result[mask] == 128).all())
+    assert np.array_equal(result[~mask], photo[~mask])
+
+
+def test_holes_do_not_depend_on_each_other() -> None:
+    photo = noise(96, 160)
+    both = box(96, 160, (20, 20, 20, 20), (100, 30, 30, 30))
+    left = box(96, 160, (20, 20, 20, 20))
+    a, b = repair(photo, both, Laplace()), repair(photo, left, Laplace())
+    assert np.array_equal(a[left], b[left])
+
+
+def test_a_large_hole_in_a_smooth_photo_comes_back() -> None:
+    photo, mask = ramp(320, 330), box(320, 330, (60, 50, 200, 200))
+    model = Laplace(trained_hole=50)
+    result = repair(photo, mask, model).astype(int)
+    assert np.array_equal(result[~mask], photo[~mask])
+    assert np.abs(result - photo)[mask].max() <= 3
+    # No seam: neighbours never differ by more than the photo's own steps, and a grey level of rounding.
+    for axis in (0, 1):
+        assert (
+            np.abs(np.diff(result, axis=axis)).max()
+            <= np.abs(np.diff(photo.astype(int), axis=axis)).max() + 1
+        )
+
+
+def test_a_long_scratch_goes_in_tiles() -> None:
+    photo, mask = ramp(200, 400), box(200, 400, (3, 100, 390, 3))
+    result = repair(photo, mask, Laplace(trained_hole=32)).astype(int)
+    assert np.abs(result - photo)[mask].max() <= 2
+
+
+def test_halving_and_doubling_keep_a_ramp() -> None:
+    crop = np.linspace(0, 1, 41, dtype=np.float32)[None, :, None] * np.ones((33, 1, 3), np.float32)
+    missing = box(33, 41, (10, 8, 9, 9))
+    half, half_missing = module.shrink(crop, missing)
+    assert half.shape == (17, 21, 3)
+    assert half_missing.sum() == 4 * 4  # only the blocks that lie in the hole whole
+    back = module.enlarge(module.shrink(crop, np.zeros_like(missing))[0], missing.shape)
+    assert np.abs(back - crop)[2:-2, 2:-2].max() < 1e-6
+
+
+@pytest.mark.parametrize("length", [1, 30, 31, 59, 60, 61, 89, 90, 91, 200])
+def test_tiles_cover_the_hole(length: int) -> None:
+    covered = np.zeros((7, length + 10), int)
+    for tile in module.tiles((slice(2, 5), slice(5, 5 + length)), 60):
+        assert all(0 < side.stop - side.start <= 60 for side in tile)
+        covered[tile] += 1
+    assert covered[2:5, 5 : 5 + length].min() >= 1
+    assert covered.sum() == covered[2:5, 5 : 5 + length].sum()
+    assert covered.max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.ones((5, 8), bool), "the mask is 8×5 pixels, the photo 6×4"),
+        (np.zeros((4, 6), bool), "empty"),
+        (np.ones((4, 6), bool), "covers the whole photo"),
+    ],
+)
+def test_masks_that_cannot_be(mask: np.ndarray, message: str) -> None:
+    with pytest.raises(RepairError, match=message):
+        repair(noise(4, 6), mask, Grey())
