@@ -1,0 +1,70 @@
+"""The engine: Tensor and tape, primitives with their pullbacks, modules, initial weights, the gradient checker."""
+
+from . import init, runtime
+from .elementwise import (
+    absolute,
+    add,
+    clamp,
+    divide,
+    exp,
+    log,
+    maximum,
+    multiply,
+    negative,
+    power,
+    sqrt,
+    subtract,
+    where,
+)
+from .errors import PhotomendError
+from .gradcheck import GradientError, gradcheck
+from .module import Buffer, Module, Parameter, StateDictError
+from .primitive import Primitive, all_primitives, primitive
+from .products import matmul
+from .reductions import amax, mean, sum, variance
+from .shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
+from .tensor import Array, Pullback, Tensor, is_recording, no_grad
+
+__all__ = [
+    "Array",
+    "Buffer",
+    "GradientError",
+    "Module",
+    "Parameter",
+    "PhotomendError",
+    "Primitive",
+    "Pullback",
+    "StateDictError",
+    "Tensor",
+    "absolute",
+    "add",
+    "all_primitives",
+    "amax",
+    "broadcast_to",
+    "clamp",
+    "concatenate",
+    "divide",
+    "exp",
+    "getitem",
+    "gradcheck",
+    "init",
+    "is_recording",
+    "log",
+    "matmul",
+    "maximum",
+    "mean",
+    "multiply",
+    "negative",
+    "no_grad",
+    "pad",
+    "permute",
+    "power",
+    "primitive",
+    "reshape",
+    "runtime",
+    "sqrt",
+    "subtract",
+    "sum",
+    "variance",
+    "where",
+]

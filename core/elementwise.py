@@ -1,0 +1,159 @@
+"""Elementwise primitives. Arguments broadcast as in NumPy; the pullback sums over what was repeated."""
+
+from __future__ import annotations
+
+import torch
+
+from .primitive import primitive, sum_to_shape
+from .tensor import Array, Pullback
+
+Scalar = float | int
+
+
+def _shape(a: Array | Scalar) -> torch.Size:
+    return a.shape if isinstance(a, Array) else torch.Size(())
+
+
+@primitive
+def add(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
+    """a + b; da = ȳ, db = ȳ."""
+
+    def add_pullback(ȳ: Array):
+        return lambda: sum_to_shape(ȳ, _shape(a)), lambda: sum_to_shape(ȳ, _shape(b))
+
+    return a + b, add_pullback
+
+
+@primitive
+def subtract(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
+    """a − b; da = ȳ, db = −ȳ."""
+
+    def subtract_pullback(ȳ: Array):
+        return lambda: sum_to_shape(ȳ, _shape(a)), lambda: -sum_to_shape(ȳ, _shape(b))
+
+    return a - b, subtract_pullback
+
+
+@primitive
+def multiply(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
+    """a · b; da = ȳ · b, db = ȳ · a."""
+
+    def multiply_pullback(ȳ: Array):
+        return lambda: sum_to_shape(ȳ * b, _shape(a)), lambda: sum_to_shape(ȳ * a, _shape(b))
+
+    return a * b, multiply_pullback
+
+
+@primitive
+def divide(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
+    """a / b; da = ȳ / b, db = −ȳ · a / b²."""
+    y = a / b
+
+    def divide_pullback(ȳ: Array):
+        return lambda: sum_to_shape(ȳ / b, _shape(a)), lambda: sum_to_shape(-ȳ * y / b, _shape(b))
+
+    return y, divide_pullback
+
+
+@primitive
+def negative(x: Array) -> tuple[Array, Pullback]:
+    """−x; dx = −ȳ."""
+
+    def negative_pullback(ȳ: Array):
+        return -ȳ
+
+    return -x, negative_pullback
+
+
+@primitive
+def exp(x: Array) -> tuple[Array, Pullback]:
+    """eˣ; dx = ȳ · eˣ."""
+    y = torch.exp(x)
+
+    def exp_pullback(ȳ: Array):
+        return ȳ * y
+
+    return y, exp_pullback
+
+
+@primitive
+def log(x: Array) -> tuple[Array, Pullback]:
+    """ln x for x > 0; dx = ȳ / x."""
+
+    def log_pullback(ȳ: Array):
+        return ȳ / x
+
+    return torch.log(x), log_pullback
+
+
+@primitive
+def sqrt(x: Array) -> tuple[Array, Pullback]:
+    """√x for x > 0; dx = ȳ / (2√x). At x = 0 the derivative is infinite, as in torch."""
+    y = torch.sqrt(x)
+
+    def sqrt_pullback(ȳ: Array):
+        return ȳ / (2 * y)
+
+    return y, sqrt_pullback
+
+
+@primitive
+def power(x: Array, *, exponent: Scalar) -> tuple[Array, Pullback]:
+    """xⁿ for a fixed number n; dx = ȳ · n · xⁿ⁻¹."""
+
+    def power_pullback(ȳ: Array):
+        return ȳ * (exponent * x ** (exponent - 1)) if exponent != 0 else torch.zeros_like(x)
+
+    return x**exponent, power_pullback
+
+
+@primitive
+def absolute(x: Array) -> tuple[Array, Pullback]:
+    """|x|; dx = ȳ · sign x. At the kink x = 0 the derivative is taken as 0, as in torch."""
+
+    def absolute_pullback(ȳ: Array):
+        return ȳ * torch.sign(x)
+
+    return torch.abs(x), absolute_pullback
+
+
+@primitive
+def clamp(x: Array, *, low: Scalar, high: Scalar) -> tuple[Array, Pullback]:
+    """x held within [low, high]; dx = ȳ where low ≤ x ≤ high (edges included, as in torch), else 0.
+
+    Raises:
+        ValueError: low is above high.
+    """
+    if low > high:
+        raise ValueError(f"clamp: low (={low}) must not be above high (={high})")
+
+    def clamp_pullback(ȳ: Array):
+        return ȳ * ((x >= low) & (x <= high))
+
+    return torch.clamp(x, low, high), clamp_pullback
+
+
+@primitive
+def maximum(a: Array, b: Array) -> tuple[Array, Pullback]:
+    """The larger of a and b; the larger one receives ȳ, and where they tie each receives half, as in torch."""
+    share = (a > b).to(a.dtype) + 0.5 * (a == b).to(a.dtype)
+
+    def maximum_pullback(ȳ: Array):
+        return lambda: sum_to_shape(ȳ * share, a.shape), lambda: sum_to_shape(ȳ * (1 - share), b.shape)
+
+    return torch.maximum(a, b), maximum_pullback
+
+
+@primitive
+def where(condition: Array, a: Array, b: Array) -> tuple[Array, Pullback]:
+    """a where `condition` (a bool array) holds, b elsewhere; each receives ȳ where it was taken."""
+
+    def where_pullback(ȳ: Array):
+        zero = torch.zeros((), dtype=ȳ.dtype, device=ȳ.device)
+        return (
+            None,
+            lambda: sum_to_shape(torch.where(condition, ȳ, zero), a.shape),
+            lambda: sum_to_shape(torch.where(condition, zero, ȳ), b.shape),
+        )
+
+    return torch.where(condition, a, b), where_pullback

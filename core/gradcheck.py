@@ -1,0 +1,125 @@
+"""Is this backward pass right? Central differences against the pullback, along random directions.
+
+For y = f(x), a random cotangent v and a random direction u, the two numbers
+
+    ⟨u, pullback(v)⟩   and   d/dt ⟨f(x + t u), v⟩ at t = 0
+
+must agree. The cotangent is random and not all ones, because ones make many checks vacuous: Σ softmax(x) is
+constant, so a gradient of 0 would be "right" and so would its negative.
+
+Source: Griewank & Walther, *Evaluating Derivatives* (2008), ch. 3; the fourth-order difference is
+Abramowitz & Stegun (1964), 25.3.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from .module import Module
+from .tensor import Array, Tensor, no_grad
+
+
+class GradientError(AssertionError):
+    """The pullback and the differences disagree."""
+
+
+def gradcheck(
+    fn: Callable[..., Any],
+    *inputs: Array,
+    seed: int = 0,
+    directions: int = 4,
+    step: float = 1e-3,
+    rtol: float = 1e-8,
+) -> float:
+    """Check the gradient of `fn` with respect to every input and, if `fn` is a Module, every parameter.
+
+    Args:
+        fn: takes Tensors and returns one Tensor; called many times, so it must not be random.
+        inputs: float64 arrays. Stay clear of kinks (ReLU at 0, ties under a maximum) by much more than `step`.
+        seed: of the random cotangents and directions.
+        directions: how many random directions are tried.
+        step: of the fourth-order central difference, whose error is about step⁴ · |f⁽⁵⁾| / 30.
+        rtol: largest error allowed, relative to the size of the numbers compared.
+
+    Returns:
+        The largest relative error seen.
+
+    Raises:
+        GradientError: the two disagree; the message shows the worst entry's analytic and numeric derivative.
+        TypeError: an input or a parameter isn't float64: at step 1e-3, float32's rounding of 1e-7 leaves no more
+            than three digits of the difference.
+
+    >>> gradcheck(lambda x: x * x, torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)) < 1e-8
+    True
+    """
+    leaves = [Tensor(x) for x in inputs]
+    names = [f"input {i}" for i in range(len(inputs))]
+    variables = list(leaves)
+    if isinstance(fn, Module):
+        named = [(name, p) for name, p in fn.named_parameters() if p.tracked]
+        names += [name for name, _ in named]
+        variables += [p for _, p in named]
+    for name, variable in zip(names, variables, strict=True):
+        if variable.dtype != torch.float64:
+            raise TypeError(f"gradcheck: {name} is {variable.dtype}; differences need torch.float64")
+    generator = torch.Generator().manual_seed(seed)
+    for variable in variables:
+        variable.grad = None
+    y = fn(*leaves)
+    v = _normal(y.data, generator)
+    y.backward(v)
+    analytic = [torch.zeros_like(t.data) if t.grad is None else t.grad for t in variables]
+
+    def along(us: list[Array]) -> tuple[float, float]:
+        """The derivative along `us` by fourth-order differences, and the size of the values it came from."""
+        originals = [t.data for t in variables]
+        values = []
+        for factor in (-2, -1, 1, 2):
+            for t, x, u in zip(variables, originals, us, strict=True):
+                t.data = x + factor * step * u
+            with no_grad():
+                values.append((fn(*leaves).data * v).sum().item())
+        for t, x in zip(variables, originals, strict=True):
+            t.data = x
+        a, b, c, d = values
+        return (a - 8 * b + 8 * c - d) / (12 * step), max(map(abs, values))
+
+    worst = 0.0
+    for _ in range(directions):
+        us = [_normal(t.data, generator) for t in variables]
+        terms = [(u * g).sum().item() for u, g in zip(us, analytic, strict=True)]
+        numeric, size = along(us)
+        scale = max(sum(map(abs, terms)), abs(numeric), 1e-6 * size, 1e-300)
+        error = abs(sum(terms) - numeric) / scale
+        worst = max(worst, error)
+        if not error <= rtol:
+            raise GradientError(
+                f"{_name(fn)}: relative error {error:.2e} > {rtol:g}\n" + _worst(names, analytic, along)
+            )
+    return worst
+
+
+def _normal(like: Array, generator: torch.Generator) -> Array:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
+
+
+def _name(fn: Callable[..., Any]) -> str:
+    return type(fn).__name__ if isinstance(fn, Module) else getattr(fn, "__name__", repr(fn))
+
+
+def _worst(names: list[str], analytic: list[Array], along: Callable[[list[Array]], tuple[float, float]]) -> str:
+    """The entry whose two derivatives differ most, found one entry at a time (slow, but only on failure)."""
+    found = (-1.0, "", 0.0, 0.0)
+    for k, gradient in enumerate(analytic):
+        for flat in range(min(gradient.numel(), 2000)):
+            us = [torch.zeros(g.shape, dtype=g.dtype, device=g.device) for g in analytic]
+            us[k].reshape(-1)[flat] = 1
+            numeric = along(us)[0]
+            claimed = gradient.reshape(-1)[flat].item()
+            if abs(claimed - numeric) > found[0]:
+                index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), gradient.shape))
+                found = (abs(claimed - numeric), f"{names[k]}{list(index)}", claimed, numeric)
+    return f"  worst at  {found[1]}\n  analytic: {found[2]: .12e}\n  numeric:  {found[3]: .12e}"

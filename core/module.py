@@ -1,0 +1,165 @@
+"""Module: something with parameters, sub-modules and a forward method.
+
+Parameters, buffers and sub-modules are plain attributes (or lists of sub-modules); the module finds them by
+looking at itself, in the order in which they were set. Names are the attributes' names joined by dots, the same as
+torch.nn gives them, so that weights travel both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+import torch
+
+from .errors import PhotomendError
+from .tensor import Array, Tensor
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module owns and an optimizer changes. Frozen (``tracked = False``), it gets no gradient."""
+
+    __slots__ = ()
+
+
+class Buffer:
+    """An array that belongs to a module's state but is not trained, such as running statistics."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: Array) -> None:
+        self.data = data
+
+
+class StateDictError(PhotomendError):
+    """A state dict that does not fit the module: keys missing or unexpected, or arrays of another shape."""
+
+
+class Module:
+    """Base of all layers and models: write `__init__` and `forward`, and the rest follows."""
+
+    training: bool = True
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward method")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The direct sub-modules with their names; members of a list are named by their position."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                for i, item in enumerate(value):
+                    if isinstance(item, Module):
+                        yield f"{name}.{i}", item
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (under the name `prefix`) and all below it, each before its own sub-modules."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def _named_state(self, kind: type) -> Iterator[tuple[str, Any]]:
+        for module_name, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kind):
+                    yield (f"{module_name}.{name}" if module_name else name), value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their full names, a shared one once."""
+        seen: set[int] = set()
+        for name, parameter in self._named_state(Parameter):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters, a shared one once."""
+        return [p for _, p in self.named_parameters()]
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        """All buffers with their full names."""
+        yield from self._named_state(Buffer)
+
+    def parameter_count(self) -> int:
+        """How many numbers are trained."""
+        return sum(p.data.numel() for p in self.parameters())
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def freeze(self, frozen: bool = True) -> Self:
+        """Stop (or resume) gradients for every parameter below; their cost goes with them."""
+        for parameter in self.parameters():
+            parameter.tracked = not frozen
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode (batch statistics, dropout) here and below."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        """Set evaluation mode (running statistics, no dropout) here and below."""
+        return self.train(False)
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Move all parameters and buffers in place; integer buffers keep their dtype."""
+        for parameter in self.parameters():
+            parameter.data = parameter.data.to(device=device, dtype=dtype)
+            parameter.grad = None if parameter.grad is None else parameter.grad.to(device=device, dtype=dtype)
+        for _, buffer in self.named_buffers():
+            float_dtype = dtype if buffer.data.is_floating_point() else None
+            buffer.data = buffer.data.to(device=device, dtype=float_dtype)
+        return self
+
+    def state_dict(self) -> dict[str, Array]:
+        """Parameters and buffers by full name; the arrays are the module's own, not copies."""
+        state = {name: item.data for name, item in self._named_state(Parameter)}
+        state.update((name, buffer.data) for name, buffer in self.named_buffers())
+        return state
+
+    def load_state_dict(self, state: dict[str, Array]) -> None:
+        """Copy arrays into the parameters and buffers, keeping their dtype and device.
+
+        Raises:
+            StateDictError: keys are missing or unexpected, or shapes differ; then nothing has been changed.
+        """
+        own = self.state_dict()
+        complaints = []
+        if missing := [k for k in own if k not in state]:
+            complaints.append(f"missing {_few(missing)}")
+        if unexpected := [k for k in state if k not in own]:
+            complaints.append(f"unexpected {_few(unexpected)}")
+        complaints += [
+            f"{k} is {tuple(state[k].shape)} but should be {tuple(own[k].shape)}"
+            for k in own
+            if k in state and state[k].shape != own[k].shape
+        ][:3]
+        if complaints:
+            raise StateDictError(f"state dict does not fit {type(self).__name__}: {'; '.join(complaints)}")
+        for key, array in own.items():
+            array.copy_(state[key])
+
+    def __repr__(self) -> str:
+        """The tree of sub-modules, each with its own settings."""
+        lines = [f"{type(self).__name__}({self.extra_repr()})"]
+        for name, child in self.named_children():
+            lines += [f"  ({name}): " + repr(child).replace("\n", "\n  ")]
+        return "\n".join(lines)
+
+    def extra_repr(self) -> str:
+        """A layer's settings, as they appear in its repr."""
+        return ""
+
+
+def _few(names: list[str]) -> str:
+    """The first three names and how many more there are."""
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

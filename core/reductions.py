@@ -1,0 +1,83 @@
+"""Primitives that take the sum, the mean, the variance or the largest element along axes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from .primitive import primitive
+from .tensor import Array, Pullback
+
+Axes = int | tuple[int, ...] | None
+
+
+def _axes(x: Array, dim: Axes) -> tuple[int, ...]:
+    """The axes of `dim` counted from the front; None means all of them."""
+    if dim is None:
+        return tuple(range(x.ndim))
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    for d in dims:
+        if not -x.ndim <= d < x.ndim:
+            raise ValueError(f"dim (={d}) is out of range for an array with {x.ndim} axes")
+    return tuple(d % x.ndim for d in dims)
+
+
+def _spread(ȳ: Array, shape: torch.Size, axes: tuple[int, ...], keepdim: bool) -> Array:
+    """Repeat a cotangent along the axes that were summed away (a view, no copy)."""
+    if not keepdim:
+        for axis in sorted(axes):
+            ȳ = ȳ.unsqueeze(axis)
+    return ȳ.expand(shape)
+
+
+@primitive
+def sum(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
+    """Σx over the axes `dim`; every summand receives ȳ."""
+    axes = _axes(x, dim)
+
+    def sum_pullback(ȳ: Array):
+        return _spread(ȳ, x.shape, axes, keepdim)
+
+    return x.sum(dim=axes, keepdim=keepdim), sum_pullback
+
+
+@primitive
+def mean(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
+    """The mean over the axes `dim`; every one of the n summands receives ȳ / n."""
+    axes = _axes(x, dim)
+    n = math.prod(x.shape[a] for a in axes)
+
+    def mean_pullback(ȳ: Array):
+        return _spread(ȳ / n, x.shape, axes, keepdim)
+
+    return x.mean(dim=axes, keepdim=keepdim), mean_pullback
+
+
+@primitive
+def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
+    """The (biased) variance Σ(x − x̄)² / n over the axes `dim`, in two passes; dx = ȳ · 2 (x − x̄) / n.
+
+    The derivative of x̄ drops out, because the deviations sum to 0.
+    """
+    axes = _axes(x, dim)
+    n = math.prod(x.shape[a] for a in axes)
+    deviation = x - x.mean(dim=axes, keepdim=True)
+
+    def variance_pullback(ȳ: Array):
+        return _spread(ȳ * (2 / n), x.shape, axes, keepdim) * deviation
+
+    return deviation.square().mean(dim=axes, keepdim=keepdim), variance_pullback
+
+
+@primitive
+def amax(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
+    """The largest element along the axes `dim`; it receives ȳ, and several that tie share ȳ evenly, as in torch."""
+    axes = _axes(x, dim)
+    y = torch.amax(x, dim=axes, keepdim=True)
+
+    def amax_pullback(ȳ: Array):
+        largest = (x == y).to(ȳ.dtype)
+        return _spread(ȳ, x.shape, axes, keepdim) * (largest / largest.sum(dim=axes, keepdim=True))
+
+    return (y if keepdim else torch.amax(x, dim=axes)), amax_pullback

@@ -1,0 +1,130 @@
+"""Activations: elementwise non-linearities, each with its derivative, and the gated linear unit."""
+
+from __future__ import annotations
+
+import torch
+
+from ..core import Array, Module, Pullback, Tensor, primitive
+
+
+@primitive
+def relu(x: Array) -> tuple[Array, Pullback]:
+    """max(x, 0); dx = ȳ where x > 0. At the kink x = 0 the derivative is taken as 0, as in torch."""
+    y = torch.clamp_min(x, 0)
+
+    def relu_pullback(ȳ: Array):
+        return ȳ * (y > 0)
+
+    return y, relu_pullback
+
+
+@primitive
+def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
+    """x where x > 0, else a·x with a = `negative_slope`; dx = ȳ or a·ȳ. At x = 0 the slope is a, as in torch.
+
+    Source: Maas, Hannun & Ng, *Rectifier nonlinearities improve neural network acoustic models* (2013).
+    """
+    slope = torch.where(x > 0, 1.0, negative_slope).to(x.dtype)
+
+    def leaky_relu_pullback(ȳ: Array):
+        return ȳ * slope
+
+    return x * slope, leaky_relu_pullback
+
+
+@primitive
+def sigmoid(x: Array) -> tuple[Array, Pullback]:
+    """σ(x) = 1 / (1 + e⁻ˣ); dσ = σ(1 − σ)."""
+    y = torch.sigmoid(x)
+
+    def sigmoid_pullback(ȳ: Array):
+        return ȳ * y * (1 - y)
+
+    return y, sigmoid_pullback
+
+
+@primitive
+def tanh(x: Array) -> tuple[Array, Pullback]:
+    """tanh x; d tanh = 1 − tanh²."""
+    y = torch.tanh(x)
+
+    def tanh_pullback(ȳ: Array):
+        return ȳ * (1 - y * y)
+
+    return y, tanh_pullback
+
+
+@primitive
+def silu(x: Array) -> tuple[Array, Pullback]:
+    """x · σ(x), also called swish; its derivative is σ (1 + x (1 − σ)).
+
+    Source: Elfwing, Uchibe & Doya, *Sigmoid-weighted linear units* (2018).
+    """
+    σ = torch.sigmoid(x)
+
+    def silu_pullback(ȳ: Array):
+        return ȳ * (σ * (1 + x * (1 - σ)))
+
+    return x * σ, silu_pullback
+
+
+@primitive
+def glu(x: Array) -> tuple[Array, Pullback]:
+    """a · σ(g) for x = (a, g), the two halves of the channels (axis 1): da = ȳ σ(g), dg = ȳ a σ(g) (1 − σ(g)).
+
+    Source: Dauphin et al., *Language modeling with gated convolutional networks* (2017), eq. 1.
+
+    Raises:
+        ValueError: the number of channels is odd.
+    """
+    if x.ndim < 2 or x.shape[1] % 2:
+        raise ValueError(f"glu: input of shape {tuple(x.shape)} must have an even number of channels (axis 1)")
+    a, g = x.chunk(2, dim=1)
+    σ = torch.sigmoid(g)
+
+    def glu_pullback(ȳ: Array):
+        ā = ȳ * σ
+        return torch.cat((ā, ā * a * (1 - σ)), dim=1)
+
+    return a * σ, glu_pullback
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return relu(x)
+
+
+class LeakyReLU(Module):
+    """x where x > 0, else ``negative_slope · x``."""
+
+    def __init__(self, negative_slope: float = 0.01) -> None:
+        self.negative_slope = negative_slope
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return leaky_relu(x, negative_slope=self.negative_slope)
+
+    def extra_repr(self) -> str:
+        return f"negative_slope={self.negative_slope}"
+
+
+class SiLU(Module):
+    """x · σ(x)."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return silu(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e⁻ˣ)."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return sigmoid(x)
+
+
+class Tanh(Module):
+    """tanh x."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return tanh(x)

@@ -1,0 +1,81 @@
+"""Attention: weigh channels by what the whole image shows, and pixels by what all channels show.
+
+Sources: Hu, Shen & Sun, *Squeeze-and-excitation networks* (2018); Woo et al., *CBAM: Convolutional block attention
+module* (2018).
+"""
+
+from __future__ import annotations
+
+from ..core import Array, Module, Tensor, amax, concatenate, mean, reshape
+from .activation import ReLU, sigmoid
+from .conv import Conv2d
+from .linear import Linear
+from .sequential import Sequential
+
+
+def _bottleneck(channels: int, reduction: int, name: str) -> Sequential:
+    """channels → channels / reduction → channels, the small network that both channel attentions share."""
+    if reduction < 1 or channels < reduction:
+        raise ValueError(f"{name}: channels (={channels}) must be at least reduction (={reduction})")
+    hidden = channels // reduction
+    return Sequential(Linear(channels, hidden), ReLU(), Linear(hidden, channels))
+
+
+class SqueezeExcitation(Module):
+    """x · σ(mlp(mean of x over all pixels)): one weight in (0, 1) for each channel of each image.
+
+    Args:
+        channels: C of the input (N, C, H, W).
+        reduction: the hidden layer has C / reduction units.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        self.mlp = _bottleneck(channels, reduction, "SqueezeExcitation")
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        weights = sigmoid(self.mlp(mean(x, dim=(2, 3))))
+        return x * reshape(weights, shape=(*weights.shape, 1, 1))
+
+
+class ChannelAttention(Module):
+    """x · σ(mlp(mean of x) + mlp(max of x)), both over all pixels, through one shared network (CBAM, eq. 2).
+
+    Args:
+        channels: C of the input (N, C, H, W).
+        reduction: the hidden layer has C / reduction units.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        self.mlp = _bottleneck(channels, reduction, "ChannelAttention")
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        weights = sigmoid(self.mlp(mean(x, dim=(2, 3))) + self.mlp(amax(x, dim=(2, 3))))
+        return x * reshape(weights, shape=(*weights.shape, 1, 1))
+
+
+class SpatialAttention(Module):
+    """x · σ(conv(mean and max of x over its channels)): one weight in (0, 1) for each pixel (CBAM, eq. 3).
+
+    Args:
+        kernel_size: of the convolution from the two maps to the weights; odd, so that the size stays.
+    """
+
+    def __init__(self, kernel_size: int = 7) -> None:
+        if kernel_size % 2 == 0:
+            raise ValueError(f"SpatialAttention: kernel_size (={kernel_size}) must be odd")
+        self.conv = Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        maps = concatenate(mean(x, dim=1, keepdim=True), amax(x, dim=1, keepdim=True), dim=1)
+        return x * sigmoid(self.conv(maps))
+
+
+class CBAM(Module):
+    """Channel attention, then spatial attention (CBAM, eq. 1); see both."""
+
+    def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
+        self.channel = ChannelAttention(channels, reduction)
+        self.spatial = SpatialAttention(kernel_size)
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return self.spatial(self.channel(x))

@@ -1,0 +1,44 @@
+"""Dropout: in training, forget each element with probability p and scale up the rest."""
+
+from __future__ import annotations
+
+import torch
+
+from ..core import Array, Module, Pullback, Tensor, primitive
+
+
+@primitive
+def dropout(x: Array, *, keep: Array, p: float) -> tuple[Array, Pullback]:
+    """x / (1 − p) where the bool array `keep` holds, else 0; the cotangent passes the same way.
+
+    Dividing by 1 − p keeps the expected value, so that nothing needs scaling in evaluation ("inverted" dropout).
+    Source: Srivastava et al., *Dropout* (2014), §10.
+    """
+    scale = keep.to(x.dtype) / (1 - p)
+
+    def dropout_pullback(ȳ: Array):
+        return ȳ * scale
+
+    return x * scale, dropout_pullback
+
+
+class Dropout(Module):
+    """In training each element is set to 0 with probability `p` and the others are divided by 1 − p; in evaluation
+    nothing happens.
+
+    Raises:
+        ValueError: p is outside [0, 1).
+    """
+
+    def __init__(self, p: float = 0.5) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p (={p}) must be in [0, 1)")
+        self.p = p
+
+    def forward(self, x: Array | Tensor) -> Array | Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return dropout(x, keep=torch.rand(x.shape, device=x.device) >= self.p, p=self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"

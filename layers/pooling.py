@@ -1,0 +1,135 @@
+"""Pooling: the largest or the mean value under a sliding window, or over the whole image.
+
+Source: Goodfellow, Bengio & Courville, *Deep Learning* (2016), §9.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..core import Array, Module, Pullback, Tensor, amax, mean, primitive
+from .windows import IntOrPair, Pair, output_size, pair, require_images, taps
+
+
+def _padded(x: Array, padding: Pair, fill: float) -> tuple[Array, tuple[Any, ...]]:
+    """x with `fill` around it, and the index of x inside."""
+    (ph, pw), (h, w) = padding, x.shape[2:]
+    inside = (..., slice(ph, ph + h), slice(pw, pw + w))
+    if padding == (0, 0):
+        return x, inside
+    padded = x.new_full((*x.shape[:2], h + 2 * ph, w + 2 * pw), fill)
+    padded[inside] = x
+    return padded, inside
+
+
+def _geometry(
+    x: Array, op: str, kernel_size: IntOrPair, stride: IntOrPair | None, padding: IntOrPair
+) -> tuple[Pair, Pair, Pair, Pair]:
+    """(kernel, stride, padding, output size), checked."""
+    require_images(x, op)
+    kernel = pair(kernel_size, "kernel_size", 1)
+    strides = kernel if stride is None else pair(stride, "stride", 1)
+    paddings = pair(padding, "padding", 0)
+    if any(2 * p > k for p, k in zip(paddings, kernel, strict=True)):
+        raise ValueError(f"{op}: padding (={paddings}) must be at most half of kernel_size (={kernel})")
+    return kernel, strides, paddings, output_size((x.shape[2], x.shape[3]), kernel, strides, paddings)
+
+
+@primitive
+def max_pool2d(
+    x: Array, *, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0
+) -> tuple[Array, Pullback]:
+    """The largest value of x (N, C, H, W) under each window; that element alone receives the window's ȳ.
+
+    Of several that tie, the first in reading order counts, as in torch. The stride is the kernel size unless given;
+    padding holds −∞, so that it never wins.
+
+    Raises:
+        ValueError: the window is larger than the padded input, or the padding more than half the window.
+    """
+    kernel, strides, paddings, out = _geometry(x, "max_pool2d", kernel_size, stride, padding)
+    padded, inside = _padded(x, paddings, -torch.inf)
+    y = torch.full_like(padded[..., : out[0], : out[1]], -torch.inf)
+    winner = torch.zeros_like(y, dtype=torch.int16)
+    for number, under_tap in taps(kernel, strides, out):
+        larger = padded[under_tap] > y
+        y = torch.where(larger, padded[under_tap], y)
+        winner = torch.where(larger, number, winner)
+
+    def max_pool2d_pullback(ȳ: Array):
+        x̄ = torch.zeros_like(padded)
+        for number, under_tap in taps(kernel, strides, out):
+            x̄[under_tap] += ȳ * (winner == number)
+        return x̄[inside]
+
+    return y, max_pool2d_pullback
+
+
+@primitive
+def avg_pool2d(
+    x: Array, *, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0
+) -> tuple[Array, Pullback]:
+    """The mean of x (N, C, H, W) under each window of n elements, padded zeros included; each receives ȳ / n.
+
+    The stride is the kernel size unless given.
+
+    Raises:
+        ValueError: the window is larger than the padded input, or the padding more than half the window.
+    """
+    kernel, strides, paddings, out = _geometry(x, "avg_pool2d", kernel_size, stride, padding)
+    padded, inside = _padded(x, paddings, 0.0)
+    n = kernel[0] * kernel[1]
+    y = torch.zeros_like(padded[..., : out[0], : out[1]])
+    for _, under_tap in taps(kernel, strides, out):
+        y += padded[under_tap]
+    shape = padded.shape
+
+    def avg_pool2d_pullback(ȳ: Array):
+        x̄ = ȳ.new_zeros(shape)
+        for _, under_tap in taps(kernel, strides, out):
+            x̄[under_tap] += ȳ / n
+        return x̄[inside]
+
+    return y / n, avg_pool2d_pullback
+
+
+class _Pool2d(Module):
+    """What both window poolings share: the window's settings."""
+
+    def __init__(self, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0) -> None:
+        self.kernel_size = pair(kernel_size, "kernel_size", 1)
+        self.stride = self.kernel_size if stride is None else pair(stride, "stride", 1)
+        self.padding = pair(padding, "padding", 0)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxPool2d(_Pool2d):
+    """The largest value under each window; see `max_pool2d`."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return max_pool2d(x, kernel_size=self.kernel_size, stride=self.stride, padding=self.padding)
+
+
+class AvgPool2d(_Pool2d):
+    """The mean value under each window; see `avg_pool2d`."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return avg_pool2d(x, kernel_size=self.kernel_size, stride=self.stride, padding=self.padding)
+
+
+class GlobalAvgPool2d(Module):
+    """(N, C, H, W) → (N, C, 1, 1): the mean over all pixels."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return mean(x, dim=(2, 3), keepdim=True)
+
+
+class GlobalMaxPool2d(Module):
+    """(N, C, H, W) → (N, C, 1, 1): the largest value over all pixels."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return amax(x, dim=(2, 3), keepdim=True)

@@ -1,0 +1,65 @@
+"""What convolution and pooling share: pairs of sizes, output sizes, and the taps of a sliding window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Pair = tuple[int, int]
+IntOrPair = int | Pair
+
+
+def pair(value: IntOrPair, name: str, least: int) -> Pair:
+    """(rows, columns) of a size given as one number or as two.
+
+    Raises:
+        ValueError: `value` isn't one or two integers of at least `least`; the message calls it `name`.
+    """
+    both = (value, value) if isinstance(value, int) else tuple(value)
+    if len(both) != 2 or any(not isinstance(v, int) or v < least for v in both):
+        raise ValueError(f"{name} (={value}) must be an integer, or two, of at least {least}")
+    return both
+
+
+def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Pair:
+    """⌊(size + 2 · padding − dilation · (kernel − 1) − 1) / stride⌋ + 1 for rows and columns.
+
+    Source: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning* (2016), relationship 15.
+
+    Raises:
+        ValueError: the window is larger than the padded input.
+    """
+    out = tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1
+        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
+    )
+    if min(out) < 1:
+        raise ValueError(
+            f"kernel_size (={kernel}) with dilation (={dilation}) is larger than the input "
+            f"(={tuple(size)}) with padding (={padding})"
+        )
+    return out[0], out[1]
+
+
+def taps(kernel: Pair, stride: Pair, out: Pair) -> Iterator[tuple[int, Any]]:
+    """For each tap of a window, its number and the index of the inputs that all windows have under that tap.
+
+    ``x[index]`` of a padded (N, C, H, W) array is a strided view of shape (N, C, *out).
+    """
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            rows = slice(i, i + stride[0] * (out[0] - 1) + 1, stride[0])
+            columns = slice(j, j + stride[1] * (out[1] - 1) + 1, stride[1])
+            yield i * kernel[1] + j, (..., rows, columns)
+
+
+def require_images(x: Any, op: str, channels: int | None = None) -> None:
+    """Check that x is (N, C, H, W), and that it has `channels` channels if that is given.
+
+    Raises:
+        ValueError: it is not, or has not.
+    """
+    if x.ndim != 4:
+        raise ValueError(f"{op}: input of shape {tuple(x.shape)} must be (N, C, H, W)")
+    if channels is not None and x.shape[1] != channels:
+        raise ValueError(f"{op}: input of shape {tuple(x.shape)} must have {channels} channels")
