@@ -1,0 +1,101 @@
+"""Training crops: a new piece of a photo with a new hole each time the photo is seen."""
+
+from __future__ import annotations
+
+from math import acos, cos, degrees, radians, sin, sqrt
+
+import numpy as np
+from PIL import Image
+
+from ..core import PhotomendError
+from .masks import Box, box_mask, random_box
+from .photos import Mask, Photo
+
+SCALES = (0.9, 1.25)
+ASPECTS = (0.95, 1.05)
+ROTATION_SHARE = 0.25
+ROTATION_DEGREES = 10.0
+# Of a large photo, Pillow first takes box averages down to three times the wanted size: faster, and no
+# visible change.
+REDUCING_GAP = 3.0
+
+
+def training_crop(
+    photo: Photo,
+    rng: np.random.Generator,
+    size: int = 128,
+    side: int = 224,
+    hole: tuple[int, int] = (30, 60),
+) -> tuple[Photo, Mask]:
+    """A `size` × `size` crop of `photo` (H, W, 3) and its mask `(size, size)`, True = missing.
+
+    The photo is taken at the protocol's scale, `side` × `side`, times a random scale and a slight change of
+    aspect. A hole with sides from `hole` (see `random_box`) falls anywhere in it, and the crop is laid around
+    the hole's centre with some jitter and then moved into the photo: a hole lies at the crop's edge only
+    where it lies at the photo's, as often as under the protocol. One crop in four is turned by up to ±10°, as
+    far as it stays inside the photo; one in two is mirrored. The crop is resampled once (turned: twice) from
+    the photo as it is.
+
+    Raises:
+        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`.
+    """
+    check_crop(size, side, hole)
+    scale, aspect = rng.uniform(*SCALES), sqrt(rng.uniform(*ASPECTS))
+    width = max(size, round(side * scale * aspect))
+    height = max(size, round(side * scale / aspect))
+    box = random_box(rng, height, width, *hole)
+    left = _start(rng, box.x, box.width, size, width)
+    top = _start(rng, box.y, box.height, size, height)
+
+    image = Image.fromarray(photo)
+    turned = rng.random() < ROTATION_SHARE
+    angle = rng.uniform(-ROTATION_DEGREES, ROTATION_DEGREES)
+    if turned:
+        image = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=REDUCING_GAP)
+        crop = _turned_crop(image, left, top, size, angle)
+    else:
+        across, down = photo.shape[1] / width, photo.shape[0] / height
+        right = min((left + size) * across, photo.shape[1])  # rounding may not carry it past the edge
+        bottom = min((top + size) * down, photo.shape[0])
+        region = (left * across, top * down, right, bottom)
+        crop = image.resize((size, size), Image.Resampling.BICUBIC, region, REDUCING_GAP)
+
+    pixels = np.array(crop)
+    mask = box_mask(Box(box.x - left, box.y - top, box.width, box.height), size, size)
+    if rng.random() < 0.5:
+        pixels, mask = np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
+    return pixels, mask
+
+
+def check_crop(size: int, side: int, hole: tuple[int, int]) -> None:
+    """Refuse crops and holes that can't be had.
+
+    Raises:
+        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`; both numbers are named.
+    """
+    if not 1 <= size <= side:
+        raise PhotomendError(f"crop size (={size}) must be between 1 and the side that photos are scaled to (={side})")
+    if not 0 <= hole[0] <= hole[1] < size:
+        raise PhotomendError(f"hole (={hole[0]}..{hole[1]}) must be a range from 0 to below the crop size (={size})")
+
+
+def _start(rng: np.random.Generator, hole_start: int, hole_length: int, size: int, length: int) -> int:
+    """Where the crop begins along one axis: around the hole's centre, off by up to half the room beside it."""
+    room = size - hole_length
+    start = hole_start - room // 2 + int(rng.integers(-(room // 4), room // 4, endpoint=True))
+    return min(max(start, 0), length - size)
+
+
+def _turned_crop(image: Image.Image, left: int, top: int, size: int, angle: float) -> Image.Image:
+    """The crop turned about its centre by `angle` degrees, or by as much as keeps its corners in the photo.
+
+    A square of half side a, turned by θ, reaches a(cos θ + sin θ) = a√2 · cos(45° − θ) from its centre.
+    """
+    x, y = left + size / 2, top + size / 2
+    reach = min(x, y, image.width - x, image.height - y)
+    most = 45 - degrees(acos(min(1.0, reach / (size / 2 * sqrt(2)))))
+    theta = radians(min(max(angle, -most), most))
+    c, s = cos(theta), sin(theta)
+    # Pillow asks where the pixel (u, v) of the result comes from: the centre plus the turned offset from it.
+    matrix = (c, -s, x - size / 2 * (c - s), s, c, y - size / 2 * (s + c))
+    return image.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)

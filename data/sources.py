@@ -1,0 +1,90 @@
+"""Where photos come from: a folder, the samples, or a prepared dataset all look the same to the loaders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from .masks import Box
+from .photos import Photo, read_photo
+from .samples import SamplePhoto, sample_photos
+
+
+class PhotoSource(Protocol):
+    """A fixed sequence of photos. Workers get a copy of it, so it must be picklable."""
+
+    @property
+    def origin(self) -> str:
+        """What a person would call it: a folder, a dataset."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """The photo's name, unique in this source; for a file, its posix path relative to the root."""
+        ...
+
+    def class_name(self, index: int) -> str:
+        """The photo's class, "" if it has none."""
+        ...
+
+    def read(self, index: int) -> Photo:
+        """The photo, `uint8 (H, W, 3)`; raises PhotoError if it can't be read."""
+        ...
+
+    def box(self, index: int) -> Box | None:
+        """The hole that is stored with the photo, if one is."""
+        ...
+
+
+class FolderSource:
+    """The photos `paths` under the folder `root`; the first folder below the root is a photo's class."""
+
+    def __init__(self, paths: Sequence[Path], root: Path) -> None:
+        self.paths = list(paths)
+        self.root = Path(root)
+
+    @property
+    def origin(self) -> str:
+        return str(self.root)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def name(self, index: int) -> str:
+        return self.paths[index].relative_to(self.root).as_posix()
+
+    def class_name(self, index: int) -> str:
+        folders = self.paths[index].relative_to(self.root).parts[:-1]
+        return folders[0] if folders else ""
+
+    def read(self, index: int) -> Photo:
+        return read_photo(self.paths[index])
+
+    def box(self, index: int) -> Box | None:
+        return None
+
+
+class SampleSource:
+    """The sample photos that scikit-image ships, or some of them."""
+
+    origin = "sample photos"
+
+    def __init__(self, samples: Sequence[SamplePhoto] | None = None) -> None:
+        self.samples = sample_photos() if samples is None else list(samples)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def name(self, index: int) -> str:
+        return self.samples[index].name
+
+    def class_name(self, index: int) -> str:
+        return "sample"
+
+    def read(self, index: int) -> Photo:
+        return read_photo(self.samples[index].path)
+
+    def box(self, index: int) -> Box | None:
+        return None
