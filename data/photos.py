@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..core import PhotomendError
 
@@ -167,7 +167,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
 
 def _reason(error: Exception) -> str:
     """One line of why, without the path, which the message has already."""
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "not an image, or damaged at its start"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror

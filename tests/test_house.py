@@ -88,9 +88,7 @@ def not_from_scratch(source: str) -> list[str]:
     """Every use of torch's layers, gradients and optimizers in `source`, as `line: name`."""
     tree = ast.parse(source)
     known = known_names(tree)
-    prose = {
-        id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)
-    }  # docstrings may name the reference
+    prose = {id(n.value) for n in ast.walk(tree) if isinstance(n, ast.Expr)}  # docstrings may name the reference
     found = set()
     for node in ast.walk(tree):
         names: list[str | None] = []
@@ -117,6 +115,8 @@ def imported_packages(source: str, module: str) -> Iterator[tuple[int, str]]:
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt | ast.expr):
+            continue
         targets: list[str] = []
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
@@ -277,9 +277,7 @@ def test_wheel_holds_the_package_and_no_tests(tmp_path: Path) -> None:
         shutil.copy(path, copy / "weights" / path.name)
 
     build = "from setuptools import build_meta; print(build_meta.build_wheel('..'))"
-    done = subprocess.run(
-        [sys.executable, "-c", build], cwd=copy, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", build], cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
     (wheel,) = tmp_path.glob("*.whl")

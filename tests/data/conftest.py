@@ -1,0 +1,37 @@
+"""Photos made on the spot: no test needs a file that is not in the repository or the dependencies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photomend.data import FolderSource, find_photos
+from PIL import Image
+
+
+def smooth_photo(seed: int, height: int, width: int) -> np.ndarray:
+    """Smooth random colours, uint8 (height, width, 3): no two seeds alike, and JPEG keeps them well."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    return np.array(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def photo() -> np.ndarray:
+    return smooth_photo(0, 90, 120)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten photos in two class folders."""
+    root = tmp_path / "photos"
+    for number in range(10):
+        path = root / ("cat" if number < 5 else "dog") / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(smooth_photo(number, 60 + number, 80)).save(path)
+    return root
+
+
+@pytest.fixture
+def source(folder: Path) -> FolderSource:
+    return FolderSource(find_photos(folder), folder)

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from photomend.core import PhotomendError
+from photomend.data import PhotoError, find_photos, read_mask, read_photo, resize, write_photo
+from photomend.data.photos import PHOTO_SUFFIXES, decode_photo
+from PIL import Image
+
+RED, WHITE = (255, 0, 0), (255, 255, 255)
+
+
+def test_find_photos_is_recursive_sorted_and_skips_hidden(tmp_path: Path) -> None:
+    names = ["b.JPG", "a/z.png", "a/Ü ñ 猫.webp", "a/b/c.tif", "b/1.gif"]
+    others = [".hidden.png", ".cache/a.png", "notes.txt", "a/photo", "._b.jpg", "paper.pdf"]
+    for name in names + others:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
+    assert found == sorted(names)
+
+
+def test_common_formats_are_known() -> None:
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm"} <= PHOTO_SUFFIXES
+    assert not {".eps", ".pdf", ".mpg"} & PHOTO_SUFFIXES
+
+
+def test_folder_without_photos(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(PhotomendError, match=r"no photos in this folder") as error:
+        find_photos(tmp_path)
+    assert str(tmp_path) in str(error.value)
+    with pytest.raises(PhotomendError, match="no such folder"):
+        find_photos(tmp_path / "missing")
+    with pytest.raises(PhotomendError, match="not a folder"):
+        find_photos(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".ppm"])
+def test_lossless_round_trip(tmp_path: Path, photo: np.ndarray, suffix: str) -> None:
+    path = tmp_path / f"Größe 猫{suffix}"
+    write_photo(path, photo)
+    assert np.array_equal(read_photo(path), photo)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".webp"])
+def test_lossy_round_trip(tmp_path: Path, photo: np.ndarray, suffix: str) -> None:
+    write_photo(tmp_path / f"a{suffix}", photo)
+    back = read_photo(tmp_path / f"a{suffix}").astype(int)
+    assert np.abs(back - photo).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(tmp_path: Path, photo: np.ndarray, orientation: int) -> None:
+    # What a camera in that orientation stores: the inverse of EXIF's instruction (TIFF 6.0, tag 274).
+    turns = {
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.transpose(1, 0, 2),
+        6: lambda a: np.rot90(a, 1),
+        7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda a: np.rot90(a, -1),
+    }
+    exif = Image.Exif()
+    exif[274] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(turns[orientation](photo)))
+    stored.save(tmp_path / "a.png", exif=exif)
+    assert np.array_equal(read_photo(tmp_path / "a.png"), photo)
+    stored.convert("L").save(tmp_path / "mask.png", exif=exif)
+    assert read_mask(tmp_path / "mask.png").shape == photo.shape[:2]
+
+
+def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
+    rgba = np.zeros((1, 3, 4), np.uint8)
+    rgba[0] = [[255, 0, 0, 255], [255, 0, 0, 0], [255, 0, 0, 128]]
+    Image.fromarray(rgba).save(tmp_path / "rgba.png")
+    assert read_photo(tmp_path / "rgba.png")[0].tolist() == [list(RED), list(WHITE), [255, 127, 127]]
+
+    Image.fromarray(np.array([[[9, 255], [9, 0]]], np.uint8), "LA").save(tmp_path / "la.png")
+    assert read_photo(tmp_path / "la.png")[0].tolist() == [[9, 9, 9], list(WHITE)]
+
+    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    palette.putpalette([*RED, 0, 0, 255])
+    palette.save(tmp_path / "p.png")
+    assert read_photo(tmp_path / "p.png")[0].tolist() == [list(RED), [0, 0, 255]]
+    palette.save(tmp_path / "pt.png", transparency=1)
+    assert read_photo(tmp_path / "pt.png")[0].tolist() == [list(RED), list(WHITE)]
+
+
+def test_other_modes(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 257, 32896, 65535]], np.uint16)).save(tmp_path / "16.png")
+    assert read_photo(tmp_path / "16.png")[0].tolist() == [[0] * 3, [1] * 3, [128] * 3, [255] * 3]
+
+    Image.fromarray(np.array([[0, 0.5, 1]], np.float32)).save(tmp_path / "float.tif")
+    assert read_photo(tmp_path / "float.tif")[0, :, 0].tolist() == [0, 128, 255]
+    Image.fromarray(np.array([[0, 128, 300]], np.float32)).save(tmp_path / "float255.tif")
+    assert read_photo(tmp_path / "float255.tif")[0, :, 0].tolist() == [0, 128, 255]
+
+    Image.new("CMYK", (20, 10), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=100)
+    cmyk = read_photo(tmp_path / "cmyk.jpg")
+    assert cmyk.shape == (10, 20, 3)
+    assert np.abs(cmyk.astype(int) - RED).max() <= 3
+
+    Image.new("1", (3, 2), 1).save(tmp_path / "bits.png")
+    assert read_photo(tmp_path / "bits.png").tolist() == [[list(WHITE)] * 3] * 2
+
+    Image.new("RGB", (3, 2), RED).save(
+        tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGB", (3, 2), "blue")]
+    )
+    assert read_photo(tmp_path / "a.gif")[0, 0].tolist() == list(RED)
+
+
+def test_truncated_photo_is_named(tmp_path: Path, photo: np.ndarray) -> None:
+    for suffix in (".jpg", ".png", ".webp"):
+        path = tmp_path / f"cut{suffix}"
+        write_photo(path, photo)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises(PhotoError) as error:
+            read_photo(path)
+        assert str(error.value).startswith(f"{path}: can't be read as a photo (")
+        assert "\n" not in str(error.value)
+
+
+def test_what_is_no_photo_is_named(tmp_path: Path) -> None:
+    text = tmp_path / "text.jpg"
+    text.write_text("not a photo")
+    with pytest.raises(PhotoError, match=r"text\.jpg: can't be read as a photo \(not an image"):
+        read_photo(text)
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(PhotoError, match=r"empty\.png"):
+        read_photo(tmp_path / "empty.png")
+    with pytest.raises(PhotoError, match=r"gone\.png: .*No such file"):
+        read_photo(tmp_path / "gone.png")
+    with pytest.raises(PhotoError, match=r"\(Is a directory\)"):
+        read_photo(tmp_path)
+    with pytest.raises(PhotoError, match="photo 3"):
+        decode_photo(b"nothing", "photo 3")
+
+
+@pytest.mark.parametrize("position", range(0, 2000, 97))
+def test_damaged_bytes_never_escape_as_another_error(photo: np.ndarray, tmp_path: Path, position: int) -> None:
+    write_photo(tmp_path / "a.png", photo)
+    damaged = bytearray((tmp_path / "a.png").read_bytes())
+    damaged[position % len(damaged)] ^= 0xFF
+    with suppress(PhotoError):
+        assert decode_photo(bytes(damaged), "a.png").dtype == np.uint8
+
+
+def test_mask_is_where_the_image_is_not_black(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 1, 128, 255]], np.uint8)).save(tmp_path / "l.png")
+    assert read_mask(tmp_path / "l.png").tolist() == [[False, True, True, True]]
+
+    Image.fromarray(np.array([[0, 1, 65535]], np.uint16)).save(tmp_path / "16.png")
+    assert read_mask(tmp_path / "16.png").tolist() == [[False, True, True]]
+
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "1.png")
+    assert read_mask(tmp_path / "1.png").tolist() == [[True, False]]
+
+    rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 255], [0, 0, 1, 1]]], np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "rgba.png")
+    assert read_mask(tmp_path / "rgba.png").tolist() == [[True, False, False, True]]
+
+    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    palette.putpalette([255, 255, 255, 0, 0, 0])
+    palette.save(tmp_path / "p.png")
+    assert read_mask(tmp_path / "p.png").tolist() == [[True, False]]
+
+
+def test_jpeg_mask_does_not_ring(tmp_path: Path) -> None:
+    mask = np.zeros((64, 64), np.uint8)
+    mask[13:40, 21:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.jpg", quality=75)
+    assert np.array_equal(read_mask(tmp_path / "mask.jpg"), mask > 0)
+
+
+def test_unsupported_suffix_and_bad_folder(tmp_path: Path, photo: np.ndarray) -> None:
+    with pytest.raises(PhotoError, match=r"can't write photos as '\.xyz'; these work: \.png, \.jpg"):
+        write_photo(tmp_path / "a.xyz", photo)
+    with pytest.raises(PhotoError, match="''"):
+        write_photo(tmp_path / "a", photo)
+    with pytest.raises(PhotoError, match="No such file"):
+        write_photo(tmp_path / "missing" / "a.png", photo)
+    with pytest.raises(ValueError, match="uint8"):
+        write_photo(tmp_path / "a.png", photo.astype(np.float32))
+    assert os.listdir(tmp_path) == []
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    write_photo(path, photo)
+    before = path.read_bytes()
+
+    def full_disk(image: Image.Image, file, **options) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full_disk)
+    with pytest.raises(PhotoError, match="No space left"):
+        write_photo(path, photo[::-1])
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_written_file_has_the_usual_permissions(tmp_path: Path, photo: np.ndarray) -> None:
+    (tmp_path / "plain").touch()
+    write_photo(tmp_path / "a.png", photo)
+    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_resize_is_pillows_bicubic(photo: np.ndarray) -> None:
+    expected = np.array(Image.fromarray(photo).resize((33, 44), Image.Resampling.BICUBIC))
+    assert np.array_equal(resize(photo, height=44, width=33), expected)
+    assert np.array_equal(resize(photo, *photo.shape[:2]), photo)

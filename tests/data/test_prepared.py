@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from photomend.core import PhotomendError
+from photomend.data import (
+    SPLITS,
+    Box,
+    CropLoader,
+    EvaluationSet,
+    FolderSource,
+    PreparedSource,
+    SkippedPhotoWarning,
+    box_mask,
+    find_photos,
+    prepare,
+    split_photos,
+)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "prepared"
+
+
+def test_columns_read_by_datasets_alone(source: FolderSource, out: Path) -> None:
+    prepare(source, out, seed=2, side=64)
+    for split in SPLITS:
+        for row in datasets.load_from_disk(str(out))[split]:
+            assert set(row) == {"photo", "mask", "class", "path", "box"}
+            assert (row["photo"].mode, row["photo"].size) == ("RGB", (64, 64))
+            box = Box(**row["box"])
+            assert np.array_equal(np.asarray(row["mask"]), box_mask(box, 64, 64) * np.uint8(255))
+            assert row["path"].startswith(row["class"] + "/")
+
+
+def test_evaluates_as_the_folder_does(folder: Path, source: FolderSource, out: Path) -> None:
+    prepare(source, out, seed=2)
+    for split, paths in split_photos(folder, source.paths).items():
+        stored = PreparedSource(out, split)
+        assert len(stored) == len(paths)
+        if not paths:
+            continue
+        ours = list(EvaluationSet(stored, seed=99))  # the stored holes count, not this seed
+        theirs = list(EvaluationSet(FolderSource(paths, folder), seed=2))
+        for a, b in zip(ours, theirs, strict=True):
+            assert (a.name, a.class_name, a.box) == (b.name, b.class_name, b.box)
+            assert torch.equal(a.photo, b.photo)
+
+
+def test_trains_with_workers(source: FolderSource, out: Path) -> None:
+    prepare(source, out)
+    stored = PreparedSource(out, "train")
+    one = next(iter(CropLoader(stored, batch_size=4, size=64, workers=0)))
+    other = next(iter(CropLoader(stored, batch_size=4, size=64, workers=2)))
+    assert torch.equal(one.photo, other.photo)
+    assert pickle.loads(pickle.dumps(stored)).name(0) == stored.name(0)
+
+
+def test_provenance_counts_and_skips(folder: Path, out: Path) -> None:
+    (folder / "cat" / "1.png").write_text("no photo")
+    photos = find_photos(folder)
+    ticks: list[int] = []
+    with pytest.warns(SkippedPhotoWarning, match=r"cat/1\.png"):
+        provenance = prepare(
+            FolderSource(photos, folder), out, seed=4, side=80, encoding="jpeg", on_photo=lambda: ticks.append(1)
+        )
+    assert len(ticks) == 10
+    assert provenance == json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["source"] == str(folder)
+    assert (provenance["seed"], provenance["side"], provenance["encoding"]) == (4, 80, "jpeg")
+    assert list(provenance["skipped"]) == ["cat/1.png"]
+    assert sum(sum(classes.values()) for classes in provenance["counts"].values()) == 9
+    sizes = {split: len(PreparedSource(out, split)) for split in SPLITS}
+    assert sizes == {split: sum(classes.values()) for split, classes in provenance["counts"].items()}
+    assert os.listdir(out.parent) == ["prepared"]
+
+
+def test_existing_folder_is_refused_and_untouched(source: FolderSource, tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "letter.txt").write_text("mine")
+    with pytest.raises(PhotomendError, match=r"full: already exists and is not an empty folder"):
+        prepare(source, tmp_path / "full")
+    with pytest.raises(PhotomendError, match="already exists"):
+        prepare(source, tmp_path / "full" / "letter.txt")
+    assert (tmp_path / "full" / "letter.txt").read_text() == "mine"
+    (tmp_path / "empty").mkdir()
+    prepare(source, tmp_path / "empty", side=64)
+    assert len(PreparedSource(tmp_path / "empty", "train")) > 0
+
+
+@pytest.mark.filterwarnings("ignore::photomend.data.SkippedPhotoWarning")
+def test_failure_leaves_nothing(folder: Path, source: FolderSource, out: Path) -> None:
+    for path in source.paths:
+        path.write_text("no photo")
+    with pytest.raises(PhotomendError, match="none of the 10 photos can be read"):
+        prepare(source, out)
+    with pytest.raises(PhotomendError, match="encoding"):
+        prepare(source, out, encoding="gif")
+    with pytest.raises(PhotomendError, match="61 pixels don't fit into 32x32"):
+        prepare(source, out, side=32)
+    assert not out.exists()
+    assert not out.parent.exists() or os.listdir(out.parent) == []
+
+
+def test_what_is_no_prepared_dataset(source: FolderSource, out: Path, tmp_path: Path) -> None:
+    with pytest.raises(PhotomendError, match="not a prepared dataset"):
+        PreparedSource(tmp_path, "train")
+    prepare(source, out, side=64)
+    with pytest.raises(PhotomendError, match=r"split \(=dev\) must be one of train, validation, test"):
+        PreparedSource(out, "dev")
+    shutil.rmtree(out / "train")
+    with pytest.raises(PhotomendError, match="damaged"):
+        PreparedSource(out, "train")
+    (out / "provenance.json").write_text('{"format": 99}')
+    with pytest.raises(PhotomendError, match="format 1"):
+        PreparedSource(out, "train")
