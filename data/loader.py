@@ -115,10 +115,10 @@ class CropLoader:
 class EvaluationSet:
     """The photos of a source under the protocol, in its order; iterate for `Sample`s, as often as wanted.
 
-    Photos are resized to `side` × `side`. The hole is the one stored with the photo or else
-    `protocol_box(seed, index)` with the photo's index in the source. So an unreadable photo, which is left
-    out with a SkippedPhotoWarning and listed in `skipped`, changes nobody else's hole. `len()` counts all
-    photos listed, readable or not.
+    Photos are resized to `side` × `side` and get the hole `protocol_box(seed, index)`, index being the photo's
+    in the source. A photo that comes with a stored hole is taken as it is, and `seed` and `side` don't touch
+    it. An unreadable photo is left out with a SkippedPhotoWarning and listed in `skipped`; it changes nobody
+    else's hole. `len()` counts all photos listed, readable or not.
 
     Raises:
         PhotomendError: no photos, or (at the end of an iteration) not one could be read.
@@ -147,15 +147,12 @@ class EvaluationSet:
                     self.skipped[name] = str(error)
                     warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=2)
                 continue
-            box = self.source.box(index) or protocol_box(self.seed, index, self.side, self.side)
-            mask = box_mask(box, self.side, self.side)
-            yield Sample(
-                name,
-                self.source.class_name(index),
-                to_array(resize(photo, self.side, self.side)),
-                torch.from_numpy(mask).float()[None],
-                box,
-            )
+            box = self.source.box(index)
+            if box is None:
+                photo = resize(photo, self.side, self.side)
+                box = protocol_box(self.seed, index, self.side, self.side)
+            mask = torch.from_numpy(box_mask(box, *photo.shape[:2])).float()[None]
+            yield Sample(name, self.source.class_name(index), to_array(photo), mask, box)
         if unread == len(self.source):
             raise PhotomendError(f"{self.source.origin}: none of the {unread} photos can be read")
 

@@ -56,6 +56,13 @@ def test_evaluates_as_the_folder_does(folder: Path, source: FolderSource, out: P
             assert torch.equal(a.photo, b.photo)
 
 
+def test_stored_photos_keep_their_side(source: FolderSource, out: Path) -> None:
+    prepare(source, out, side=80)
+    for sample in EvaluationSet(PreparedSource(out, "train"), side=224):
+        assert sample.photo.shape == (3, 80, 80)
+        assert sample.mask.sum() == sample.box.width * sample.box.height
+
+
 def test_trains_with_workers(source: FolderSource, out: Path) -> None:
     prepare(source, out)
     stored = PreparedSource(out, "train")
