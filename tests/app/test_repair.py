@@ -136,10 +136,7 @@ def test_a_large_hole_in_a_smooth_photo_comes_back() -> None:
     assert np.abs(result - photo)[mask].max() <= 3
     # No seam: neighbours never differ by more than the photo's own steps, and a grey level of rounding.
     for axis in (0, 1):
-        assert (
-            np.abs(np.diff(result, axis=axis)).max()
-            <= np.abs(np.diff(photo.astype(int), axis=axis)).max() + 1
-        )
+        assert np.abs(np.diff(result, axis=axis)).max() <= np.abs(np.diff(photo.astype(int), axis=axis)).max() + 1
 
 
 def test_a_long_scratch_goes_in_tiles() -> None:

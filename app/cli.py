@@ -1,0 +1,129 @@
+"""The command `photomend`: the group of commands, and how every error becomes one line."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import NoReturn, TextIO
+
+import click
+
+from .. import __version__
+
+#: Shown by --help; a command's file is only imported when it runs, so that help and mistakes answer at once.
+COMMANDS = {
+    "demo": "Train on sample photos, and show the table and the figures.",
+    "prepare": "Turn photos into a data set with splits and stored holes.",
+    "train": "Train a model.",
+    "evaluate": "Compare models on the same photos with the same holes.",
+    "repair": "Give a damaged photo back whole.",
+}
+
+
+class Commands(click.Group):
+    """The commands of COMMANDS, each `photomend.app.commands.<name>.command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".commands.{name}", __package__)
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"no such command {args[0]!r}{suggest(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=Commands,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="photomend", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Rebuild missing parts of photos.
+
+    \b
+    photomend repair photo.png --box 40,60,50,30 -o repaired.png
+    photomend train attention --photos DIR --out RUN
+    photomend evaluate --photos DIR --models harmonic,RUN
+    """
+
+
+def suggest(name: str, known: Sequence[str] | dict[str, str]) -> str:
+    """`; did you mean 'repair'?` with the nearest known name; all of them where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(known)}"
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0, 1 for a mistake in the data, 2 for one in the command
+    line.
+
+    Whatever goes wrong that a user can cause is one line on standard error, `photomend: error: …`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            status = cli.main(arguments, prog_name="photomend", standalone_mode=False)
+            sys.stdout.flush()
+            return int(status or 0)
+    except click.exceptions.NoArgsIsHelpError as help_page:
+        click.echo(help_page.format_message())
+        return 2
+    except click.ClickException as error:
+        report(error.format_message())
+        return error.exit_code
+    except BrokenPipeError:  # `photomend … | head`: nobody reads any more, which is no mistake
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        report(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        report("interrupted")
+        return 130
+    except Exception as error:
+        from ..core import PhotomendError  # here, because it brings torch along, which --help can do without
+
+        if not isinstance(error, PhotomendError):
+            raise
+        report(str(error))
+        return 1
+
+
+def report(message: str) -> None:
+    """One line on standard error, whatever the message's own lines."""
+    click.echo(f"photomend: error: {' '.join(message.split())}", err=True)
+
+
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning without the place in the source that it came from, which helps no user."""
+    click.echo(f"photomend: warning: {' '.join(str(message).split())}", err=True)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run())

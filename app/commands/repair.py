@@ -1,0 +1,182 @@
+"""`photomend repair`: damaged photos back whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import click
+import numpy as np
+import torch
+
+from ...core import PhotomendError
+from ...data.masks import Box, box_mask
+from ...data.photos import Mask, find_photos, read_mask, read_photo, write_photo
+from ...train.evaluate import Reconstructor
+from ..cli import report
+from ..options import FILE, runtime_options, start
+from ..reconstructors import load_reconstructor
+from ..repair import RepairError, repair
+
+
+class BoxType(click.ParamType[Box]):
+    """`x,y,w,h` in pixels."""
+
+    name = "x,y,w,h"
+
+    def convert(self, value: str | Box, param: click.Parameter | None, ctx: click.Context | None) -> Box:
+        if isinstance(value, Box):
+            return value
+        try:
+            x, y, width, height = (int(part) for part in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not four whole numbers x,y,w,h", param, ctx)
+        return Box(x, y, width, height)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo to repair: where it is, what pairs it with its mask, and where the result goes."""
+
+    photo: Path
+    mask: Path | None
+    target: Path
+    problem: str = ""  # why it can't be done, found while planning
+
+
+@click.command("repair", no_args_is_help=True)
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=FILE)
+@click.option(
+    "--mask",
+    type=FILE,
+    help="An image whose non-black pixels are missing, or a folder of them: each"
+    " photo takes the mask of its own name, whatever the suffix.",
+)
+@click.option(
+    "--box",
+    "boxes",
+    type=BoxType(),
+    multiple=True,
+    help="A missing rectangle: column and row of its upper left pixel, width, height. May be repeated.",
+)
+@click.option("-o", "--output", type=FILE, required=True, help="The repaired photo, or the folder for several.")
+@click.option("--model", default="harmonic", show_default=True, help="A model's name, a run folder or a weights file.")
+@click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")
+@runtime_options
+def command(
+    photos: tuple[Path, ...],
+    mask: Path | None,
+    boxes: tuple[Box, ...],
+    output: Path,
+    model: str,
+    overwrite: bool,
+    device: str,
+    threads: int | None,
+) -> int:
+    """Rebuild the missing parts of photos of any size.
+
+    A PHOTO is a file or a folder. The known pixels of the result are those of the photo, bit for bit, if it
+    is written in a lossless format such as PNG or TIFF; a JPEG is written at quality 95 and changes them a
+    little. The photo itself is never changed.
+
+    \b
+    photomend repair photo.png --box 40,60,50,30 -o repaired.png
+    photomend repair scans/ --mask masks/ -o repaired/ --model RUN
+    """
+    if (mask is None) == (not boxes):
+        raise click.UsageError("say what is missing: either --mask or --box")
+    runtime = start(device, threads)
+    reconstructor = load_reconstructor(model, runtime)
+    jobs = plan(photos, mask, output)
+    refuse_to_destroy(jobs, overwrite)
+    failed = 0
+    for job in jobs:
+        started = perf_counter()
+        try:
+            share = work(job, boxes, reconstructor, runtime)
+        except PhotomendError as error:
+            if len(jobs) == 1:
+                raise
+            report(str(error))
+            failed += 1
+        else:
+            click.echo(f"{job.target}  {100 * share:.2g} % rebuilt in {perf_counter() - started:.1f} s")
+    if failed:
+        click.echo(f"{len(jobs) - failed} of {len(jobs)} photos repaired, {failed} not")
+    return 1 if failed else 0
+
+
+def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: torch.device) -> float:
+    """Repair one photo and write it; the share of its pixels that was missing. Errors name the file at
+    fault.
+    """
+    if job.problem:
+        raise PhotomendError(job.problem)
+    photo = read_photo(job.photo)
+    missing = read_mask(job.mask) if job.mask else box_masks(job.photo, boxes, *photo.shape[:2])
+    try:
+        repaired = repair(photo, missing, reconstructor, device)
+    except RepairError as error:
+        raise PhotomendError(f"{job.mask or job.photo}: {error}") from error
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    write_photo(job.target, repaired)
+    return float(missing.mean())
+
+
+def box_masks(photo: Path, boxes: Sequence[Box], height: int, width: int) -> Mask:
+    """The boxes of the command line together. Raises PhotomendError naming the photo one of them leaves."""
+    missing: Mask = np.zeros((height, width), dtype=np.bool_)
+    for box in boxes:
+        try:
+            missing |= box_mask(box, height, width)
+        except PhotomendError as error:
+            raise PhotomendError(f"{photo}: {error}") from error
+    return missing
+
+
+def plan(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
+    """Every photo with its mask and target.
+
+    A photo of a folder keeps its subfolder in the output folder and takes the mask of the same subfolder
+    and stem. Raises PhotomendError where a folder holds no photos, two photos share a target, or the output
+    is a file for many.
+    """
+    named = [(path, path.relative_to(root)) for root in photos if root.is_dir() for path in find_photos(root)]
+    named += [(path, Path(path.name)) for path in photos if not path.is_dir()]
+    several = len(named) > 1 or photos[0].is_dir() or output.is_dir()
+    if several and output.exists() and not output.is_dir():
+        raise PhotomendError(f"{output}: is a file; several photos need a folder")
+    masks = masks_by_stem(mask) if mask is not None and mask.is_dir() else None
+    jobs: dict[Path, Job] = {}
+    for path, name in named:
+        target = output / name if several else output
+        if target in jobs:
+            raise PhotomendError(f"{path} and {jobs[target].photo} would both be written to {target}")
+        own, problem = mask, ""
+        if masks is not None:
+            found = masks.get(name.with_suffix(""), [])
+            own = found[0] if found else None
+            if len(found) != 1:
+                problem = f"{path}: {len(found) or 'no'} masks named {name.stem!r} in {mask}"
+        jobs[target] = Job(path, own, target, problem)
+    return list(jobs.values())
+
+
+def masks_by_stem(folder: Path) -> dict[Path, list[Path]]:
+    """The masks of a folder by their relative path without the suffix."""
+    masks: dict[Path, list[Path]] = {}
+    for path in find_photos(folder):
+        masks.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
+    return masks
+
+
+def refuse_to_destroy(jobs: Sequence[Job], overwrite: bool) -> None:
+    """Raise PhotomendError if a target is one of the photos or masks, or (without --overwrite) exists."""
+    read = {path.resolve() for job in jobs for path in (job.photo, job.mask) if path is not None}
+    for job in jobs:
+        if job.target.resolve() in read:
+            raise PhotomendError(f"{job.target}: is a photo or mask to read; choose another output")
+        if job.target.exists() and not overwrite:
+            raise PhotomendError(f"{job.target}: exists already; --overwrite replaces it")

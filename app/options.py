@@ -1,0 +1,60 @@
+"""Options that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import torch
+
+from ..core import PhotomendError
+from ..core.runtime import choose_device, set_threads
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FOLDER = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path)
+
+
+def runtime_options(command: Command) -> Command:
+    """--device and --threads."""
+    for option in (
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: torch's choice]"),
+        click.option(
+            "--device", default="auto", show_default=True, help="auto, cpu or cuda; auto takes a GPU if there is one."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def photo_options(command: Command) -> Command:
+    """--photos and --data."""
+    for option in (
+        click.option("--data", type=FOLDER, help="A data set that `photomend prepare` made."),
+        click.option("--photos", type=FOLDER, help="A folder of photos, searched with its subfolders."),
+    ):
+        command = option(command)
+    return command
+
+
+def start(device: str, threads: int | None) -> torch.device:
+    """Set the number of threads and give the device. Raises PhotomendError for one that isn't there."""
+    set_threads(threads)
+    return choose_device(device)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all, replacing one of that name. Raises PhotomendError naming it."""
+    draft = path.with_name(f".photomend-{secrets.token_hex(8)}.part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise PhotomendError(f"{path}: can't be written ({error.strerror})") from error
+    finally:
+        draft.unlink(missing_ok=True)

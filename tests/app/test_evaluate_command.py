@@ -1,0 +1,111 @@
+"""`photomend evaluate`: the table, the JSON, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .helpers import Shell, picture, tree
+
+KEYS = ["model", "photos", "mse", "mse_ci", "mae", "mae_ci", "hole_mse", "hole_mae", "hole_psnr", "ssim"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for number in range(4):
+        picture(tmp_path / "photos" / "cat" / f"{number}.png", seed=number)
+    return tmp_path / "photos"
+
+
+def test_table_and_json(shell: Shell, photos: Path, tmp_path: Path) -> None:
+    target = tmp_path / "table.json"
+    arguments = ("evaluate", "--photos", photos, "--split", "all", "--models", "random, border,harmonic")
+    outcome = shell(*arguments, "--json", target)
+    assert outcome.status == 0, outcome
+    rows = json.loads(target.read_text())
+    assert [row["model"] for row in rows] == ["random", "border", "harmonic"]
+    assert all(list(row) == KEYS and row["photos"] == 4 for row in rows)
+    random, border, harmonic = rows
+    assert harmonic["mse"] < border["mse"] < random["mse"]
+    assert all(row["mse_ci"][0] <= row["mse"] <= row["mse_ci"][1] for row in rows)
+    assert f"{harmonic['mse']:.2f}" in outcome.out
+    first = target.read_bytes()
+    assert shell(*arguments, "--json", target).out == outcome.out  # the same seed, the same numbers
+    assert target.read_bytes() == first
+    shell(*arguments, "--json", target, "--seed", "1")
+    assert target.read_bytes() != first
+
+
+def test_markdown(shell: Shell, photos: Path) -> None:
+    outcome = shell("evaluate", "--photos", photos, "--split", "all", "--models", "border,harmonic", "--markdown")
+    assert outcome.status == 0, outcome
+    assert outcome.out.startswith("| model | photos |")
+
+
+def test_unreadable_photos_are_named_skipped_and_counted(shell: Shell, photos: Path) -> None:
+    (photos / "cat" / "2.png").write_bytes((photos / "cat" / "2.png").read_bytes()[:700])
+    outcome = shell("evaluate", "--photos", photos, "--split", "all", "--models", "border")
+    assert outcome.status == 0, outcome
+    assert outcome.err.startswith("photomend: warning: skipped ")
+    assert "2.png" in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert "1 of 4 photos could not be read" in outcome.out
+
+
+@pytest.mark.filterwarnings("ignore::photomend.data.photos.SkippedPhotoWarning")
+def test_nothing_readable(shell: Shell, photos: Path) -> None:
+    for path in photos.rglob("*.png"):
+        path.write_bytes(b"no photo")
+    outcome = shell("evaluate", "--photos", photos, "--split", "all", "--models", "border")
+    assert outcome.status == 1
+    assert outcome.err.splitlines()[-1].startswith("photomend: error: ")
+    assert "none of the 4 photos can be read" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["--models", "harmonic"], 2, "either --photos or --data"),
+        (["--photos", "photos", "--data", "x", "--models", "harmonic"], 2, "either --photos or --data"),
+        (["--photos", "photos"], 2, "--models"),
+        (["--photos", "photos", "--models", " ,"], 2, "names no model"),
+        (["--photos", "photos", "--models", "harmonic,bordr"], 1, "did you mean 'border'?"),
+        (["--photos", "photos", "--models", "attention"], 1, "no weights yet"),
+        (["--photos", "nowhere", "--models", "harmonic"], 1, "nowhere: no such folder"),
+        (["--photos", "void", "--models", "harmonic"], 1, "void: no photos"),
+        (["--photos", "photos", "--models", "harmonic", "--split", "tset"], 2, "'tset'"),
+        (["--photos", "photos", "--models", "harmonic", "--split", "validation"], 1, "the validation split"),
+        (["--data", "void", "--models", "harmonic"], 1, "void: not a prepared dataset"),
+        (["--photos", "photos", "--models", "harmonic", "--json", "no/t.json"], 1, "no/t.json: there is no folder"),
+    ],
+)
+def test_mistakes(
+    shell: Shell,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("void").mkdir()
+    before = tree(tmp_path)
+    assert words in shell.fails(status, "evaluate", *arguments)
+    assert tree(tmp_path) == before
+
+
+def test_prepared_data_gives_the_same_numbers(shell: Shell, tmp_path: Path) -> None:
+    for number in range(12):
+        picture(tmp_path / "photos" / f"{number}.png", 240, 230, seed=number)
+    outcome = shell("prepare", "--source", f"folder:{tmp_path / 'photos'}", "--out", tmp_path / "set", "--seed", "3")
+    assert outcome.status == 0, outcome
+    models = ("--models", "border", "--json", tmp_path / "t.json")
+    tables = []
+    for where in (("--data", tmp_path / "set"), ("--photos", tmp_path / "photos", "--seed", "3")):
+        outcome = shell("evaluate", *where, *models)
+        assert outcome.status == 0, outcome
+        tables.append((tmp_path / "t.json").read_text())
+    assert tables[0] == tables[1]
