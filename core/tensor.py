@@ -254,8 +254,8 @@ def _walk(root: Node, cotangent: Array) -> None:
         assert node.pullback is not None
         gradients = node.pullback(arriving)
         if not isinstance(gradients, tuple | list):
-            gradients = (gradients,)
-        for parent, gradient in zip(node.parents, gradients, strict=True):
+            gradients = (gradients,)  # type: ignore[assignment]
+        for parent, gradient in zip(node.parents, gradients, strict=True):  # type: ignore[arg-type]
             if parent is None:
                 continue
             gradient = gradient() if callable(gradient) else gradient

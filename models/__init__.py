@@ -1,1 +1,67 @@
-"""Models: compositions of layers and nothing else, one model a file."""
+"""Models: compositions of layers and nothing else, one model a file.
+
+Every model has ``reconstruct(masked, mask)``: photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing, to
+photos (N, 3, H, W) whose known pixels are untouched.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from ..core import PhotomendError
+from .attention import AttentionModel
+from .attention_report import AttentionReportModel
+from .border import BorderFill
+from .harmonic import HarmonicFill, harmonic_fill
+from .network import RepairNetwork
+from .random_fill import RandomFill
+
+_BUILDERS: dict[str, Callable[..., Any]] = {
+    made.name: made for made in (RandomFill, BorderFill, HarmonicFill, AttentionModel, AttentionReportModel)
+}
+
+#: Every model's name, as the command line takes it.
+NAMES = tuple(_BUILDERS)
+#: The names of those that are trained.
+TRAINED = tuple(name for name, made in _BUILDERS.items() if isinstance(made, type) and issubclass(made, RepairNetwork))
+
+
+def build(name: str, **config: Any) -> Any:
+    """The model called `name`, built with the settings `config` (a network with fresh random weights).
+
+    Raises:
+        PhotomendError: no model of that name, or no such setting; the nearest one is named. Or a setting's value
+            does not fit.
+    """
+    if name not in _BUILDERS:
+        raise PhotomendError(f"model {name!r} is unknown; {_nearest(name, NAMES)}")
+    settings = tuple(inspect.signature(_BUILDERS[name]).parameters)
+    for key in config:
+        if key not in settings:
+            raise PhotomendError(f"model {name!r} has no setting {key!r}; {_nearest(key, settings)}")
+    try:
+        return _BUILDERS[name](**config)
+    except (ValueError, TypeError) as error:
+        raise PhotomendError(f"model {name!r}: {error}") from error
+
+
+def _nearest(word: str, known: tuple[str, ...]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
+
+
+__all__ = [
+    "NAMES",
+    "TRAINED",
+    "AttentionModel",
+    "AttentionReportModel",
+    "BorderFill",
+    "HarmonicFill",
+    "RandomFill",
+    "RepairNetwork",
+    "build",
+    "harmonic_fill",
+]

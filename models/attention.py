@@ -1,0 +1,127 @@
+"""The attention model: start at the Laplace equation, and learn what it leaves out.
+
+    masked photo, mask ── harmonic fill, distance to the known pixels
+          │
+          ▼  pixel unshuffle: half the resolution, four times the channels
+        stem ────────────── CBAM ──────────────┐ skip
+          ▼                                    ▼
+       encoder 1/4 ──────── CBAM ────────┐   decoder 1/2 ── pixel shuffle ── residual, added in the hole
+          ▼                              ▼     ▲
+       encoder 1/8 ── bottleneck ──► decoder 1/4
+
+The network's answer is added to the harmonic fill inside the hole. Its last layer starts at zero, so training starts
+*at* the harmonic fill, whose error is the bar for a learned model, and can only learn to improve on it.
+
+Sources: Ronneberger, Fischer & Brox, *U-Net* (2015); Woo et al., *CBAM* (2018); Yu et al., *Free-form image inpainting
+with gated convolution* (2019); Yu & Koltun, *Multi-scale context aggregation by dilated convolutions* (2016).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..core import Array, Module, Tensor, concatenate
+from ..layers import (
+    CBAM,
+    Conv2d,
+    GatedConv2d,
+    PixelShuffle,
+    PixelUnshuffle,
+    Residual,
+    Sequential,
+    SiLU,
+    SqueezeExcitation,
+)
+from .geometry import distance_to_known
+from .harmonic import harmonic_fill
+from .network import RepairNetwork
+
+
+def features(masked: Array, mask: Array) -> tuple[Array, Array]:
+    """The harmonic fill (N, 3, H, W), and what the network sees (N, 5, H, W): the fill, the mask and the distance.
+
+    Colours are centred at 0; distances to the known pixels are in units of 16 pixels, so that all inputs are of the
+    order of 1.
+    """
+    fill = harmonic_fill(masked, mask)
+    return fill, torch.cat((2 * fill - 1, mask, distance_to_known(mask) / 16), dim=1)
+
+
+class AttentionModel(RepairNetwork):
+    """Fill, look, correct: a U-Net with channel and spatial attention that predicts the error of the harmonic fill.
+
+    Args:
+        width: channels at half the resolution; twice as many at a quarter, four times at an eighth.
+        dilations: of the bottleneck's residual blocks, one block for each.
+        window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
+    """
+
+    name = "attention"
+
+    def __init__(self, width: int = 48, dilations: tuple[int, ...] = (1, 2, 4), window: int = 96) -> None:
+        if window % self.stride:
+            raise ValueError(f"AttentionModel: window (={window}) must be divisible by {self.stride}")
+        self.width, self.dilations, self.window = width, tuple(dilations), window
+        half, quarter, eighth = width, 2 * width, 4 * width
+        self.stem = Sequential(
+            PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), Conv2d(half, half, 3, padding=1), SiLU()
+        )
+        self.encoder4 = Sequential(_down(half, quarter), Conv2d(quarter, quarter, 3, padding=1), SiLU())
+        self.encoder8 = _down(quarter, eighth)
+        self.bottleneck = Sequential(*(_block(eighth, dilation) for dilation in self.dilations), CBAM(eighth))
+        self.up4 = _up(eighth, quarter)
+        self.skip4 = CBAM(quarter)
+        self.decoder4 = Sequential(Conv2d(2 * quarter, quarter, 3, padding=1), SiLU())
+        self.up2 = _up(quarter, half)
+        self.skip2 = CBAM(half)
+        self.decoder2 = Sequential(Conv2d(2 * half, half, 3, padding=1), SiLU())
+        last = Conv2d(half, 12, 3, padding=1)
+        last.weight.data.zero_()
+        self.head = Sequential(last, PixelShuffle(2))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"width": self.width, "dilations": list(self.dilations), "window": self.window}
+
+    def forward(self, masked: Array, mask: Array) -> Tensor:
+        """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
+
+        Raises:
+            ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
+        """
+        self._require_divisible(masked)
+        fill, seen = features(masked, mask)
+        return fill + self.residual(seen) * mask
+
+    def residual(self, seen: Array) -> Tensor:
+        """(N, 5, H, W) → (N, 3, H, W): what is to be added to the harmonic fill."""
+        at2 = self.stem(seen)
+        at4 = self.encoder4(at2)
+        deep = self.bottleneck(self.encoder8(at4))
+        at4 = self.decoder4(concatenate(self.up4(deep), self.skip4(at4), dim=1))
+        at2 = self.decoder2(concatenate(self.up2(at4), self.skip2(at2), dim=1))
+        return self.head(at2)
+
+
+def _down(inputs: int, outputs: int) -> Module:
+    """Half the resolution by a convolution with stride 2."""
+    return Sequential(Conv2d(inputs, outputs, 3, stride=2, padding=1), SiLU())
+
+
+def _up(inputs: int, outputs: int) -> Module:
+    """Twice the resolution by a pixel shuffle."""
+    return Sequential(Conv2d(inputs, 4 * outputs, 1), PixelShuffle(2))
+
+
+def _block(channels: int, dilation: int) -> Module:
+    """A residual block that widens its view by dilation and weighs its answer by channel."""
+    return Residual(
+        Sequential(
+            Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            SiLU(),
+            Conv2d(channels, channels, 3, padding=1),
+            SqueezeExcitation(channels),
+        )
+    )

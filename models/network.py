@@ -1,0 +1,95 @@
+"""What every network that repairs photos has in common: it composites, and it looks through a window.
+
+A network is trained on square crops with a hole in them. It sees a photo the same way: through a window of the size
+it was trained with, around the hole. So a mean over "the whole image" means in use what it meant in training, and a
+repair costs the same in a large photo as in a small one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..core import Array, Module, Tensor, no_grad
+from .geometry import Bounds, hole_bounds, require_hole
+
+#: Known pixels that a window shows on each side of a hole too large for the trained window.
+LEAST_CONTEXT = 16
+
+
+class RepairNetwork(Module):
+    """Base of the networks: `forward` on windows, `reconstruct` on photos.
+
+    Attributes:
+        name: the network's name in `photomend.models.NAMES`.
+        config: the arguments it was built with, for checkpoints.
+        window: side of the square crops it is trained on, pixels.
+        trained_hole: the longest side of the holes it is trained on, pixels.
+        stride: heights and widths must be divisible by it.
+    """
+
+    name: str
+    window: int
+    trained_hole = 61
+    stride = 8
+
+    @property
+    def config(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def forward(self, masked: Array, mask: Array) -> Tensor:
+        """The photos (N, 3, H, W) with the holes of mask (N, 1, H, W) filled, differentiable in the parameters."""
+        raise NotImplementedError
+
+    def reconstruct(self, masked: Array, mask: Array) -> Array:
+        """Fill the holes of photos of any size: masked (N, 3, H, W) in [0, 1], mask (N, 1, H, W), 1 = missing.
+
+        Returns (N, 3, H, W) in [0, 1]; known pixels are bit-identical to `masked`.
+
+        Raises:
+            ValueError: shapes don't fit, or a mask is empty or covers its photo.
+        """
+        require_hole(masked, mask)
+        bounds = hole_bounds(mask)
+        side = self._side(bounds)
+        padded, padded_mask = _extend(masked, side), _extend(mask, side)
+        corners = [_corner(b, side, padded.shape[2], padded.shape[3]) for b in bounds]
+        windows = _cut(padded, corners, side)
+        window_masks = _cut(padded_mask, corners, side)
+        with no_grad():
+            rebuilt = self.forward(windows, window_masks).data.clamp(0, 1)
+        result = padded.clone()
+        for i, (top, left) in enumerate(corners):
+            target = result[i, :, top : top + side, left : left + side]
+            target.copy_(torch.where(window_masks[i] > 0.5, rebuilt[i], target))
+        return result[:, :, : masked.shape[2], : masked.shape[3]]
+
+    def _side(self, bounds: list[Bounds]) -> int:
+        """The window's side: the trained one, or more if a hole needs it; divisible by the stride."""
+        longest = max(max(b.bottom - b.top, b.right - b.left) for b in bounds)
+        needed = longest + 2 * LEAST_CONTEXT
+        return max(self.window, -(-needed // self.stride) * self.stride)
+
+    def _require_divisible(self, masked: Array) -> None:
+        h, w = masked.shape[2:]
+        if h % self.stride or w % self.stride:
+            raise ValueError(f"{self.name}: size {h}x{w} must be divisible by {self.stride} (use reconstruct)")
+
+
+def _extend(x: Array, side: int) -> Array:
+    """x (N, C, H, W), its last row and column repeated until height and width are at least `side`."""
+    rows = torch.arange(max(x.shape[2], side), device=x.device).clamp(max=x.shape[2] - 1)
+    columns = torch.arange(max(x.shape[3], side), device=x.device).clamp(max=x.shape[3] - 1)
+    return x if len(rows) == x.shape[2] and len(columns) == x.shape[3] else x[:, :, rows][:, :, :, columns]
+
+
+def _corner(b: Bounds, side: int, height: int, width: int) -> tuple[int, int]:
+    """Top and left of the window of `side` that has the hole in its middle, or as near as the photo's edges allow."""
+    top = (b.top + b.bottom - side) // 2
+    left = (b.left + b.right - side) // 2
+    return min(max(top, 0), height - side), min(max(left, 0), width - side)
+
+
+def _cut(x: Array, corners: list[tuple[int, int]], side: int) -> Array:
+    return torch.stack([x[i, :, top : top + side, left : left + side] for i, (top, left) in enumerate(corners)])
