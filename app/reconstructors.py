@@ -25,18 +25,19 @@ def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconst
             bare name: there are no trained weights behind it, and an untrained network repairs nothing.
     """
     if name in models.NAMES:
-        model = models.build(name)
-        if isinstance(model, Module) and model.parameters():
+        if name in models.TRAINED:
             raise PhotomendError(
                 f"model {name!r} has no weights yet: train it with `photomend train {name} --out RUN`"
                 " and give the run folder as the model"
             )
+        model = models.build(name)
     elif Path(name).exists():
         checkpoint = load_checkpoint(Path(name), device=device)
-        if checkpoint.model not in models.NAMES:
-            raise PhotomendError(f"{find_checkpoint(Path(name))}: holds an unknown model, {checkpoint.model!r}")
-        model = models.build(checkpoint.model, **checkpoint.config)
-        model.load_state_dict(checkpoint.weights)
+        try:
+            model = models.build(checkpoint.model, **checkpoint.config)
+            model.load_state_dict(checkpoint.weights)
+        except PhotomendError as error:
+            raise PhotomendError(f"{find_checkpoint(Path(name))}: {error}") from error
     else:
         raise PhotomendError(f"no model, run folder or weights file {name!r}{suggest(name, models.NAMES)}")
     if isinstance(model, Module):

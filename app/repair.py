@@ -22,6 +22,7 @@ import torch
 from scipy import ndimage
 
 from ..core import PhotomendError
+from ..models import HarmonicFill
 from ..train.evaluate import Reconstructor, paste
 
 Pixels = np.ndarray[Any, np.dtype[Any]]  # colours (H, W, 3) or a mask (H, W)
@@ -30,6 +31,7 @@ Window = tuple[slice, slice]  # rows and columns
 MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to four times
 LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
 CELL = 64  # specks whose centres share a cell of this side are rebuilt together
+LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
 
 
 class RepairError(PhotomendError):
@@ -60,15 +62,20 @@ def repair(
         RepairError: the mask has another size than the photo, is empty, or covers the whole photo.
     """
     check(photo, mask)
-    limit: int | None = getattr(reconstructor, "trained_hole", None)
+    trained: int | None = getattr(reconstructor, "trained_hole", None)
+    limit = LARGEST if trained is None else trained
     result = photo.copy()
-    holes = list(find_holes(mask, CELL if limit is None else limit // 2))
-    for done, (hole, wanted) in enumerate(holes, start=1):
+    holes = list(find_holes(mask, min(CELL, limit // 2)))
+    for done, (hole, own) in enumerate(holes, start=1):
         around = surroundings(hole, mask.shape)
-        missing = mask[around]
-        crop = photo[around].astype(np.float32) / 255
-        filled = fill(crop, missing, inside(hole, around), reconstructor, limit, device)[inside(hole, around)]
-        result[hole][wanted] = np.rint(filled[wanted] * 255).astype(np.uint8)
+        within = inside(hole, around)
+        crop, missing = photo[around].astype(np.float32) / 255, mask[around]
+        if trained is not None and missing.sum() > own.sum():
+            crop = ask(crop, missing, HarmonicFill(), device)
+            missing = np.zeros_like(missing)
+            missing[within] = own
+        filled = fill(crop, missing, within, reconstructor, limit, device)[within]
+        result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
         on_hole(done, len(holes))
     return result
 
@@ -134,13 +141,13 @@ def fill(
     missing: Pixels,
     hole: Window,
     reconstructor: Reconstructor,
-    limit: int | None,
+    limit: int,
     device: torch.device | str,
 ) -> Pixels:
     """Fill a crop, float32 (h, w, 3) in [0, 1], where `missing` (h, w); `hole` is the window that matters."""
     if not missing.any():
         return crop
-    if limit is None or max(side.stop - side.start for side in hole) <= limit:
+    if max(side.stop - side.start for side in hole) <= limit:
         return ask(crop, missing, reconstructor, device)
     half_crop, half_missing = shrink(crop, missing)
     rows, columns = (slice(side.start // 2, (side.stop + 1) // 2) for side in hole)
