@@ -120,24 +120,27 @@ class EvaluationSet:
     it. An unreadable photo is left out with a SkippedPhotoWarning and listed in `skipped`; it changes nobody
     else's hole. `len()` counts all photos listed, readable or not.
 
+    With `limit`, at most so many photos are read, spread evenly over the source; each keeps its hole.
+
     Raises:
         PhotomendError: no photos, or (at the end of an iteration) not one could be read.
     """
 
-    def __init__(self, source: PhotoSource, seed: int = 0, side: int = 224) -> None:
+    def __init__(self, source: PhotoSource, seed: int = 0, side: int = 224, limit: int | None = None) -> None:
         if len(source) == 0:
             raise PhotomendError(f"{source.origin}: no photos to evaluate on")
         self.source = source
         self.seed = seed
         self.side = side
+        self.indices = range(0, len(source), 1 if limit is None else -(-len(source) // limit))
         self.skipped: dict[str, str] = {}
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.indices)
 
     def __iter__(self) -> Iterator[Sample]:
         unread = 0
-        for index in range(len(self.source)):
+        for index in self.indices:
             name = self.source.name(index)
             try:
                 photo = self.source.read(index)
@@ -153,7 +156,7 @@ class EvaluationSet:
                 box = protocol_box(self.seed, index, self.side, self.side)
             mask = torch.from_numpy(box_mask(box, *photo.shape[:2])).float()[None]
             yield Sample(name, self.source.class_name(index), to_array(photo), mask, box)
-        if unread == len(self.source):
+        if unread == len(self.indices):
             raise PhotomendError(f"{self.source.origin}: none of the {unread} photos can be read")
 
 

@@ -125,9 +125,7 @@ def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> 
     """Write, flush to the disk, rename: at every moment `path` is whole, the old file or the new one."""
     header = {HEADER: json.dumps({"version": VERSION, **about})}
     # Copies, because safetensors takes neither views nor two names for one storage.
-    owned = {
-        k: torch.clone(v.detach().cpu(), memory_format=torch.contiguous_format) for k, v in arrays.items()
-    }
+    owned = {k: torch.clone(v.detach().cpu(), memory_format=torch.contiguous_format) for k, v in arrays.items()}
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(owned, draft, metadata=header)

@@ -56,9 +56,7 @@ def photo_metrics(truth: Array, rebuilt: Array, mask: Array) -> PhotoMetrics:
         hole_mse=hole_mse,
         hole_mae=float(np.abs(error[hole]).mean()),
         hole_psnr=10 * log10(PEAK**2 / hole_mse) if hole_mse > 0 else inf,
-        ssim=float(
-            structural_similarity(expected, got, channel_axis=2, data_range=PEAK, win_size=SSIM_WINDOW)
-        ),
+        ssim=float(structural_similarity(expected, got, channel_axis=2, data_range=PEAK, win_size=SSIM_WINDOW)),
     )
 
 
@@ -86,9 +84,7 @@ def bootstrap_ratio(
     Raises ValueError when the two have different lengths.
     """
     if len(values) != len(reference):
-        raise ValueError(
-            f"values ({len(values)}) and reference ({len(reference)}) are not of the same photos"
-        )
+        raise ValueError(f"values ({len(values)}) and reference ({len(reference)}) are not of the same photos")
     both = np.asarray([values, reference], dtype=np.float64)
     means = resampled_means(both, seed, resamples)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,0 +1,139 @@
+"""The settings of a training run, checked before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, Self
+
+from ..core import Parameter, PhotomendError
+from .optimizers import SGD, Adam, AdamW, Optimizer
+from .schedules import StepLR, WarmupCosine
+
+OPTIMIZERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("cosine", "step")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides how a run goes. Its length is `steps` or `minutes`, one of the two.
+
+    Attributes:
+        model: the network's name.
+        model_config: the network's own settings; its `window` is the side of the training crops.
+        steps: optimizer steps. A run of so many steps with one seed gives the same weights every time.
+        minutes: wall-clock time, validation included; how many steps fit depends on the machine.
+        batch_size: crops a step.
+        lr: the highest learning rate.
+        final_lr: the last one (cosine).
+        schedule: "cosine" (after a warm-up over `warmup` of the run) or "step" (`gamma` at every `lr_step` of the run).
+        warmup, lr_step: shares of the run, 0 to 1.
+        gamma: factor of the step schedule.
+        optimizer: "adamw", "adam" or "sgd" (with `momentum`).
+        weight_decay: for every weight.
+        clip: largest norm of all gradients together.
+        ema: decay of the averaged weights, which are validated and kept as the best.
+        mse_weight, mae_weight: of the loss.
+        seed: of the first weights, the crops and their holes.
+        workers: processes that read photos.
+        epoch_steps: steps from one validation to the next; 0: until every photo has been seen, but at least 50.
+        validation_photos: at most so many photos are validated on.
+    """
+
+    model: str = "attention"
+    model_config: Mapping[str, Any] = field(default_factory=dict)
+    steps: int | None = None
+    minutes: float | None = None
+    batch_size: int = 16
+    lr: float = 1.5e-3
+    final_lr: float = 1e-5
+    schedule: str = "cosine"
+    warmup: float = 0.03
+    lr_step: float = 0.3
+    gamma: float = 0.3
+    optimizer: str = "adamw"
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    ema: float = 0.998
+    mse_weight: float = 4.0
+    mae_weight: float = 1.0
+    seed: int = 0
+    workers: int = 1
+    epoch_steps: int = 0
+    validation_photos: int = 200
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.minutes is None):
+            raise PhotomendError("training: give its length as steps or as minutes, one of the two")
+        for name in ("steps", "minutes", "batch_size", "lr", "clip", "validation_photos"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise PhotomendError(f"training: {name} (={value}) must be above 0")
+        for name in ("final_lr", "weight_decay", "workers", "epoch_steps", "momentum", "mse_weight", "mae_weight"):
+            if not getattr(self, name) >= 0:
+                raise PhotomendError(f"training: {name} (={getattr(self, name)}) must not be negative")
+        for name in ("warmup", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise PhotomendError(f"training: {name} (={getattr(self, name)}) must be in [0, 1)")
+        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise PhotomendError(f"training: {name} {getattr(self, name)!r} must be one of {', '.join(choices)}")
+
+    @property
+    def total(self) -> float:
+        """The run's length in its own unit: steps, or seconds."""
+        return float(self.steps) if self.steps is not None else 60 * (self.minutes or 0)
+
+    def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
+        """The optimizer over `parameters`."""
+        if self.optimizer == "sgd":
+            return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        made = AdamW if self.optimizer == "adamw" else Adam
+        return made(parameters, self.lr, weight_decay=self.weight_decay)
+
+    def make_schedule(self) -> Callable[[float], float]:
+        """The learning rate by position: 0 at the start of the run, 10 000 at its end, whatever its unit."""
+        if self.schedule == "step":
+            step = StepLR(self.lr, max(1, round(10_000 * self.lr_step)), self.gamma)
+            return lambda position: step(int(position))
+        cosine = WarmupCosine(self.lr, round(10_000 * self.warmup), 10_000, self.final_lr)
+        return lambda position: cosine(int(position))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], where: str = "config") -> Self:
+        """A configuration from keys and values, as a file gives them.
+
+        Raises:
+            PhotomendError: an unknown key (the nearest is named), a value of the wrong type, or one out of range.
+        """
+        fields = {f.name: f for f in dataclasses.fields(cls)}
+        for key, value in values.items():
+            if key not in fields:
+                near = get_close_matches(key, fields, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
+                raise PhotomendError(f"{where}: unknown key {key!r}; {hint}")
+            _check_type(where, key, value, str(fields[key].type))
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Keys and values for a JSON file."""
+        return dataclasses.asdict(self) | {"model_config": dict(self.model_config)}
+
+
+def _check_type(where: str, key: str, value: Any, annotation: str) -> None:
+    """Refuse a value that isn't what the field's annotation says; a whole number is a float too, a bool neither."""
+    allowed: dict[str, tuple[type, ...]] = {
+        "int": (int,),
+        "float": (int, float),
+        "str": (str,),
+        "Mapping": (Mapping,),
+        "None": (type(None),),
+    }
+    kinds = tuple(kind for name, kinds in allowed.items() if name in annotation for kind in kinds)
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise PhotomendError(
+            f"{where}: {key} (={value!r}) must be {annotation.replace('Mapping[str, Any]', 'a table')}"
+        )
