@@ -24,12 +24,12 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullba
 
     Source: Maas, Hannun & Ng, *Rectifier nonlinearities improve neural network acoustic models* (2013).
     """
-    slope = torch.where(x > 0, 1.0, negative_slope).to(x.dtype)
+    positive = x > 0
 
     def leaky_relu_pullback(ȳ: Array):
-        return ȳ * slope
+        return torch.where(positive, ȳ, ȳ * negative_slope)
 
-    return x * slope, leaky_relu_pullback
+    return torch.where(positive, x, x * negative_slope), leaky_relu_pullback
 
 
 @primitive
