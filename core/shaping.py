@@ -59,11 +59,12 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Pullback]:
     """x[index] with slices, integers or index arrays; an element taken several times receives every ȳ of it."""
 
     def getitem_pullback(ȳ: Array):
-        x̄ = torch.zeros_like(x)
+        x̄ = torch.zeros(x.shape, dtype=ȳ.dtype, device=ȳ.device)
         if _is_basic(index):
             x̄[index] = ȳ
-        else:
-            x̄.index_put_(index if isinstance(index, tuple) else (index,), ȳ, accumulate=True)
+        else:  # index an array of positions in the same way, whatever the mixture of slices and arrays
+            positions = torch.arange(x.numel(), device=ȳ.device).reshape(x.shape)[index]
+            x̄.view(-1).index_add_(0, positions.reshape(-1), ȳ.reshape(-1))
         return x̄
 
     return x[index], getitem_pullback
