@@ -41,12 +41,16 @@ class Primitive:
         functools.update_wrapper(self, rule)
         self.rule = rule
         self.name = rule.__name__
-        self._argument_names = tuple(inspect.signature(rule).parameters)
+        parameters = inspect.signature(rule).parameters
+        self._argument_names = tuple(parameters)
+        self._positional = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        if len(args) < len(self._positional):
+            args = self._complete(args, options)
         tensors = [a for a in args if isinstance(a, Tensor)]
         for name, option in options.items():
             if isinstance(option, Tensor):
@@ -61,6 +65,18 @@ class Primitive:
             parents = tuple(a.node if isinstance(a, Tensor) and a.tracked else None for a in args)
             result._node = Node(self.name, value.shape, parents, pullback)
         return result
+
+    def _complete(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
+        """`args` with those given by name, and the defaults of those left out, in their places: a pullback returns
+        one gradient for each argument of its rule."""
+        for parameter in self._positional[len(args) :]:
+            if parameter.name in options:
+                args = (*args, options.pop(parameter.name))
+            elif parameter.default is not parameter.empty:
+                args = (*args, parameter.default)
+            else:
+                break  # Python's own message for a missing argument is the best one
+        return args
 
     def _check_alike(self, arrays: list[Any]) -> None:
         """All floating-point arrays of one call share their dtype and device; say who differs."""
