@@ -13,8 +13,8 @@ Axes = int | tuple[int, ...] | None
 
 
 def _axes(x: Array, dim: Axes) -> tuple[int, ...]:
-    """The axes of `dim` counted from the front; None means all of them."""
-    if dim is None:
+    """The axes of `dim` counted from the front; None means all of them, and so does () as in torch."""
+    if dim is None or dim == ():
         return tuple(range(x.ndim))
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     for d in dims:
