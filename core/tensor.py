@@ -10,6 +10,7 @@ Source: Griewank & Walther, *Evaluating Derivatives* (2nd ed. 2008), ch. 3, reve
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,7 +48,8 @@ class Node:
     """One step on the tape: the pullback of a primitive and the nodes of its inputs.
 
     A leaf (a Tensor that no primitive made) has no pullback but knows its Tensor, to leave the gradient there.
-    Nodes refer to nodes and not to Tensors: an intermediate result lives only as long as a pullback needs it.
+    Nodes refer to nodes and not to Tensors: an intermediate result lives only as long as a pullback needs it. The
+    leaf's Tensor is known by a weak reference: Tensor and node would otherwise keep each other alive.
     """
 
     __slots__ = ("leaf", "name", "parents", "pullback", "shape")
@@ -64,7 +66,7 @@ class Node:
         self.shape = shape
         self.parents = parents
         self.pullback = pullback
-        self.leaf = leaf
+        self.leaf = None if leaf is None else weakref.ref(leaf)
 
     def free(self) -> None:
         """Let go of everything the pullback captured; the node can't be walked again."""
@@ -155,7 +157,7 @@ class Tensor:
                 "backward: the cotangent is a Tensor, but double backward is not supported; "
                 "pass a raw array (cotangent.data)"
             )
-        if self.is_leaf and not (self.tracked and self._node is not None):
+        if not self.tracked:
             raise RuntimeError("backward: nothing was recorded for this Tensor (made under no_grad, or from constants)")
         if cotangent is None:
             if self.data.numel() != 1:
@@ -207,8 +209,10 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         return PRIMITIVES["getitem"](self, index=index)
 
-    # Without this, ``array + tensor`` would ask torch first, and torch would refuse; now it asks __radd__.
+    # Without these, ``array + tensor`` would ask torch (or NumPy) first, and it would refuse (or take the Tensor for a
+    # list of numbers); now it asks __radd__.
     __torch_function__ = None
+    __array_ufunc__ = None
 
 
 def topological_order(root: Node) -> list[Node]:
@@ -249,7 +253,8 @@ def _walk(root: Node, cotangent: Array) -> None:
     for node in order:
         arriving = cotangents.pop(node)
         if node.leaf is not None:
-            _leave_gradient(node.leaf, arriving, owned=node in summed)
+            if (leaf := node.leaf()) is not None:
+                _leave_gradient(leaf, arriving, owned=node in summed)
             continue
         assert node.pullback is not None
         gradients = node.pullback(arriving)
