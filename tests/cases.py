@@ -1,0 +1,33 @@
+"""The registry: every primitive and every public layer, in every setting that it is checked in.
+
+A new primitive or layer is one more entry here; `tests/layers/test_registry.py` fails until it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from photomend.tests.case import Case
+from photomend.tests.cases_compositions import COMPOSITION_CASES
+from photomend.tests.cases_core import CORE_CASES
+from photomend.tests.cases_layers import LAYER_CASES
+from photomend.tests.cases_train import TRAIN_CASES
+
+_FAMILIES = (CORE_CASES, LAYER_CASES, COMPOSITION_CASES, TRAIN_CASES)
+
+
+def registry(cases: Iterable[Case]) -> dict[str, Case]:
+    """The cases by name.
+
+    Raises:
+        ValueError: two have the same name.
+    """
+    found: dict[str, Case] = {}
+    for case in cases:
+        if case.name in found:
+            raise ValueError(f"two cases are named {case.name!r}")
+        found[case.name] = case
+    return found
+
+
+CASES: dict[str, Case] = registry(case for family in _FAMILIES for case in family)

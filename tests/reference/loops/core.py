@@ -1,0 +1,110 @@
+"""The primitives of the engine itself in plain loops: products, reductions, and moving elements about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Axes = int | tuple[int, ...] | None
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(…, n, k) times (…, k, m); leading axes are repeated where one of the two lacks them."""
+    leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = np.broadcast_to(a, (*leading, *a.shape[-2:]))
+    b = np.broadcast_to(b, (*leading, *b.shape[-2:]))
+    y = np.zeros((*leading, a.shape[-2], b.shape[-1]))
+    for *at, i, j in np.ndindex(y.shape):
+        for k in range(a.shape[-1]):
+            y[(*at, i, j)] += a[(*at, i, k)] * b[(*at, k, j)]
+    return y
+
+
+def reduce(f: Callable[[list[float]], float]) -> Callable[..., np.ndarray]:
+    """The reduction of arrays that applies f to the list of all values along the axes `dim`."""
+
+    def reduction(x: np.ndarray, *, dim: Axes = None, keepdim: bool = False) -> np.ndarray:
+        dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+        axes = {d % x.ndim for d in dims}
+        lists: dict[tuple[int, ...], list[float]] = {}
+        for at in np.ndindex(x.shape):
+            kept = tuple(0 if axis in axes else i for axis, i in enumerate(at))
+            lists.setdefault(kept, []).append(x[at].item())
+        y = np.empty([1 if axis in axes else n for axis, n in enumerate(x.shape)])
+        for kept, values in lists.items():
+            y[kept] = f(values)
+        return y if keepdim else y.reshape([n for axis, n in enumerate(x.shape) if axis not in axes])
+
+    return reduction
+
+
+def mean_of(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def variance_of(values: list[float]) -> float:
+    """The mean squared distance from the mean (biased)."""
+    mean = mean_of(values)
+    return sum((v - mean) ** 2 for v in values) / len(values)
+
+
+def permute(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+    """Axis k of the result is axis axes[k] of x."""
+    y = np.empty([x.shape[a] for a in axes])
+    for at in np.ndindex(y.shape):
+        source = [0] * x.ndim
+        for position, axis in zip(at, axes, strict=True):
+            source[axis] = position
+        y[at] = x[tuple(source)]
+    return y
+
+
+def reshape(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    """The elements in reading order, read into another shape."""
+    known = 1
+    for n in shape:
+        known *= n if n != -1 else 1
+    y = np.empty([x.size // known if n == -1 else n for n in shape])
+    for target, source in zip(np.ndindex(y.shape), np.ndindex(x.shape), strict=True):
+        y[target] = x[source]
+    return y
+
+
+def broadcast_to(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
+    """x repeated along new leading axes and axes of size 1."""
+    y = np.empty(shape)
+    for at in np.ndindex(shape):
+        own = at[len(shape) - x.ndim :]
+        y[at] = x[tuple(0 if n == 1 else i for i, n in zip(own, x.shape, strict=True))]
+    return y
+
+
+def concatenate(*xs: np.ndarray, dim: int = 1) -> np.ndarray:
+    """One after the other along the axis `dim`."""
+    shape = list(xs[0].shape)
+    shape[dim] = sum(x.shape[dim] for x in xs)
+    y = np.empty(shape)
+    start = 0
+    for x in xs:
+        for at in np.ndindex(x.shape):
+            target = list(at)
+            target[dim] += start
+            y[tuple(target)] = x[at]
+        start += x.shape[dim]
+    return y
+
+
+def getitem(x: np.ndarray, *, index: Any) -> np.ndarray:
+    """NumPy's own indexing is the definition; a loop would only repeat its rules."""
+    return x[tuple(np.asarray(part) if hasattr(part, "numpy") else part for part in index)]
+
+
+def pad(x: np.ndarray, *, padding: tuple[int, int, int, int]) -> np.ndarray:
+    """Zeros around the last two axes, (left, right, top, bottom) of them."""
+    left, right, top, bottom = padding
+    y = np.zeros((*x.shape[:-2], top + x.shape[-2] + bottom, left + x.shape[-1] + right))
+    for *at, r, q in np.ndindex(x.shape):
+        y[(*at, top + r, left + q)] = x[(*at, r, q)]
+    return y

@@ -1,0 +1,90 @@
+"""The networks again, in torch.nn: same state-dict keys, differentiated by torch's autograd.
+
+The harmonic fill isn't learned and carries no gradient; it has a test of its own, and the twin takes it as given.
+"""
+
+from __future__ import annotations
+
+import torch
+from photomend.models.attention import features
+from torch import nn
+
+from .twins import CBAM, GatedConv2d, Residual, ResidualBlock, SqueezeExcitation
+
+
+class AttentionModel(nn.Module):
+    def __init__(self, width: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        half, quarter, eighth = width, 2 * width, 4 * width
+        self.stem = nn.Sequential(
+            nn.PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), nn.Conv2d(half, half, 3, padding=1), nn.SiLU()
+        )
+        self.encoder4 = nn.Sequential(down(half, quarter), nn.Conv2d(quarter, quarter, 3, padding=1), nn.SiLU())
+        self.encoder8 = down(quarter, eighth)
+        self.bottleneck = nn.Sequential(*(block(eighth, dilation) for dilation in dilations), CBAM(eighth, 16, 7))
+        self.up4 = up(eighth, quarter, 1)
+        self.skip4 = CBAM(quarter, 16, 7)
+        self.decoder4 = nn.Sequential(nn.Conv2d(2 * quarter, quarter, 3, padding=1), nn.SiLU())
+        self.up2 = up(quarter, half, 1)
+        self.skip2 = CBAM(half, 16, 7)
+        self.decoder2 = nn.Sequential(nn.Conv2d(2 * half, half, 3, padding=1), nn.SiLU())
+        self.head = nn.Sequential(nn.Conv2d(half, 12, 3, padding=1), nn.PixelShuffle(2))
+
+    def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        fill, seen = features(masked, mask)
+        at2 = self.stem(seen)
+        at4 = self.encoder4(at2)
+        deep = self.bottleneck(self.encoder8(at4))
+        at4 = self.decoder4(torch.cat((self.up4(deep), self.skip4(at4)), 1))
+        at2 = self.decoder2(torch.cat((self.up2(at4), self.skip2(at2)), 1))
+        return fill + self.head(at2) * mask
+
+
+def down(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.SiLU())
+
+
+def up(inputs: int, outputs: int, kernel: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, kernel, padding=kernel // 2), nn.PixelShuffle(2))
+
+
+def block(channels: int, dilation: int) -> nn.Module:
+    return Residual(
+        nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+            nn.SiLU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            SqueezeExcitation(channels, 16),
+        )
+    )
+
+
+class AttentionReportModel(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder2 = normed(3, 64, 4, 2)
+        self.encoder4 = normed(64, 128, 4, 2)
+        self.encoder8 = normed(128, 256, 4, 2)
+        self.bottleneck = nn.Sequential(*(ResidualBlock(256) for _ in range(3)))
+        self.up4 = up(256, 128, 3)
+        self.skip4 = CBAM(128, 16, 7)
+        self.decoder4 = normed(256, 128, 3, 1)
+        self.up2 = up(128, 64, 3)
+        self.skip2 = CBAM(64, 16, 7)
+        self.decoder2 = normed(128, 64, 3, 1)
+        self.up1 = up(64, 32, 3)
+        self.refine = nn.Sequential(normed(32, 32, 3, 1), nn.Conv2d(32, 3, 3, padding=1), nn.Sigmoid())
+
+    def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        known = masked * (1 - mask)
+        at2 = self.encoder2(known)
+        at4 = self.encoder4(at2)
+        deep = self.bottleneck(self.encoder8(at4))
+        at4 = self.decoder4(torch.cat((self.up4(deep), self.skip4(at4)), 1))
+        at2 = self.decoder2(torch.cat((self.up2(at4), self.skip2(at2)), 1))
+        return known + self.refine(self.up1(at2)) * mask
+
+
+def normed(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
