@@ -23,7 +23,9 @@ def loss_curve(
     """Draw the training loss above, validation errors below, and write a PNG.
 
     Args:
-        training: (step, loss), drawn faint with a running average over it; the loss axis is logarithmic.
+        training: (step, loss), drawn faint with a running average over it; the axis is logarithmic where
+        the loss
+            spans a decade.
         validation: for each error, by the name its axis gets, its (step, value).
         path: the PNG, replaced if it exists.
         references: values of the first of the validation errors to draw as dashed lines, by name.
@@ -65,7 +67,7 @@ def draw_loss(ax: Axes, training: Sequence[tuple[float, float]]) -> None:
     if len(losses) >= window:
         average = np.convolve(losses, np.ones(window) / window, mode="valid")
         ax.plot(steps[window - 1 :], average, color=ACCENT, linewidth=1.6)
-    if (losses > 0).all() and len(losses):
+    if len(losses) and losses.max() > 10 * losses.min() > 0:
         ax.set_yscale("log")
     ax.set_ylabel("training loss")
 

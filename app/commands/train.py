@@ -1,0 +1,120 @@
+"""`photomend train`: the hand-written loop."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ... import models
+from ...core import PhotomendError
+from ...train.config import TrainConfig
+from ...train.loop import CONFIG
+from ..cli import suggest
+from ..options import FILE, FOLDER, photo_options, runtime_options, start
+from ..runs import train_and_show
+from ..sources import open_source
+
+DEFAULT_MINUTES = 20.0
+
+
+@click.command("train", no_args_is_help=True)
+@click.argument("model")
+@photo_options
+@click.option("--out", type=FOLDER, required=True, help="The run folder; one with a run in it needs --resume.")
+@click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
+@click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
+@click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
+@click.option("--batch-size", type=int, help="Crops a step.")
+@click.option("--crop", type=int, help="Side of the training crops, in pixels.  [default: the model's]")
+@click.option("--lr", type=float, help="The highest learning rate.")
+@click.option("--seed", type=int, help="Of the first weights, the crops and their holes.")
+@click.option("--workers", type=int, help="Processes that read photos.")
+@click.option(
+    "--config", "config_file", type=FILE, help="A TOML file with these and more settings; options go before it."
+)
+@runtime_options
+def command(
+    model: str,
+    photos: Path | None,
+    data: Path | None,
+    out: Path,
+    resume: bool,
+    crop: int | None,
+    config_file: Path | None,
+    device: str,
+    threads: int | None,
+    **options: Any,
+) -> int:
+    """Train MODEL (attention or attention-report) on photos; without --photos and --data, on the sample
+    photos.
+
+    70 % of the photos are trained on and 10 % validate each epoch. The run folder gets the weights (best
+    and last), a state to resume from, the settings, a log, and after each epoch a loss curve and a picture
+    of reconstructions. Ctrl-C saves the state.
+
+    \b
+    photomend train attention --photos DIR --out RUN --minutes 20
+    photomend train attention --photos DIR --out RUN --resume
+    """
+    if photos is not None and data is not None:
+        raise click.UsageError("say which photos: either --photos or --data")
+    if options["minutes"] is not None and options["steps"] is not None:
+        raise click.UsageError("say how long: either --minutes or --steps")
+    if model not in models.TRAINED:
+        raise PhotomendError(f"no model to train is called {model!r}{suggest(model, models.TRAINED)}")
+    given = {name: value for name, value in options.items() if value is not None}
+    config = settle(model, given, crop, config_file, out / CONFIG if resume else None)
+    training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
+    train_and_show(config, training, validation, out, resume, start(device, threads))
+    click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {out}")
+    return 0
+
+
+def settle(
+    model: str, given: dict[str, Any], crop: int | None, config_file: Path | None, resumed: Path | None
+) -> TrainConfig:
+    """The run's settings: the resumed run's, under those of the file, under those of the command line.
+
+    Raises:
+        PhotomendError: an unreadable file, an unknown key (the nearest is named), or a value that does not
+        fit.
+    """
+    settings: dict[str, Any] = read_settings(resumed) if resumed is not None else {}
+    where = str(resumed)
+    if config_file is not None:
+        settings = merge(settings, read_settings(config_file))
+        where = str(config_file)
+    settings = merge(settings, given)
+    if "steps" not in settings and "minutes" not in settings:
+        settings["minutes"] = DEFAULT_MINUTES
+    if crop is not None:
+        settings["model_config"] = {**settings.get("model_config", {}), "window": crop}
+    named = settings.setdefault("model", model)
+    if named != model:
+        raise PhotomendError(f"{where}: is for the model {named!r}, not {model!r}")
+    return TrainConfig.from_dict(settings, where)
+
+
+def merge(base: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `new`; a length in steps replaces one in minutes and the other way round."""
+    if "steps" in new or "minutes" in new:
+        base = {key: value for key, value in base.items() if key not in ("steps", "minutes")}
+    return {**base, **new}
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, or in the JSON file of a run. Raises PhotomendError naming it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise PhotomendError(f"{path}: can't be read ({error.strerror})") from error
+    except ValueError as error:
+        raise PhotomendError(f"{path}: not a file of settings ({error})") from error
+    if not isinstance(settings, dict):
+        raise PhotomendError(f"{path}: not a file of settings")
+    return {key: value for key, value in settings.items() if value is not None}

@@ -1,0 +1,77 @@
+"""A training run as people see it: a line and two figures after each epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from ..core import Array
+from ..data.loader import EvaluationSet
+from ..data.photos import Photo
+from ..data.sources import PhotoSource
+from ..models import HarmonicFill
+from ..train.config import TrainConfig
+from ..train.log import read_log
+from ..train.loop import LOG, Epoch, Trainer, train
+from ..train.validation import Validation, Validator
+from .figures import loss_curve, reconstruction_grid
+
+LOSS_FIGURE, GRID_FIGURE = "loss.png", "reconstructions.png"
+
+
+def train_and_show(
+    config: TrainConfig, photos: PhotoSource, validation: PhotoSource, out: Path, resume: bool, device: torch.device
+) -> Trainer:
+    """`train`, with a line on standard output and new figures in `out` after each epoch.
+
+    The validation errors of the harmonic fill stand beside the network's: they are the bar. Raises what
+    `train` does.
+    """
+    bar = Validator(EvaluationSet(validation, limit=config.validation_photos))(HarmonicFill()).metrics
+    return train(config, photos, validation, out, resume=resume, device=device, on_epoch=epoch_reporter(out, bar))
+
+
+def epoch_reporter(out: Path, harmonic: dict[str, float]) -> Callable[[Epoch], None]:
+    """What to do after each epoch of the run in `out`, given the harmonic fill's validation errors."""
+
+    def report_epoch(epoch: Epoch) -> None:
+        line = f"epoch {epoch.number}  step {epoch.step}  loss {epoch.loss:.4f}"
+        if epoch.validation is not None:
+            metrics = epoch.validation.metrics
+            line += f"  validation MSE {metrics['mse']:.2f} (harmonic {harmonic['mse']:.2f})"
+            line += f"  MAE {metrics['mae']:.3f} ({harmonic['mae']:.3f})"
+            draw_reconstructions(epoch.validation, epoch.step, out / GRID_FIGURE)
+        tqdm.write(line)
+        draw_losses(out / LOG, harmonic["mse"], out / LOSS_FIGURE)
+
+    return report_epoch
+
+
+def draw_losses(log: Path, harmonic_mse: float, path: Path) -> None:
+    """The loss curve of a run's log."""
+    records = read_log(log)
+    epochs = [record for record in records if "epoch" in record]
+    loss_curve(
+        [(record["step"], record["loss"]) for record in records if "epoch" not in record],
+        {f"validation {key.upper()}": [(r["step"], r[key]) for r in epochs if key in r] for key in ("mse", "mae")},
+        path,
+        {"harmonic": harmonic_mse},
+    )
+
+
+def draw_reconstructions(validation: Validation, step: int, path: Path) -> None:
+    """The photos that validation shows: masked, rebuilt, truth."""
+    shown = validation.shown
+    rows = [[to_photo(s.masked), to_photo(s.rebuilt), to_photo(s.truth)] for s in shown]
+    labels = [Path(s.name).stem for s in shown]
+    reconstruction_grid(rows, ["masked", f"rebuilt at step {step}", "truth"], path, labels)
+
+
+def to_photo(array: Array) -> Photo:
+    """(3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    pixels: Photo = (255 * array).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+    return pixels

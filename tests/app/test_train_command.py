@@ -1,0 +1,150 @@
+"""`photomend train` and `photomend demo`: a run from end to end, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from photomend.app.commands import train as module
+from photomend.app.commands.demo import MARK, clear, compare, demo_source
+from photomend.app.commands.train import merge, settle
+from photomend.app.sources import SAMPLE_SPLITS, open_source
+from photomend.core import PhotomendError
+from photomend.data.loader import EvaluationSet
+from photomend.models import BorderFill, HarmonicFill
+from photomend.train.checkpoint import load_checkpoint
+from photomend.train.evaluate import Reconstructor, evaluate_models
+
+from .helpers import Shell, picture, tree
+
+SMALL = "model_config = { width = 16, dilations = [1] }\nvalidation_photos = 2\nbatch_size = 2\nworkers = 0\n"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, small: Path) -> None:
+    run = tmp_path / "run"
+    train = ("train", "attention", "--out", run, "--device", "cpu")
+    outcome = shell(*train, "--steps", "2", "--config", small, "--crop", "80", "--seed", "5")
+    assert outcome.status == 0, outcome
+    assert "epoch 1  step 2" in outcome.out
+    assert "(harmonic " in outcome.out
+    settings = json.loads((run / "config.json").read_text())
+    assert (settings["steps"], settings["batch_size"], settings["seed"]) == (2, 2, 5)
+    assert settings["model_config"]["window"] == 80
+    for name in ("loss.png", "reconstructions.png", "best.safetensors", "log.jsonl"):
+        assert (run / name).is_file()
+
+    before = tree(run)
+    assert "holds a run already" in shell.fails(1, *train, "--steps", "2", "--config", small)
+    assert tree(run) == before
+
+    outcome = shell(*train, "--resume", "--steps", "3")
+    assert outcome.status == 0, outcome
+    assert load_checkpoint(run / "last.safetensors").step == 3
+    assert json.loads((run / "config.json").read_text())["seed"] == 5
+
+    for number in range(2):
+        picture(tmp_path / "photos" / f"{number}.png", seed=number)
+    photo = tmp_path / "photos" / "0.png"
+    for model in (run, run / "last.safetensors"):
+        outcome = shell(
+            "repair", photo, "--box", "9,9,70,30", "-o", tmp_path / "o.png", "--overwrite", "--model", model
+        )
+        assert outcome.status == 0, outcome
+    outcome = shell("evaluate", "--photos", tmp_path / "photos", "--split", "all", "--models", f"harmonic,{run}")
+    assert outcome.status == 0, outcome
+    assert str(run) in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["atention", "--out", "run"], 1, "did you mean 'attention'?"),
+        (["harmonic", "--out", "run"], 1, "no model to train is called 'harmonic'"),
+        (["attention"], 2, "'--out'"),
+        (["attention", "--out", "run", "--photos", "a", "--data", "b"], 2, "either --photos or --data"),
+        (["attention", "--out", "run", "--steps", "1", "--minutes", "1"], 2, "either --minutes or --steps"),
+        (["attention", "--out", "run", "--steps", "0"], 1, "steps (=0)"),
+        (["attention", "--out", "run", "--photos", "void"], 1, "void: no photos"),
+        (["attention", "--out", "run", "--resume"], 1, "config.json: can't be read"),
+        (["attention", "--out", "run", "--config", "none.toml"], 1, "none.toml: can't be read"),
+        (
+            ["attention", "--out", "run", "--config", "typo.toml"],
+            1,
+            "typo.toml: unknown key 'bach_size'; did you mean 'batch_size'?",
+        ),
+        (["attention", "--out", "run", "--config", "broken.toml"], 1, "broken.toml: not a file of settings"),
+        (
+            ["attention", "--out", "run", "--config", "report.toml"],
+            1,
+            "is for the model 'attention-report', not 'attention'",
+        ),
+        (["attention", "--out", "run", "--crop", "81", "--steps", "1"], 1, "81"),
+    ],
+)
+def test_mistakes(
+    shell: Shell,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("void").mkdir()
+    Path("typo.toml").write_text("bach_size = 3\n")
+    Path("broken.toml").write_text("batch_size = \n")
+    Path("report.toml").write_text('model = "attention-report"\n')
+    before = tree(tmp_path)
+    assert words in shell.fails(status, "train", *arguments)
+    assert tree(tmp_path) == before
+
+
+def test_settings_lie_over_each_other(tmp_path: Path, small: Path) -> None:
+    assert settle("attention", {}, None, None, None).minutes == module.DEFAULT_MINUTES
+    config = settle("attention", {"batch_size": 7, "steps": 3}, None, small, None)
+    assert (config.batch_size, config.workers, config.steps, config.minutes) == (7, 0, 3, None)
+    resumed = tmp_path / "config.json"
+    resumed.write_text(json.dumps(config.to_dict()))
+    again = settle("attention", {"minutes": 2.0}, None, None, resumed)
+    assert (again.batch_size, again.steps, again.minutes) == (7, None, 2.0)
+    assert settle("attention", {}, None, None, resumed) == config
+    assert merge({"steps": 1, "lr": 2}, {"lr": 3}) == {"steps": 1, "lr": 3}
+
+
+def test_sample_splits_are_disjoint_and_complete() -> None:
+    names = {split: open_source(None, None, split) for split in ("train", "validation", "test", "all")}
+    found = {split: {source.name(i) for i in range(len(source))} for split, source in names.items()}
+    assert found["test"] == SAMPLE_SPLITS["test"]
+    assert found["validation"] == SAMPLE_SPLITS["validation"]
+    assert sum(len(found[split]) for split in ("train", "validation", "test")) == len(found["all"])
+    assert found["train"] | found["validation"] | found["test"] == found["all"]
+
+
+def test_the_demo_tests_each_sample_with_many_holes(tmp_path: Path) -> None:
+    samples = list(EvaluationSet(demo_source(None, "test"), limit=6))
+    assert len({sample.box for sample in samples}) == len(samples) > 3
+    models: dict[str, Reconstructor] = {"border": BorderFill(), "harmonic": HarmonicFill()}
+    compare(samples, models, evaluate_models(models, samples), torch.device("cpu"), tmp_path / "grid.png")
+    assert (tmp_path / "grid.png").is_file()
+
+
+def test_the_demo_replaces_only_its_own(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "log.jsonl").write_text("{}\n")
+    with pytest.raises(PhotomendError, match="no demo"):
+        clear(run)
+    assert (run / "log.jsonl").exists()
+    (run / MARK).write_text("")
+    (run / "notes.txt").write_text("mine")
+    clear(run)
+    assert sorted(path.name for path in run.iterdir()) == [MARK, "notes.txt"]
