@@ -54,13 +54,14 @@ def epoch_reporter(out: Path, harmonic: dict[str, float]) -> Callable[[Epoch], N
 def draw_losses(log: Path, harmonic_mse: float, path: Path) -> None:
     """The loss curve of a run's log."""
     records = read_log(log)
-    epochs = [record for record in records if "epoch" in record]
-    loss_curve(
-        [(record["step"], record["loss"]) for record in records if "epoch" not in record],
-        {f"validation {key.upper()}": [(r["step"], r[key]) for r in epochs if key in r] for key in ("mse", "mae")},
-        path,
-        {"harmonic": harmonic_mse},
-    )
+    # By step, because a run that was killed repeats the steps since its last state when it is resumed.
+    losses = {record["step"]: record["loss"] for record in records if "epoch" not in record}
+    epochs = {record["step"]: record for record in records if "epoch" in record}
+    validation = {
+        f"validation {key.upper()}": [(step, epochs[step][key]) for step in sorted(epochs) if key in epochs[step]]
+        for key in ("mse", "mae")
+    }
+    loss_curve(sorted(losses.items()), validation, path, {"harmonic": harmonic_mse})
 
 
 def draw_reconstructions(validation: Validation, step: int, path: Path) -> None:

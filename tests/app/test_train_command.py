@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from photomend.app import runs
 from photomend.app.commands import train as module
 from photomend.app.commands.demo import MARK, clear, compare, demo_source
 from photomend.app.commands.train import merge, settle
@@ -118,6 +119,23 @@ def test_settings_lie_over_each_other(tmp_path: Path, small: Path) -> None:
     assert (again.batch_size, again.steps, again.minutes) == (7, None, 2.0)
     assert settle("attention", {}, None, None, resumed) == config
     assert merge({"steps": 1, "lr": 2}, {"lr": 3}) == {"steps": 1, "lr": 3}
+
+
+def test_the_curve_of_a_resumed_run_has_each_step_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[object, ...]] = []
+    monkeypatch.setattr(runs, "loss_curve", lambda *arguments: drawn.append(arguments))
+    records = [
+        {"step": 1, "loss": 9.0},
+        {"step": 2, "loss": 8.0},
+        {"step": 2, "loss": 7.0},
+        {"epoch": 1, "step": 2, "loss": 8.0, "mse": 60.0, "mae": 1.0},
+    ]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    runs.draw_losses(tmp_path / "log.jsonl", 57.0, tmp_path / "loss.png")
+    training, validation, path, references = drawn[0]
+    assert training == [(1, 9.0), (2, 7.0)]
+    assert validation == {"validation MSE": [(2, 60.0)], "validation MAE": [(2, 1.0)]}
+    assert (path, references) == (tmp_path / "loss.png", {"harmonic": 57.0})
 
 
 def test_sample_splits_are_disjoint_and_complete() -> None:
