@@ -42,8 +42,8 @@ class Primitive:
         self.rule = rule
         self.name = rule.__name__
         parameters = inspect.signature(rule).parameters
-        self._argument_names = tuple(parameters)
         self._positional = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self._variadic = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), "")
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
@@ -93,8 +93,8 @@ class Primitive:
                 )
 
     def _argument(self, position: int) -> str:
-        names = self._argument_names
-        return names[position] if position < len(names) else f"{names[-1]}[{position - len(names) + 1}]"
+        named = len(self._positional)
+        return self._positional[position].name if position < named else f"{self._variadic}[{position - named}]"
 
 
 def primitive(rule: Rule) -> Primitive:
