@@ -257,10 +257,13 @@ def _walk(root: Node, cotangent: Array) -> None:
                 _leave_gradient(leaf, arriving, owned=node in summed)
             continue
         assert node.pullback is not None
-        gradients = node.pullback(arriving)
-        if not isinstance(gradients, tuple | list):
-            gradients = (gradients,)  # type: ignore[assignment]
-        for parent, gradient in zip(node.parents, gradients, strict=True):  # type: ignore[arg-type]
+        returned: Any = node.pullback(arriving)
+        gradients = returned if isinstance(returned, tuple | list) else (returned,)
+        if len(gradients) != len(node.parents):
+            raise ValueError(
+                f"{node.name}: the pullback returned {len(gradients)} gradients for {len(node.parents)} arguments"
+            )
+        for parent, gradient in zip(node.parents, gradients, strict=True):
             if parent is None:
                 continue
             gradient = gradient() if callable(gradient) else gradient
