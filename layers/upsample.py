@@ -5,12 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
-from .windows import require_images
-
-
-def _require_scale(op: str, scale_factor: int) -> None:
-    if not isinstance(scale_factor, int) or scale_factor < 1:
-        raise ValueError(f"{op}: scale_factor (={scale_factor}) must be an integer of at least 1")
+from .windows import require_factor, require_images
 
 
 @primitive
@@ -21,7 +16,7 @@ def upsample_nearest(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
         ValueError: x isn't (N, C, H, W), or the factor isn't a positive integer.
     """
     require_images(x, "upsample_nearest")
-    _require_scale("upsample_nearest", scale_factor)
+    require_factor("upsample_nearest", "scale_factor", scale_factor)
     s, (n, c, h, w) = scale_factor, x.shape
     pixels = x.permute(0, 2, 3, 1)[:, :, None, :, None]
     y = pixels.expand(n, h, s, w, s, c).reshape(n, h * s, w * s, c).permute(0, 3, 1, 2)
@@ -71,7 +66,7 @@ def upsample_bilinear(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
         ValueError: x isn't (N, C, H, W), or the factor isn't a positive integer.
     """
     require_images(x, "upsample_bilinear")
-    _require_scale("upsample_bilinear", scale_factor)
+    require_factor("upsample_bilinear", "scale_factor", scale_factor)
 
     def upsample_bilinear_pullback(ȳ: Array):
         return _interpolate_adjoint(_interpolate_adjoint(ȳ, 3, scale_factor), 2, scale_factor)
@@ -83,7 +78,7 @@ class UpsampleNearest(Module):
     """Every pixel becomes a block of `scale_factor` × `scale_factor`."""
 
     def __init__(self, scale_factor: int) -> None:
-        _require_scale("UpsampleNearest", scale_factor)
+        require_factor("UpsampleNearest", "scale_factor", scale_factor)
         self.scale_factor = scale_factor
 
     def forward(self, x: Array | Tensor) -> Tensor:
@@ -97,7 +92,7 @@ class UpsampleBilinear(Module):
     """Linear interpolation to `scale_factor` times the height and width."""
 
     def __init__(self, scale_factor: int) -> None:
-        _require_scale("UpsampleBilinear", scale_factor)
+        require_factor("UpsampleBilinear", "scale_factor", scale_factor)
         self.scale_factor = scale_factor
 
     def forward(self, x: Array | Tensor) -> Tensor:

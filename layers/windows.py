@@ -53,6 +53,16 @@ def taps(kernel: Pair, stride: Pair, out: Pair) -> Iterator[tuple[int, Any]]:
             yield i * kernel[1] + j, (..., rows, columns)
 
 
+def require_factor(op: str, name: str, factor: Any) -> None:
+    """Check that `factor`, an argument called `name`, is a positive integer.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(factor, int) or factor < 1:
+        raise ValueError(f"{op}: {name} (={factor}) must be an integer of at least 1")
+
+
 def require_images(x: Any, op: str, channels: int | None = None) -> None:
     """Check that x is (N, C, H, W), and that it has `channels` channels if that is given.
 
