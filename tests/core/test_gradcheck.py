@@ -1,0 +1,245 @@
+"""The checker is checked: right rules pass, every classic mistake is caught, and the message says where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+import torch
+from photomend.core import Array, GradientError, Module, Primitive, Tensor, exp, getitem, gradcheck, no_grad, sum
+from photomend.layers import Conv2d, Linear, conv2d, linear
+
+
+def normal(*shape: int, seed: int = 0) -> Array:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def factor(x: Array):
+    """x², with a derivative of 2.002 x."""
+    return x * x, lambda ȳ: ȳ * 2 * x * 1.001
+
+
+def sign(x: Array):
+    return torch.cos(x), lambda ȳ: ȳ * torch.sin(x)
+
+
+def dropped_mean(x: Array):
+    """x minus its mean along the batch, as if the mean didn't depend on x."""
+    return x - x.mean(0), lambda ȳ: ȳ
+
+
+def batch_norm_without(term: str) -> Callable[..., Any]:
+    """Batch norm whose derivative lacks the term through the mean, or the one through the deviation."""
+
+    def batch_norm(x: Array):
+        variance, mean = torch.var_mean(x, dim=0, correction=0)
+        x̂ = (x - mean) / torch.sqrt(variance + 1e-5)
+
+        def pullback(ȳ: Array):
+            through_mean = 0 if term == "mean" else ȳ.mean(0)
+            through_deviation = 0 if term == "deviation" else x̂ * (ȳ * x̂).mean(0)
+            return (ȳ - through_mean - through_deviation) / torch.sqrt(variance + 1e-5)
+
+        return x̂, pullback
+
+    return batch_norm
+
+
+def softmax_without_sum(x: Array):
+    """With a cotangent of ones the right gradient is 0, and Σ would be constant: only a random one sees this."""
+    y = torch.softmax(x, 1)
+    return y, lambda ȳ: ȳ * y
+
+
+def transposed_kernel(x: Array, w: Array):
+    """A convolution whose input gradient flips the kernel's rows and columns into each other."""
+    y, right = conv2d.rule(x, w)
+    _, wrong = conv2d.rule(x, w.mT)
+
+    def pullback(ȳ: Array) -> Any:
+        of_x, of_w = cast(Any, wrong(ȳ))[0], cast(Any, right(ȳ))[1]
+        return of_x, of_w
+
+    return y, pullback
+
+
+def transposed_factor(a: Array, b: Array):
+    return a @ b, lambda ȳ: (ȳ @ b, a.mT @ ȳ)
+
+
+def missing_accumulation(x: Array):
+    """x[[0, 0, 1]], where the second gradient of an element overwrites the first."""
+    index = torch.tensor([0, 0, 1])
+
+    def pullback(ȳ: Array):
+        x̄ = torch.zeros_like(x)
+        x̄[index] = ȳ
+        return x̄
+
+    return x[index], pullback
+
+
+def missing_sum(x: Array, b: Array):
+    """x + b with b repeated over the rows, of which only the first row's cotangent arrives."""
+    return x + b, lambda ȳ: (ȳ, ȳ[0])
+
+
+def mean_for_sum(x: Array, b: Array):
+    return x + b, lambda ȳ: (ȳ, ȳ.mean(0))
+
+
+def wrong_axis(x: Array):
+    return x.sum(0), lambda ȳ: ȳ[:, None].expand(x.shape)
+
+
+def zero(x: Array):
+    return x.exp(), torch.zeros_like
+
+
+WRONG: list[tuple[Callable[..., Any], tuple[Array, ...]]] = [
+    (factor, (normal(3),)),
+    (sign, (normal(3),)),
+    (dropped_mean, (normal(4, 2),)),
+    (batch_norm_without("mean"), (normal(5, 3),)),
+    (batch_norm_without("deviation"), (normal(5, 3),)),
+    (softmax_without_sum, (normal(2, 3),)),
+    (transposed_kernel, (normal(2, 3, 5, 5), normal(2, 3, 3, 3, seed=1))),
+    (transposed_factor, (normal(2, 3), normal(3, 3, seed=1))),
+    (missing_accumulation, (normal(3),)),
+    (missing_sum, (normal(3, 2), normal(2, seed=1))),
+    (mean_for_sum, (normal(3, 2), normal(2, seed=1))),
+    (wrong_axis, (normal(3, 3),)),
+    (zero, (normal(3),)),
+]
+
+
+@pytest.mark.parametrize(("rule", "inputs"), WRONG, ids=lambda p: p.__name__ if callable(p) else "")
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_rule_is_caught(rule: Callable[..., Any], inputs: tuple[Array, ...], seed: int) -> None:
+    with pytest.raises(GradientError):
+        gradcheck(Primitive(rule), *inputs, seed=seed)
+
+
+def test_the_same_rules_done_right_pass() -> None:
+    assert gradcheck(Primitive(batch_norm_without("nothing")), 3 * normal(5, 3)) < 1e-8
+    assert gradcheck(lambda x: x[[0, 0, 1]], normal(3)) < 1e-8
+    assert gradcheck(lambda x, b: x + b, normal(3, 2), normal(2)) < 1e-8
+    assert gradcheck(lambda x, w: conv2d(x, w), normal(2, 3, 5, 5), normal(2, 3, 3, 3)) < 1e-8
+
+
+def test_a_tape_that_forgets_to_add_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """x used twice, while the tape only keeps the last gradient of each node."""
+
+    def walk(root: Any, cotangent: Array) -> None:
+        cotangents: dict[Any, Array] = {root: cotangent}
+        node: Any
+        for node in tensor.topological_order(root):
+            if node.leaf is not None:
+                node.leaf().grad = cotangents[node]
+                continue
+            gradients = node.pullback(cotangents[node])
+            for parent, gradient in zip(node.parents, gradients, strict=True):
+                cotangents[parent] = gradient()
+
+    from photomend.core import tensor
+
+    monkeypatch.setattr(tensor, "_walk", walk)
+    with pytest.raises(GradientError):
+        gradcheck(lambda x: x * x, normal(3))
+
+
+def test_message_has_aligned_lines_and_the_worst_entry() -> None:
+    def one_entry_off(x: Array):
+        def pullback(ȳ: Array):
+            x̄ = 2 * x * ȳ
+            x̄[1, 0] = -x̄[1, 0]
+            return x̄
+
+        return x * x, pullback
+
+    with pytest.raises(GradientError) as caught:
+        gradcheck(Primitive(one_entry_off), normal(3, 2))
+    title, place, analytic, numeric = str(caught.value).split("\n")
+    assert re.fullmatch(r"one_entry_off: relative error \d\.\d\de[+-]\d\d > 1e-08", title)
+    assert place == "  worst at  input 0[1, 0]"
+    pattern = r"  {}:\s+(-?\d\.\d{{12}}e[+-]\d\d)"
+    found = [re.fullmatch(pattern.format(name), line) for name, line in (("analytic", analytic), ("numeric", numeric))]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert analytic.index(".") == numeric.index(".")
+    assert float(found[0][1]) == pytest.approx(-float(found[1][1]), rel=1e-8)
+
+
+def test_message_names_the_parameter() -> None:
+    def bad_linear(x: Array, w: Array, b: Array):
+        y, right = linear.rule(x, w, b)
+
+        def pullback(ȳ: Array):
+            x̄, w̄, b̄ = cast(Any, right(ȳ))
+            return x̄, w̄() * 1.001, b̄
+
+        return y, pullback
+
+    class Bad(Linear):
+        def forward(self, x: Array | Tensor) -> Tensor:
+            return Primitive(bad_linear)(x, self.weight, self.bias)
+
+    with pytest.raises(GradientError, match=r"^Bad: .*\n  worst at  weight\["):
+        gradcheck(Bad(3, 2).to(dtype=torch.float64), normal(4, 3))
+
+
+def test_float32_is_refused_with_the_reason() -> None:
+    with pytest.raises(TypeError, match=r"input 1 is torch\.float32; differences need torch.float64"):
+        gradcheck(lambda a, b: a * b, normal(2), torch.ones(2))
+    with pytest.raises(TypeError, match=r"weight is torch\.float32"):
+        gradcheck(Conv2d(1, 1, 1), normal(1, 1, 2, 2))
+
+
+def test_a_true_zero_passes() -> None:
+    """Σ softmax is constant: differences see only rounding, which must not count as an error."""
+    assert gradcheck(lambda x: sum(exp(x) / sum(exp(x))), normal(4)) < 1e-8
+    assert gradcheck(lambda x: x**0, normal(4)) < 1e-8
+
+
+def test_an_unused_input_has_gradient_zero() -> None:
+    assert gradcheck(lambda a, b: a * a, normal(2), normal(2)) < 1e-8
+
+    def pretends(a: Array, b: Array):
+        return a * a, lambda ȳ: (2 * a * ȳ, ȳ)
+
+    with pytest.raises(GradientError, match="input 1"):
+        gradcheck(Primitive(pretends), normal(2), normal(2))
+
+
+def test_frozen_parameters_are_left_out() -> None:
+    layer = Linear(3, 2).to(dtype=torch.float64)
+    layer.weight.tracked = False
+    assert gradcheck(layer, normal(4, 3)) < 1e-8
+    assert layer.weight.grad is None
+
+
+def test_inputs_and_parameters_are_as_before() -> None:
+    layer, x = Linear(3, 2).to(dtype=torch.float64), normal(4, 3)
+    before = [a.clone() for a in (x, *layer.state_dict().values())]
+    gradcheck(layer, x)
+    assert all(torch.equal(a, b) for a, b in zip((x, *layer.state_dict().values()), before, strict=True))
+
+
+def test_no_nan_passes() -> None:
+    with pytest.raises(GradientError):
+        gradcheck(lambda x: getitem(x, index=0) * float("nan"), normal(2))
+    with no_grad(), pytest.raises(RuntimeError, match="nothing was recorded"):
+        gradcheck(lambda x: x * x, normal(2))
+
+
+def test_it_is_a_check_of_modules_with_several_parameters() -> None:
+    class Product(Module):
+        def __init__(self) -> None:
+            self.a, self.b = Linear(2, 3), Linear(2, 3)
+
+        def forward(self, x: Array | Tensor) -> Tensor:
+            return self.a(x) * self.b(x)
+
+    assert gradcheck(Product().to(dtype=torch.float64), normal(4, 2)) < 1e-8

@@ -1,0 +1,87 @@
+"""What the registry's single forward pass doesn't show: running statistics over steps, frozen layers, bfloat16."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from photomend.core import Array, Module, Tensor, matmul, no_grad, sum
+from photomend.layers import BatchNorm1d, BatchNorm2d, Conv2d, Linear, ResidualBlock, Sequential
+
+
+def normal(*shape: int, seed: int = 0) -> Array:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize(
+    ("ours", "twin", "shape"),
+    [
+        (BatchNorm1d(3, momentum=0.3), torch.nn.BatchNorm1d(3, momentum=0.3), (4, 3)),
+        (BatchNorm2d(3, eps=1e-3), torch.nn.BatchNorm2d(3, eps=1e-3), (2, 3, 2, 2)),
+    ],
+)
+def test_running_statistics_over_steps(ours: Module, twin: torch.nn.Module, shape: tuple[int, ...]) -> None:
+    """Five batches in training mode, then evaluation with what was gathered."""
+    for step in range(5):
+        x = 2 * normal(*shape, seed=step) + step
+        torch.testing.assert_close(ours(x).data, twin(x).detach())
+    state = ours.state_dict()
+    for name, buffer in twin.named_buffers():
+        torch.testing.assert_close(state[name], buffer)
+    before = {k: v.clone() for k, v in state.items()}
+    torch.testing.assert_close(ours.eval()(x).data, twin.eval()(x).detach())
+    assert all(torch.equal(before[k], v) for k, v in ours.state_dict().items())
+
+
+def test_normalised_values_have_mean_zero_and_variance_one() -> None:
+    y = BatchNorm2d(3)(5 * normal(4, 3, 6, 6) + 100).data
+    torch.testing.assert_close(y.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+    torch.testing.assert_close(y.var((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_variance_survives_a_large_mean() -> None:
+    """E[x²] − E[x]² would lose all digits here."""
+    x = normal(8, 2, 4, 4) + 1e4
+    torch.testing.assert_close(BatchNorm2d(2)(x).data, torch.nn.BatchNorm2d(2)(x).detach(), atol=2e-3, rtol=0)
+
+
+def test_frozen_convolution_passes_the_gradient_on() -> None:
+    frozen, trained = Conv2d(2, 3, 3).freeze(), Conv2d(2, 2, 1)
+    x = normal(1, 2, 5, 5)
+    sum(Sequential(trained, frozen)(x)).backward()
+    assert trained.weight.grad is not None
+    assert frozen.weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (matmul, (normal(4, 8), normal(8, 3))),
+        (lambda x: Linear(8, 4).to(dtype=x.dtype)(x), (normal(4, 8),)),
+        (lambda x: Conv2d(4, 3, 3, padding=1).to(dtype=x.dtype)(x), (normal(2, 4, 6, 6),)),
+        (lambda x: Conv2d(4, 4, 3, groups=2, stride=2).to(dtype=x.dtype)(x), (normal(2, 4, 6, 6),)),
+    ],
+    ids=["matmul", "linear", "convolution", "groups"],
+)
+def test_bfloat16_on_the_matrix_path(f: Callable[..., Tensor], inputs: tuple[Array, ...]) -> None:
+    """Eight bits of mantissa: within 3 % of the largest value."""
+
+    def run(dtype: torch.dtype) -> list[Array]:
+        torch.manual_seed(0)
+        leaves = [Tensor(x.to(dtype)) for x in inputs]
+        y = f(*leaves)
+        y.backward(normal(*y.shape, seed=5).to(dtype))
+        return [y.data, *(leaf.grad for leaf in leaves if leaf.grad is not None)]
+
+    for low, full in zip(run(torch.bfloat16), run(torch.float32), strict=True):
+        assert low.dtype == torch.bfloat16
+        assert (low.float() - full).abs().max() <= 0.03 * full.abs().max()
+
+
+def test_no_grad_gives_the_same_value() -> None:
+    block, x = ResidualBlock(3).eval(), normal(1, 3, 4, 4)
+    with no_grad():
+        y = block(x)
+    assert not y.tracked
+    assert torch.equal(y.data, block(x).data)

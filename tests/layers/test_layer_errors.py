@@ -1,0 +1,71 @@
+"""A mistake in a layer's settings or input is a line that names the argument and its value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from photomend import layers as L
+from photomend.core import Tensor, clamp, getitem, matmul, mean, pad
+
+X = torch.ones(2, 6, 5, 4)
+
+MISTAKES: list[tuple[Callable[[], Any], str]] = [
+    (lambda: L.Conv2d(6, 8, 3, groups=4), "Conv2d: in_channels (=6) must be divisible by groups (=4)"),
+    (lambda: L.Conv2d(8, 6, 3, groups=4), "Conv2d: out_channels (=6) must be divisible by groups (=4)"),
+    (lambda: L.Conv2d(0, 6, 3), "Conv2d: in_channels (=0)"),
+    (lambda: L.Conv2d(3, 6, 0), "kernel_size (=0) must be an integer, or two, of at least 1"),
+    (lambda: L.Conv2d(3, 6, 3, stride=(1, 2, 3)), "stride (=(1, 2, 3)) must be an integer, or two"),  # type: ignore[arg-type]
+    (lambda: L.Conv2d(3, 6, 3, padding=-1), "padding (=-1) must be an integer, or two, of at least 0"),
+    (lambda: L.Conv2d(3, 6, 3)(X), "input of shape (2, 6, 5, 4) must have 3 channels"),
+    (lambda: L.Conv2d(6, 6, 3)(X[0]), "conv2d: input of shape (6, 5, 4) must be (N, C, H, W)"),
+    (
+        lambda: L.Conv2d(6, 6, 3, dilation=3)(X),
+        "kernel_size (=(3, 3)) with dilation (=(3, 3)) is larger than the input",
+    ),
+    (lambda: L.conv2d(X, torch.ones(6, 6)), "conv2d: weight of shape (6, 6)"),
+    (lambda: L.conv2d(X, torch.ones(4, 3, 1, 1), groups=3), "out_channels (=4) must be divisible by groups (=3)"),
+    (lambda: L.conv2d(X, torch.ones(4, 6, 1, 1), torch.ones(3)), "bias of shape (3,) must be (4,)"),
+    (lambda: L.Linear(0, 3), "Linear: in_features (=0) must be at least 1"),
+    (lambda: L.Linear(3, 2)(X), "input (2, 6, 5, 4) and weight (2, 3)"),
+    (lambda: L.linear(X, torch.ones(2, 4), torch.ones(3)), "linear: bias of shape (3,) must be (2,)"),
+    (lambda: L.BatchNorm2d(5)(X), "BatchNorm2d: input of shape (2, 6, 5, 4) must have 5 channels (axis 1) and 4 axes"),
+    (lambda: L.BatchNorm1d(6)(X), "BatchNorm1d: input of shape (2, 6, 5, 4) must have 6 channels (axis 1) and 2 or 3"),
+    (lambda: L.BatchNorm1d(6)(X[:1, :, 0, 0]), "input of shape (1, 6) has one value per channel in training"),
+    (lambda: L.GroupNorm(4, 6), "GroupNorm: num_channels (=6) must be divisible by num_groups (=4)"),
+    (lambda: L.group_norm(X, num_groups=4), "group_norm: channels (=6) must be divisible by num_groups (=4)"),
+    (lambda: L.group_norm(X, torch.ones(5), num_groups=2), "group_norm: weight of shape (5,) must be (6,)"),
+    (lambda: L.glu(X[:, :5]), "glu: input of shape (2, 5, 5, 4) must have an even number of channels"),
+    (lambda: L.MaxPool2d(6)(X), "kernel_size (=(6, 6))"),
+    (lambda: L.MaxPool2d(2, padding=2)(X), "padding (=(2, 2)) must be at most half of kernel_size (=(2, 2))"),
+    (lambda: L.AvgPool2d(2)(X[0]), "avg_pool2d: input of shape (6, 5, 4) must be (N, C, H, W)"),
+    (lambda: L.PixelShuffle(2)(X), "channels (=6) must be divisible by upscale_factor² (=4)"),
+    (lambda: L.PixelShuffle(0), "upscale_factor (=0) must be an integer of at least 1"),
+    (lambda: L.PixelUnshuffle(2)(X), "size (=(5, 4)) must be divisible by downscale_factor (=2)"),
+    (lambda: L.PixelUnshuffle(-1), "downscale_factor (=-1) must be an integer of at least 1"),
+    (lambda: L.pixel_shuffle(X, upscale_factor=0), "pixel_shuffle: upscale_factor (=0)"),
+    (lambda: L.UpsampleNearest(0), "UpsampleNearest: scale_factor (=0) must be an integer of at least 1"),
+    (lambda: L.UpsampleBilinear(1.5), "scale_factor (=1.5) must be an integer"),  # type: ignore[arg-type]
+    (lambda: L.SqueezeExcitation(8, 16), "SqueezeExcitation: channels (=8) must be at least reduction (=16)"),
+    (lambda: L.ChannelAttention(8, 0), "ChannelAttention: channels (=8) must be at least reduction (=0)"),
+    (lambda: L.SpatialAttention(4), "SpatialAttention: kernel_size (=4) must be odd"),
+    (lambda: clamp(X, low=2, high=1), "clamp: low (=2) must not be above high (=1)"),
+    (lambda: matmul(torch.ones(3), torch.ones(3, 2)), "matmul: a (3,) and b (3, 2) must both have at least two axes"),
+    (lambda: matmul(torch.ones(2, 3), torch.ones(2, 3)), "matmul: a (2, 3) has 3 columns but b (2, 3) 2 rows"),
+    (lambda: mean(X, dim=4), "dim (=4) is out of range for an array with 4 axes"),
+    (lambda: pad(X, padding=(0, -1, 0, 0)), "padding (=(0, -1, 0, 0)) must not be negative"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "message"), MISTAKES, ids=[m[:50] for _, m in MISTAKES])
+def test_mistake_is_named(mistake: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        mistake()
+
+
+def test_index_out_of_range() -> None:
+    with pytest.raises(IndexError):
+        getitem(Tensor(X), index=7)
