@@ -1,7 +1,7 @@
 """Module: something with parameters, sub-modules and a forward method.
 
-Parameters, buffers and sub-modules are plain attributes (or lists of sub-modules); the module finds them by
-looking at itself, in the order in which they were set. Names are the attributes' names joined by dots, the same as
+Parameters, buffers and sub-modules are plain attributes, or stand in an attribute that is a list, tuple or dict; the
+module finds them by looking at itself, in the order in which they were set. Names are the attributes' names joined by dots, the same as
 torch.nn gives them, so that weights travel both ways.
 """
 
@@ -47,14 +47,18 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct sub-modules with their names; members of a list are named by their position."""
+        """The direct sub-modules with their names; members of a list are named by their position, of a dict by their key."""
+        return ((name, value) for name, value in self._members() if isinstance(value, Module))
+
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """The attributes, and what stands in attributes that are lists, tuples or dicts."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
+            if isinstance(value, list | tuple):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
+            elif isinstance(value, dict):
+                yield from ((f"{name}.{key}", item) for key, item in value.items())
+            else:
                 yield name, value
-            elif isinstance(value, list | tuple):
-                for i, item in enumerate(value):
-                    if isinstance(item, Module):
-                        yield f"{name}.{i}", item
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (under the name `prefix`) and all below it, each before its own sub-modules."""
@@ -64,7 +68,7 @@ class Module:
 
     def _named_state(self, kind: type) -> Iterator[tuple[str, Any]]:
         for module_name, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in module._members():
                 if isinstance(value, kind):
                     yield (f"{module_name}.{name}" if module_name else name), value
 

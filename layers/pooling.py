@@ -54,7 +54,7 @@ def max_pool2d(
     y = torch.full_like(padded[..., : out[0], : out[1]], -torch.inf)
     winner = torch.zeros_like(y, dtype=torch.int16)
     for number, under_tap in taps(kernel, strides, out):
-        larger = padded[under_tap] > y
+        larger = (padded[under_tap] > y) | padded[under_tap].isnan()  # a NaN shows, as in torch
         y = torch.where(larger, padded[under_tap], y)
         winner = torch.where(larger, number, winner)
 

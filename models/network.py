@@ -51,25 +51,30 @@ class RepairNetwork(Module):
             ValueError: shapes don't fit, or a mask is empty or covers its photo.
         """
         require_hole(masked, mask)
-        bounds = hole_bounds(mask)
-        side = self._side(bounds)
-        padded, padded_mask = _extend(masked, side), _extend(mask, side)
-        corners = [_corner(b, side, padded.shape[2], padded.shape[3]) for b in bounds]
-        windows = _cut(padded, corners, side)
-        window_masks = _cut(padded_mask, corners, side)
+        sides: dict[int, list[int]] = {}
+        for i, bounds in enumerate(hole_bounds(mask)):
+            sides.setdefault(self._side(bounds), []).append(i)
+        result = masked.clone()
+        for side, members in sides.items():
+            result[members] = self._through_windows(masked[members], mask[members], side)
+        return result
+
+    def _side(self, b: Bounds) -> int:
+        """The window's side for a hole: the trained one, or more if the hole needs it; divisible by the stride."""
+        needed = max(b.bottom - b.top, b.right - b.left) + 2 * LEAST_CONTEXT
+        return max(self.window, -(-needed // self.stride) * self.stride)
+
+    def _through_windows(self, masked: Array, mask: Array, side: int) -> Array:
+        """Fill the holes of photos that all take windows of the same side."""
+        result, extended_mask = _extend(masked, side).clone(), _extend(mask, side)
+        corners = [_corner(b, side, result.shape[2], result.shape[3]) for b in hole_bounds(mask)]
+        windows, window_masks = _cut(result, corners, side), _cut(extended_mask, corners, side)
         with no_grad():
             rebuilt = self.forward(windows, window_masks).data.clamp(0, 1)
-        result = padded.clone()
         for i, (top, left) in enumerate(corners):
             target = result[i, :, top : top + side, left : left + side]
             target.copy_(torch.where(window_masks[i] > 0.5, rebuilt[i], target))
         return result[:, :, : masked.shape[2], : masked.shape[3]]
-
-    def _side(self, bounds: list[Bounds]) -> int:
-        """The window's side: the trained one, or more if a hole needs it; divisible by the stride."""
-        longest = max(max(b.bottom - b.top, b.right - b.left) for b in bounds)
-        needed = longest + 2 * LEAST_CONTEXT
-        return max(self.window, -(-needed // self.stride) * self.stride)
 
     def _require_divisible(self, masked: Array) -> None:
         h, w = masked.shape[2:]

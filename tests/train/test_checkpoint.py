@@ -62,9 +62,7 @@ def test_state_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", ["save_file", "replace"])
-def test_an_interrupted_write_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
-) -> None:
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     path = tmp_path / "w.safetensors"
     save_checkpoint(path, example(1.0))
 

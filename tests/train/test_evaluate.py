@@ -105,9 +105,7 @@ def test_tables() -> None:
 
 
 def test_different_photos_cannot_be_compared() -> None:
-    one, other = (
-        evaluate(Constant(0.1), photos([(16, 20)] * n), name) for n, name in ((1, "one"), (2, "other"))
-    )
+    one, other = (evaluate(Constant(0.1), photos([(16, 20)] * n), name) for n, name in ((1, "one"), (2, "other")))
     with pytest.raises(ValueError, match="one and other were not evaluated on the same photos"):
         one.ratio_to(other)
 

@@ -26,9 +26,7 @@ def test_step(size: int, gamma: float) -> None:
     assert [schedule(step) for step in range(40)] == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("warmup", "total", "final"), [(0, 20, 0.0), (5, 25, 1e-3), (1, 2, 0.01), (10, 40, 0.0)]
-)
+@pytest.mark.parametrize(("warmup", "total", "final"), [(0, 20, 0.0), (5, 25, 1e-3), (1, 2, 0.01), (10, 40, 0.0)])
 def test_warmup_cosine(warmup: int, total: int, final: float) -> None:
     def make(optimizer: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
         cosine = lr_scheduler.CosineAnnealingLR(optimizer, T_max=total - warmup, eta_min=final)

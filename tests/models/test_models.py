@@ -1,0 +1,166 @@
+"""What all models promise, and the networks against their torch.nn twins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from photomend import models
+from photomend.core import Array, Module, PhotomendError, Tensor, gradcheck, runtime
+from photomend.models import RepairNetwork
+from photomend.tests.reference import model_twins
+
+from .holes import crops, photo, rectangle
+
+#: Small versions, so that every test takes a moment only.
+SMALL: dict[str, dict[str, Any]] = {
+    "attention": {"width": 16, "dilations": [1, 2], "window": 48},
+    "attention-report": {"window": 64},
+}
+
+
+def build(name: str) -> Any:
+    runtime.seed_everything(0)
+    model = models.build(name, **SMALL.get(name, {}))
+    if isinstance(model, RepairNetwork):
+        # The last layer starts at zero; here it must show what the layers before it do.
+        for parameter in model.parameters():
+            if not parameter.data.any():
+                parameter.data.normal_(0, 0.05)
+        model.eval()
+    return model
+
+
+def twin_of(model: RepairNetwork) -> torch.nn.Module:
+    if model.name == "attention":
+        twin: torch.nn.Module = model_twins.AttentionModel(16, (1, 2))
+    else:
+        twin = model_twins.AttentionReportModel()
+    twin.to(model.parameters()[0].dtype).load_state_dict(model.state_dict())
+    return twin.train(model.training)
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+@pytest.mark.parametrize("size", [(224, 224), (57, 131), (20, 9)])
+def test_any_size_of_photo_and_known_pixels_untouched(name: str, size: tuple[int, int]) -> None:
+    height, width = size
+    picture = photo(height, width)
+    mask = rectangle(height, width, height // 3, width // 4, height // 3 + height // 4, width // 4 + width // 3)
+    rebuilt = build(name).reconstruct(picture * (1 - mask), mask)
+    known = mask.expand_as(picture) == 0
+    assert rebuilt.shape == picture.shape
+    assert torch.equal(rebuilt[known], picture[known])
+    assert rebuilt.isfinite().all()
+    assert (rebuilt[~known] != 0).any()
+    assert rebuilt.min() >= 0
+    assert rebuilt.max() <= 1
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_a_photo_is_rebuilt_the_same_in_any_batch(name: str) -> None:
+    model = build(name)
+    picture = photo(120, 120)
+    masks = torch.cat([rectangle(120, 120, 20, 30, 50, 61), rectangle(120, 120, 0, 90, 40, 120)])
+    together = model.reconstruct(picture * (1 - masks), masks)
+    for i in range(2):
+        alone = model.reconstruct(picture * (1 - masks[i : i + 1]), masks[i : i + 1])
+        assert torch.allclose(alone[0], together[i], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", models.TRAINED)
+def test_a_hole_larger_than_the_window_is_filled_too(name: str) -> None:
+    mask = rectangle(200, 160, 20, 10, 170, 140)
+    rebuilt = build(name).reconstruct(photo(200, 160) * (1 - mask), mask)
+    assert rebuilt.shape == (1, 3, 200, 160)
+    cells = rebuilt[:, :, 20:170, 10:140].unfold(2, 10, 10).unfold(3, 10, 10)
+    assert (cells.amax(dim=(4, 5)) > 0).all()  # no part of the hole is left black
+
+
+def test_training_starts_at_the_harmonic_fill() -> None:
+    picture, masks = crops(3, 48, dtype=torch.float32)
+    masked = picture * (1 - masks)
+    network = models.build("attention", **SMALL["attention"])
+    assert torch.equal(network(masked, masks).data, models.harmonic_fill(masked, masks))
+
+
+@pytest.mark.parametrize("name", models.TRAINED)
+@pytest.mark.parametrize("training", [False, True])
+def test_forward_and_gradients_are_the_twins(name: str, training: bool) -> None:
+    model = build(name).to(dtype=torch.float64).train(training)
+    twin = twin_of(model)
+    picture, masks = crops(3, model.window)
+    masked = picture * (1 - masks)
+    y = model(masked, masks)
+    expected = twin(masked, masks)
+    assert torch.allclose(y.data, expected, rtol=1e-10, atol=1e-12)
+    v = torch.randn(y.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y.backward(v)
+    expected.backward(v)
+    theirs = dict(twin.named_parameters())
+    ours = dict(model.named_parameters())
+    assert ours.keys() == theirs.keys()
+    for key, parameter in ours.items():
+        assert parameter.grad is not None
+        scale = theirs[key].grad.abs().max()
+        assert (parameter.grad - theirs[key].grad).abs().max() <= 1e-10 * scale, key
+
+
+@pytest.mark.parametrize("name", models.TRAINED)
+def test_weights_travel_both_ways(name: str) -> None:
+    model = build(name)
+    twin = twin_of(model)
+    other = build(name)
+    for parameter in other.parameters():
+        parameter.data.zero_()
+    other.load_state_dict(dict(twin.state_dict()))
+    for key, array in model.state_dict().items():
+        assert torch.equal(array, other.state_dict()[key]), key
+
+
+class OnePhoto(Module):
+    """The network on one photo, as a function of its parameters alone."""
+
+    def __init__(self, network: RepairNetwork, masked: Array, mask: Array) -> None:
+        self.network = network
+        self.masked, self.mask = masked, mask
+
+    def forward(self) -> Tensor:
+        return self.network(self.masked, self.mask)
+
+
+def test_the_attention_models_gradient_is_the_differences() -> None:
+    """CBAM's maxima may change their winner along a direction, so the steps are small and the bar is 1e-6."""
+    picture, masks = crops(1, 48)
+    whole = OnePhoto(build("attention").to(dtype=torch.float64), picture * (1 - masks), masks)
+    assert gradcheck(whole, step=3e-7, rtol=1e-6) < 1e-6
+
+
+def test_unknown_names_and_settings_name_the_nearest() -> None:
+    with pytest.raises(PhotomendError, match="did you mean 'harmonic'"):
+        models.build("harmonik")
+    with pytest.raises(PhotomendError, match="no setting 'widht'; did you mean 'width'"):
+        models.build("attention", widht=3)
+    with pytest.raises(PhotomendError, match=r"window \(=50\) must be divisible by 8"):
+        models.build("attention", window=50)
+    with pytest.raises(ValueError, match="size 50x48 must be divisible by 8"):
+        build("attention")(torch.zeros(1, 3, 50, 48), rectangle(50, 48, 9, 9, 20, 20))
+
+
+def test_random_fill_is_seeded_noise() -> None:
+    picture, mask = photo(64, 64), rectangle(64, 64, 5, 5, 60, 60)
+    first = models.RandomFill(seed=1).reconstruct(picture, mask)
+    assert torch.equal(first, models.RandomFill(seed=1).reconstruct(picture, mask))
+    assert not torch.equal(first, models.RandomFill(seed=2).reconstruct(picture, mask))
+    values = first[mask.expand_as(first) > 0]
+    assert abs(values.mean() - 0.5) < 0.02
+    assert abs(values.var() - 1 / 12) < 0.01
+
+
+def test_border_fill_is_the_mean_of_the_touching_pixels() -> None:
+    picture, mask = photo(40, 40), rectangle(40, 40, 0, 10, 20, 30)
+    ring = rectangle(40, 40, 0, 9, 21, 31) - mask
+    expected = (picture * ring).sum(dim=(0, 2, 3)) / ring.sum()
+    rebuilt = models.BorderFill().reconstruct(picture * (1 - mask), mask)
+    assert torch.allclose(rebuilt[0, :, 5, 15], expected)
+    assert torch.equal(rebuilt[0, :, 0, 10], rebuilt[0, :, 19, 29])
