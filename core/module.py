@@ -1,8 +1,8 @@
 """Module: something with parameters, sub-modules and a forward method.
 
 Parameters, buffers and sub-modules are plain attributes, or stand in an attribute that is a list, tuple or dict; the
-module finds them by looking at itself, in the order in which they were set. Names are the attributes' names joined by dots, the same as
-torch.nn gives them, so that weights travel both ways.
+module finds them by looking at itself, in the order in which they were set. Names are the attributes' names joined by
+dots, the same as torch.nn gives them, so that weights travel both ways.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Module:
         return self.forward(*args, **kwargs)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct sub-modules with their names; members of a list are named by their position, of a dict by their key."""
+        """The direct sub-modules by name; members of a list are named by their position, of a dict by their key."""
         return ((name, value) for name, value in self._members() if isinstance(value, Module))
 
     def _members(self) -> Iterator[tuple[str, Any]]:

@@ -39,14 +39,18 @@ from .harmonic import harmonic_fill
 from .network import RepairNetwork
 
 
-def features(masked: Array, mask: Array) -> tuple[Array, Array]:
-    """The harmonic fill (N, 3, H, W), and what the network sees (N, 5, H, W): the fill, the mask and the distance.
+def features(masked: Array, mask: Array) -> tuple[Array, Array, Array]:
+    """The harmonic fill (N, 3, H, W), its contrast (N, 1, 1, 1), and what the network sees (N, 5, H, W).
 
-    Colours are centred at 0; distances to the known pixels are in units of 16 pixels, so that all inputs are of the
-    order of 1.
+    The network sees the fill, the mask, and the distance to the known pixels in units of 16 pixels. The fill is
+    shown less its mean colour and divided by its contrast (the standard deviation, at least 5 grey levels), and the
+    network's answer is multiplied by the contrast again: what continues an edge in a bright, harsh photo does so in
+    a dark, soft one, and need not be learned twice.
     """
     fill = harmonic_fill(masked, mask)
-    return fill, torch.cat((2 * fill - 1, mask, distance_to_known(mask) / 16), dim=1)
+    centred = fill - fill.mean(dim=(2, 3), keepdim=True)
+    contrast = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(5 / 255)
+    return fill, contrast, torch.cat((centred / contrast, mask, distance_to_known(mask) / 16), dim=1)
 
 
 class AttentionModel(RepairNetwork):
@@ -60,7 +64,7 @@ class AttentionModel(RepairNetwork):
 
     name = "attention"
 
-    def __init__(self, width: int = 48, dilations: tuple[int, ...] = (1, 2, 4), window: int = 96) -> None:
+    def __init__(self, width: int = 32, dilations: tuple[int, ...] = (1, 2, 4), window: int = 96) -> None:
         if window % self.stride:
             raise ValueError(f"AttentionModel: window (={window}) must be divisible by {self.stride}")
         self.width, self.dilations, self.window = width, tuple(dilations), window
@@ -92,11 +96,11 @@ class AttentionModel(RepairNetwork):
             ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
         """
         self._require_divisible(masked)
-        fill, seen = features(masked, mask)
-        return fill + self.residual(seen) * mask
+        fill, contrast, seen = features(masked, mask)
+        return fill + self.residual(seen) * (contrast * mask)
 
     def residual(self, seen: Array) -> Tensor:
-        """(N, 5, H, W) → (N, 3, H, W): what is to be added to the harmonic fill."""
+        """(N, 5, H, W) → (N, 3, H, W): what is to be added to the harmonic fill, in units of the contrast."""
         at2 = self.stem(seen)
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))

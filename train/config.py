@@ -46,8 +46,8 @@ class TrainConfig:
     model_config: Mapping[str, Any] = field(default_factory=dict)
     steps: int | None = None
     minutes: float | None = None
-    batch_size: int = 16
-    lr: float = 1.5e-3
+    batch_size: int = 8
+    lr: float = 3e-3
     final_lr: float = 1e-5
     schedule: str = "cosine"
     warmup: float = 0.03

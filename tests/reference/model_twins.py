@@ -31,13 +31,13 @@ class AttentionModel(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(half, 12, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        fill, seen = features(masked, mask)
+        fill, contrast, seen = features(masked, mask)
         at2 = self.stem(seen)
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))
         at4 = self.decoder4(torch.cat((self.up4(deep), self.skip4(at4)), 1))
         at2 = self.decoder2(torch.cat((self.up2(at4), self.skip2(at2)), 1))
-        return fill + self.head(at2) * mask
+        return fill + self.head(at2) * (contrast * mask)
 
 
 def down(inputs: int, outputs: int) -> nn.Module:

@@ -1,0 +1,257 @@
+"""The loop: its curve is the torch.nn twin's, its runs repeat, and a cut run goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from photomend.core import PhotomendError
+from photomend.data.sources import FolderSource
+from photomend.tests.models.holes import crops
+from photomend.tests.reference import model_twins
+from photomend.train.checkpoint import BEST, LAST, STATE, load_checkpoint
+from photomend.train.config import TrainConfig
+from photomend.train.log import read_log
+from photomend.train.loop import CONFIG, LOG, Epoch, Trainer, train
+from PIL import Image
+
+TINY = {"width": 16, "dilations": [1, 2], "window": 64}
+REPORT = {"window": 64}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> FolderSource:
+    """Ten small pictures of smooth colour."""
+    folder = tmp_path_factory.mktemp("photos")
+    pictures, _ = crops(10, 80, seed=3)
+    for i, picture in enumerate(pictures):
+        pixels = (255 * picture).round().permute(1, 2, 0).numpy().astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+    return FolderSource(sorted(folder.iterdir()), folder)
+
+
+def config(**settings: Any) -> TrainConfig:
+    given = {"model_config": TINY, "steps": 6, "batch_size": 2, "workers": 0, "epoch_steps": 3, **settings}
+    return TrainConfig(**given)
+
+
+def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> Trainer:
+    return train(settings, photos, photos, out, quiet=True, **options)
+
+
+def twin_curve(
+    trainer: Trainer, twin: torch.nn.Module, batches: list[tuple[torch.Tensor, torch.Tensor]]
+) -> list[float]:
+    """The losses of torch's own modules, autograd and optimizer over the same batches."""
+    settings = trainer.config
+    optimizer = torch.optim.AdamW(twin.parameters(), settings.lr, weight_decay=settings.weight_decay)
+    schedule = settings.make_schedule()
+    losses = []
+    for step, (photo, mask) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = schedule(10_000 * step / settings.total)
+        optimizer.zero_grad()
+        error = (twin(photo * (1 - mask), mask) - photo) * mask
+        count = 3 * mask.sum()
+        loss = (settings.mse_weight * error.square().sum() + settings.mae_weight * error.abs().sum()) / count
+        loss.backward()
+        gradients = [parameter.grad for parameter in twin.parameters() if parameter.grad is not None]
+        norm = torch.linalg.vector_norm(torch.cat([gradient.flatten() for gradient in gradients]))
+        if norm > settings.clip:  # torch's own clipping adds 1e-6 to the norm, which would show here
+            torch._foreach_mul_(gradients, settings.clip / norm)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize(
+    ("name", "model_config", "twin"),
+    [
+        ("attention", TINY, model_twins.AttentionModel(16, (1, 2))),
+        ("attention-report", REPORT, model_twins.AttentionReportModel()),
+    ],
+)
+def test_twenty_steps_in_float64_are_the_twins_curve(
+    name: str, model_config: dict[str, Any], twin: torch.nn.Module
+) -> None:
+    """Twenty different batches, so that no step can hide behind the one before; clipping is at work in some of them."""
+    trainer = Trainer(config(model=name, model_config=model_config, steps=20, clip=0.2))
+    trainer.network.to(dtype=torch.float64).train()
+    trainer.optimizer = trainer.config.make_optimizer(trainer.parameters)
+    trainer.ema.weights = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    twin.double().train().load_state_dict(trainer.network.state_dict())
+    batches = [crops(2, 64, seed=step) for step in range(20)]
+    theirs = twin_curve(trainer, twin, batches)
+    stepped = [trainer.step(photo, mask) for photo, mask in batches]
+    ours, norms = [loss for loss, _ in stepped], [norm for _, norm in stepped]
+    assert max(abs(a - b) / b for a, b in zip(ours, theirs, strict=True)) < 1e-9
+    assert any(norm > 0.2 for norm in norms)
+    for key, array in twin.state_dict().items():
+        difference = (trainer.network.state_dict()[key] - array).abs().max()
+        assert difference <= 1e-8 * max(1.0, array.abs().max().item()), key
+
+
+def test_training_learns(photos: FolderSource, tmp_path: Path) -> None:
+    epochs: list[Epoch] = []
+    settings = config(steps=60, batch_size=4, epoch_steps=20)
+    run(settings, photos, tmp_path, on_epoch=epochs.append)
+    errors = [epoch.validation.metrics["mse"] for epoch in epochs if epoch.validation]
+    assert [epoch.step for epoch in epochs] == [20, 40, 60]
+    assert errors[-1] < errors[0]
+    assert epochs[-1].validation is not None
+    assert len(epochs[-1].validation.shown) == 6
+
+
+def test_the_same_seed_gives_the_same_weights(photos: FolderSource, tmp_path: Path) -> None:
+    for name in ("once", "twice"):
+        run(config(), photos, tmp_path / name)
+    run(config(seed=1), photos, tmp_path / "other")
+    once, twice, other = (load_checkpoint(tmp_path / name / LAST).weights for name in ("once", "twice", "other"))
+    assert all(torch.equal(once[key], twice[key]) for key in once)
+    assert not all(torch.equal(once[key], other[key]) for key in once)
+
+
+def test_workers_do_not_change_the_weights(photos: FolderSource, tmp_path: Path) -> None:
+    for workers in (0, 2):
+        run(config(workers=workers, steps=3), photos, tmp_path / str(workers))
+    none, two = (load_checkpoint(tmp_path / name / LAST).weights for name in ("0", "2"))
+    assert all(torch.equal(none[key], two[key]) for key in none)
+
+
+class Cut(KeyboardInterrupt):
+    """Somebody presses Ctrl-C."""
+
+
+def cut_at(step: int) -> Any:
+    """A step that is interrupted once so many have been done."""
+    original = Trainer.step
+
+    def interrupted(self: Trainer, photo: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:
+        if self.steps == step:
+            raise Cut
+        return original(self, photo, mask)
+
+    return interrupted
+
+
+@pytest.mark.parametrize("name", ["attention", "attention-report"])
+def test_a_cut_run_goes_on_as_if_it_had_never_stopped(
+    name: str, photos: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(model=name, model_config=TINY if name == "attention" else REPORT)
+    run(settings, photos, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", cut_at(4))
+        with pytest.raises(Cut):
+            run(settings, photos, tmp_path / "cut")
+    run(settings, photos, tmp_path / "cut", resume=True)
+    for file in (LAST, BEST):
+        whole, cut = load_checkpoint(tmp_path / "whole" / file), load_checkpoint(tmp_path / "cut" / file)
+        assert whole.step == cut.step
+        assert all(torch.equal(whole.weights[key], cut.weights[key]) for key in whole.weights)
+    losses = [[r["loss"] for r in read_log(tmp_path / run_ / LOG) if "lr" in r] for run_ in ("whole", "cut")]
+    assert losses[0] == losses[1]
+
+
+def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_path: Path) -> None:
+    settings = config()
+    trainer = run(settings, photos, tmp_path / "run")
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert files == {CONFIG, LOG, BEST, LAST, STATE}
+    assert TrainConfig.from_dict(json.loads((tmp_path / "run" / CONFIG).read_text())) == settings
+    records = read_log(tmp_path / "run" / LOG)
+    assert [r["step"] for r in records if "lr" in r] == [1, 2, 3, 4, 5, 6]
+    assert [(r["epoch"], r["step"]) for r in records if "epoch" in r] == [(1, 3), (2, 6)]
+    best = load_checkpoint(tmp_path / "run", model="attention")
+    assert best.config == trainer.network.config
+    assert best.metrics["mse"] == min(r["mse"] for r in records if "epoch" in r)
+
+
+def test_a_run_by_the_clock_ends_with_it(photos: FolderSource, tmp_path: Path) -> None:
+    trainer = run(config(steps=None, minutes=0.05), photos, tmp_path)
+    assert trainer.progress == 1
+    assert 3 <= trainer.seconds < 10
+    lrs = [r["lr"] for r in read_log(tmp_path / LOG) if "lr" in r]
+    assert lrs[-1] < 0.1 * max(lrs)
+
+
+def test_without_validation_the_last_weights_are_the_best(photos: FolderSource, tmp_path: Path) -> None:
+    train(config(), photos, None, tmp_path, quiet=True)
+    assert load_checkpoint(tmp_path / BEST).step == 6
+
+
+def test_a_folder_with_a_run_is_not_overwritten(photos: FolderSource, tmp_path: Path) -> None:
+    run(config(steps=3), photos, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(PhotomendError, match="holds a run already"):
+        run(config(steps=3), photos, tmp_path)
+    with pytest.raises(PhotomendError, match="holds a run of 'attention', not of 'attention-report'"):
+        run(config(model="attention-report", model_config=REPORT), photos, tmp_path, resume=True)
+    with pytest.raises(PhotomendError, match="does not fit this configuration"):
+        run(config(model_config={**TINY, "width": 32}), photos, tmp_path, resume=True)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_resuming_without_a_run_is_refused(photos: FolderSource, tmp_path: Path) -> None:
+    with pytest.raises(PhotomendError, match="no such checkpoint"):
+        run(config(), photos, tmp_path / "nothing", resume=True)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_weights() -> None:
+    trainer = Trainer(config())
+    photo, mask = crops(2, 64, dtype=torch.float32)
+    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    with pytest.raises(PhotomendError, match="gradients are nan at step 0"):
+        trainer.step(torch.where(mask > 0, torch.nan, photo), mask)
+    assert all(torch.equal(before[k], v) for k, v in trainer.network.state_dict().items())
+
+
+def test_what_cannot_be_trained_says_so(photos: FolderSource, tmp_path: Path) -> None:
+    with pytest.raises(PhotomendError, match="'harmonic' has nothing to train; choose from attention"):
+        run(config(model="harmonic", model_config={}), photos, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"steps": None}, "steps or as minutes"),
+        ({"minutes": 1.0}, "steps or as minutes"),
+        ({"batch_size": 0}, r"batch_size \(=0\) must be above 0"),
+        ({"lr": float("nan")}, r"lr \(=nan\) must be above 0"),
+        ({"weight_decay": -1.0}, r"weight_decay \(=-1.0\) must not be negative"),
+        ({"ema": 1.0}, r"ema \(=1.0\) must be in \[0, 1\)"),
+        ({"optimizer": "adamm"}, "optimizer 'adamm' must be one of adamw, adam, sgd"),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(PhotomendError, match=message):
+        config(**settings)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"steps": 5, "batchsize": 3}, "file.toml: unknown key 'batchsize'; did you mean 'batch_size'"),
+        ({"steps": 5.5}, r"file.toml: steps \(=5.5\) must be int"),
+        ({"steps": 5, "lr": "fast"}, r"file.toml: lr \(='fast'\) must be float"),
+        ({"steps": 5, "lr": True}, r"lr \(=True\) must be float"),
+    ],
+)
+def test_settings_from_a_file(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(PhotomendError, match=message):
+        TrainConfig.from_dict(values, "file.toml")
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), [("sgd", "step"), ("adam", "cosine")])
+def test_every_optimizer_and_schedule_runs(optimizer: str, schedule: str, photos: FolderSource, tmp_path: Path) -> None:
+    settings = dataclasses.replace(config(steps=10), optimizer=optimizer, schedule=schedule, lr=1e-3, warmup=0.2)
+    run(settings, photos, tmp_path)
+    lrs = [r["lr"] for r in read_log(tmp_path / LOG) if "lr" in r]
+    expected = {"step": [1e-3] * 3 + [3e-4] * 3 + [9e-5] * 3 + [2.7e-5]}.get(schedule)
+    assert expected is None or np.allclose(lrs, expected)
+    assert lrs[-1] < lrs[3]
