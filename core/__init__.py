@@ -16,7 +16,8 @@ from .elementwise import (
     subtract,
     where,
 )
-from .errors import PhotomendError
+from .errors import PhotomendError, did_you_mean
+from .files import replacing
 from .gradcheck import GradientError, gradcheck
 from .module import Buffer, Module, Parameter, StateDictError
 from .primitive import Primitive, all_primitives, primitive
@@ -43,6 +44,7 @@ __all__ = [
     "broadcast_to",
     "clamp",
     "concatenate",
+    "did_you_mean",
     "divide",
     "exp",
     "getitem",
@@ -60,6 +62,7 @@ __all__ = [
     "permute",
     "power",
     "primitive",
+    "replacing",
     "reshape",
     "runtime",
     "sqrt",

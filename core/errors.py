@@ -1,4 +1,9 @@
-"""The one family of errors that a user of photomend can cause and mend."""
+"""The one family of errors that a user of photomend can cause and mend, and how a misspelt name is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class PhotomendError(Exception):
@@ -7,3 +12,16 @@ class PhotomendError(Exception):
     The command line prints it as ``photomend: error: …`` and exits with 1; library code may catch it.
     Errors of shape, dtype and device inside the engine stay ``ValueError`` and ``TypeError``, as in PyTorch.
     """
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known names, or all of them where none is near: the end of an error message.
+
+    >>> did_you_mean("harmonik", ["border", "harmonic"])
+    "did you mean 'harmonic'?"
+    >>> did_you_mean("xyz", ["border", "harmonic"])
+    'there are border, harmonic'
+    """
+    names = list(known)
+    near = get_close_matches(word, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
