@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import sys
@@ -41,7 +40,9 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"no such command {args[0]!r}{suggest(args[0], COMMANDS)}", ctx)
+            from ..core import did_you_mean  # here, as below, because it brings torch along
+
+            raise click.UsageError(f"no such command {args[0]!r}; {did_you_mean(args[0], list(COMMANDS))}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -63,12 +64,6 @@ def cli() -> None:
     photomend train attention --photos DIR --out RUN
     photomend evaluate --photos DIR --models harmonic,RUN
     """
-
-
-def suggest(name: str, known: Sequence[str] | dict[str, str]) -> str:
-    """`; did you mean 'repair'?` with the nearest known name; all of them where none is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; choose from {', '.join(known)}"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..core import replacing
+
 INK, QUIET, ACCENT, SECOND = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8"
 
 
@@ -40,7 +42,13 @@ def loss_curve(
         if points:
             step, value = min(points, key=lambda point: point[1])
             ax.annotate(
-                f"{value:.4g}", (step, value), (0, 7), textcoords="offset points", ha="center", color=SECOND, fontsize=9
+                f"{value:.4g}",
+                (step, value),
+                (0, -14),
+                textcoords="offset points",
+                ha="center",
+                color=SECOND,
+                fontsize=9,
             )
             ax.margins(y=0.25)
         for label, level in (references or {}).items() if number == 0 else ():
@@ -127,10 +135,6 @@ def plain(ax: Axes) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG whole or not at all."""
-    draft = path.with_name(f".{path.name}.part")
     FigureCanvasAgg(figure)
-    try:
+    with replacing(path) as draft:
         figure.savefig(draft, dpi=150, format="png", facecolor="white")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +9,7 @@ from typing import Any, TypeVar
 import click
 import torch
 
-from ..core import PhotomendError
+from ..core import PhotomendError, replacing
 from ..core.runtime import choose_device, set_threads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,11 +48,8 @@ def start(device: str, threads: int | None) -> torch.device:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all, replacing one of that name. Raises PhotomendError naming it."""
-    draft = path.with_name(f".photomend-{secrets.token_hex(8)}.part")
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        with replacing(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise PhotomendError(f"{path}: can't be written ({error.strerror})") from error
-    finally:
-        draft.unlink(missing_ok=True)

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from .. import models
-from ..core import Module, PhotomendError
+from ..core import Module, PhotomendError, did_you_mean
 from ..train.checkpoint import find_checkpoint, load_checkpoint
 from ..train.evaluate import Reconstructor
-from .cli import suggest
 
 
 def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconstructor:
@@ -39,7 +38,7 @@ def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconst
         except PhotomendError as error:
             raise PhotomendError(f"{find_checkpoint(Path(name))}: {error}") from error
     else:
-        raise PhotomendError(f"no model, run folder or weights file {name!r}{suggest(name, models.NAMES)}")
+        raise PhotomendError(f"no model, run folder or weights file {name!r}; {did_you_mean(name, models.NAMES)}")
     if isinstance(model, Module):
         model.to(torch.device(device))
         model.eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from ..data.sources import PhotoSource
 from ..models import HarmonicFill
 from ..train.config import TrainConfig
 from ..train.log import read_log
-from ..train.loop import LOG, Epoch, Trainer, train
+from ..train.loop import LOG, Epoch, train
+from ..train.trainer import Trainer
 from ..train.validation import Validation, Validator
 from .figures import loss_curve, reconstruction_grid
 
@@ -31,15 +33,21 @@ def train_and_show(
     The validation errors of the harmonic fill stand beside the network's: they are the bar. Raises what
     `train` does.
     """
-    bar = Validator(EvaluationSet(validation, limit=config.validation_photos))(HarmonicFill()).metrics
-    return train(config, photos, validation, out, resume=resume, device=device, on_epoch=epoch_reporter(out, bar))
+    validator = Validator(EvaluationSet(validation, limit=config.validation_photos), device)
+    return train(config, photos, validator, out, resume=resume, device=device, on_epoch=epoch_reporter(out, validator))
 
 
-def epoch_reporter(out: Path, harmonic: dict[str, float]) -> Callable[[Epoch], None]:
-    """What to do after each epoch of the run in `out`, given the harmonic fill's validation errors."""
+def epoch_reporter(out: Path, validator: Validator) -> Callable[[Epoch], None]:
+    """What to do after each epoch of the run in `out`."""
+
+    @cache
+    def harmonic_errors() -> dict[str, float]:
+        return validator(HarmonicFill()).metrics
 
     def report_epoch(epoch: Epoch) -> None:
-        line = f"epoch {epoch.number}  step {epoch.step}  loss {epoch.loss:.4f}"
+        harmonic = harmonic_errors()
+        line = f"epoch {epoch.number}  step {epoch.step}"
+        line += f"  loss {epoch.loss:.4f}" if epoch.number else "  (not trained yet)"
         if epoch.validation is not None:
             metrics = epoch.validation.metrics
             line += f"  validation MSE {metrics['mse']:.2f} (harmonic {harmonic['mse']:.2f})"

@@ -43,6 +43,8 @@ def deterministic(enabled: bool = True) -> None:
     if enabled:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS demands it, before its first call
     torch.use_deterministic_algorithms(enabled)
+    # Every element of what is allocated here is also written here, so it need not be filled first.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def set_threads(count: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from typing import NamedTuple
 
@@ -89,7 +89,8 @@ class CropLoader:
         """Batches until every photo has been seen once more, rounded up."""
         return -(-len(self.source) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def batches(self) -> Generator[Batch]:
+        """The stream; closing it ends the workers."""
         order = _Order(len(self.source), self.batch_size, self.seed, self.start_step)
         # The stream never ends, so the workers live until the iterator is dropped.
         loader = DataLoader(
@@ -98,12 +99,16 @@ class CropLoader:
             num_workers=self.workers,
             collate_fn=_collate,
             worker_init_fn=_start_worker,
+            generator=torch.Generator().manual_seed(self.seed),  # or it would draw from the global one
         )
         for photos, masks, failures in loader:
             self._note(failures)
             if photos is None:
                 raise PhotomendError(f"{self.source.origin}: none of the {len(self.source)} photos can be read")
             yield Batch(photos.float() / 255, masks.float())
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self.batches()
 
     def _note(self, failures: dict[str, str]) -> None:
         for name, reason in failures.items():
@@ -235,6 +240,10 @@ def _collate(crops: list[_Crop]) -> tuple[Array | None, Array | None, dict[str, 
 
 
 def _start_worker(worker: int) -> None:
-    """One thread a worker, or they fight the training for the cores; Ctrl-C is the parent's to handle."""
+    """One thread a worker, or they fight the training for the cores; Ctrl-C is the parent's to handle.
+
+    SIGTERM ends a worker as usual, though the parent may have redirected it before it forked.
+    """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -7,7 +7,6 @@ missing.
 from __future__ import annotations
 
 import os
-import secrets
 from io import BytesIO
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..core import PhotomendError
+from ..core import PhotomendError, replacing
 
 Photo = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -118,15 +117,11 @@ def write_photo(path: Path, rgb: Photo) -> None:
     if form not in Image.SAVE:
         raise PhotoError(f"{path}: can't write photos as {path.suffix!r}; these work: {_COMMON_SUFFIXES}")
     options = {"quality": 95, "subsampling": 0} if form == "JPEG" else {"quality": 95} if form == "WEBP" else {}
-    unfinished = path.with_name(f".photomend-{secrets.token_hex(8)}.part")
     try:
-        with open(unfinished, "xb") as file:
+        with replacing(path) as draft, draft.open("xb") as file:
             Image.fromarray(np.ascontiguousarray(rgb)).save(file, format=form, **options)
-        os.replace(unfinished, path)
     except (OSError, ValueError) as error:
         raise PhotoError(f"{path}: can't be written ({_reason(error)})") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def resize(rgb: Photo, height: int, width: int) -> Photo:

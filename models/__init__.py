@@ -1,4 +1,4 @@
-"""Models: compositions of layers and nothing else, one model a file.
+"""Models, one a file: classical fills, and networks that are compositions of layers and nothing else.
 
 Every model has ``reconstruct(masked, mask)``: photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing, to
 photos (N, 3, H, W) whose known pixels are untouched.
@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
-from ..core import PhotomendError
+from ..core import PhotomendError, did_you_mean
 from .attention import AttentionModel
 from .attention_report import AttentionReportModel
 from .border import BorderFill
@@ -29,7 +28,7 @@ NAMES = tuple(_BUILDERS)
 TRAINED = tuple(name for name, made in _BUILDERS.items() if isinstance(made, type) and issubclass(made, RepairNetwork))
 
 
-def build(name: str, **config: Any) -> Any:
+def build(name: str, /, **config: Any) -> Any:
     """The model called `name`, built with the settings `config` (a network with fresh random weights).
 
     Raises:
@@ -37,20 +36,15 @@ def build(name: str, **config: Any) -> Any:
             does not fit.
     """
     if name not in _BUILDERS:
-        raise PhotomendError(f"model {name!r} is unknown; {_nearest(name, NAMES)}")
+        raise PhotomendError(f"model {name!r} is unknown; {did_you_mean(name, NAMES)}")
     settings = tuple(inspect.signature(_BUILDERS[name]).parameters)
     for key in config:
         if key not in settings:
-            raise PhotomendError(f"model {name!r} has no setting {key!r}; {_nearest(key, settings)}")
+            raise PhotomendError(f"model {name!r} has no setting {key!r}; {did_you_mean(key, settings)}")
     try:
         return _BUILDERS[name](**config)
     except (ValueError, TypeError) as error:
         raise PhotomendError(f"model {name!r}: {error}") from error
-
-
-def _nearest(word: str, known: tuple[str, ...]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known) or 'none'}"
 
 
 __all__ = [

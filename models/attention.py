@@ -10,7 +10,7 @@
        encoder 1/8 ── bottleneck ──► decoder 1/4
 
 The network's answer is added to the harmonic fill inside the hole. Its last layer starts at zero, so training starts
-*at* the harmonic fill, whose error is the bar for a learned model, and can only learn to improve on it.
+*at* the harmonic fill, whose error is the bar for a learned model.
 
 Sources: Ronneberger, Fischer & Brox, *U-Net* (2015); Woo et al., *CBAM* (2018); Yu et al., *Free-form image inpainting
 with gated convolution* (2019); Yu & Koltun, *Multi-scale context aggregation by dilated convolutions* (2016).
@@ -65,9 +65,8 @@ class AttentionModel(RepairNetwork):
     name = "attention"
 
     def __init__(self, width: int = 32, dilations: tuple[int, ...] = (1, 2, 4), window: int = 96) -> None:
-        if window % self.stride:
-            raise ValueError(f"AttentionModel: window (={window}) must be divisible by {self.stride}")
         self.width, self.dilations, self.window = width, tuple(dilations), window
+        self._check_settings(width=width, window=window, **{f"dilations[{i}]": d for i, d in enumerate(dilations)})
         half, quarter, eighth = width, 2 * width, 4 * width
         self.stem = Sequential(
             PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), Conv2d(half, half, 3, padding=1), SiLU()

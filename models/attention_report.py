@@ -28,9 +28,8 @@ class AttentionReportModel(RepairNetwork):
     name = "attention-report"
 
     def __init__(self, window: int = 224) -> None:
-        if window % self.stride:
-            raise ValueError(f"AttentionReportModel: window (={window}) must be divisible by {self.stride}")
         self.window = window
+        self._check_settings(window=window)
         self.encoder2 = _down(3, 64)
         self.encoder4 = _down(64, 128)
         self.encoder8 = _down(128, 256)

@@ -22,8 +22,14 @@ def require_hole(masked: Array, mask: Array) -> None:
     """Check what every reconstructor is given.
 
     Raises:
+        TypeError: one of the two isn't floating point, or they are on different devices.
         ValueError: `masked` isn't (N, 3, H, W), `mask` isn't (N, 1, H, W), or a mask has no missing or no known pixel.
     """
+    for name, array in (("masked", masked), ("mask", mask)):
+        if not array.is_floating_point():
+            raise TypeError(f"{name}: {array.dtype} must be floating point")
+    if masked.device != mask.device:
+        raise TypeError(f"mask: is on {mask.device}, but masked on {masked.device}")
     if masked.ndim != 4 or masked.shape[1] != 3:
         raise ValueError(f"masked: shape {tuple(masked.shape)} must be (N, 3, H, W)")
     n, _, h, w = masked.shape
@@ -48,18 +54,19 @@ def hole_bounds(mask: Array) -> list[Bounds]:
 
 
 def distance_to_known(mask: Array) -> Array:
-    """For each pixel of (N, 1, H, W), how many steps along rows and columns lead to a known pixel (0 outside the hole).
+    """For each pixel of (N, 1, H, W), how many steps along rows and columns lead to a known pixel (0 outside the hole),
+    in the mask's dtype.
 
     The city-block distance transform: one pass along the rows finds the nearest known pixel in each row, a second one
     along the columns the nearest over all rows; each pass is a running minimum of d(i) − i and of d(i) + i.
     Source: Rosenfeld & Pfaltz, *Sequential operations in digital picture processing* (1966).
     """
     beyond = float(mask.shape[2] + mask.shape[3])
-    distance = torch.where(mask > 0.5, beyond, 0.0).to(mask.dtype)
+    distance = torch.where(mask > 0.5, beyond, 0.0)  # float32: bfloat16 can't count beyond 256
     for axis in (3, 2):
-        position = torch.arange(mask.shape[axis], dtype=mask.dtype, device=mask.device)
+        position = torch.arange(mask.shape[axis], dtype=distance.dtype, device=mask.device)
         position = position.reshape([-1 if a == axis else 1 for a in range(4)])
         from_before = torch.cummin(distance - position, dim=axis).values + position
         from_behind = torch.cummin((distance + position).flip(axis), dim=axis).values.flip(axis) - position
         distance = torch.minimum(from_before, from_behind)
-    return distance
+    return distance.to(mask.dtype)

@@ -45,12 +45,23 @@ class RepairNetwork(Module):
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         """Fill the holes of photos of any size: masked (N, 3, H, W) in [0, 1], mask (N, 1, H, W), 1 = missing.
 
+        Runs in evaluation mode, and leaves the network in the mode it was in.
+
         Returns (N, 3, H, W) in [0, 1]; known pixels are bit-identical to `masked`.
 
         Raises:
             ValueError: shapes don't fit, or a mask is empty or covers its photo.
         """
         require_hole(masked, mask)
+        was_training = self.training
+        self.eval()
+        try:
+            return self._hole_by_hole(masked, mask)
+        finally:
+            self.train(was_training)
+
+    def _hole_by_hole(self, masked: Array, mask: Array) -> Array:
+        """Fill each photo's hole through a window of its own side, those of equal side together."""
         sides: dict[int, list[int]] = {}
         for i, bounds in enumerate(hole_bounds(mask)):
             sides.setdefault(self._side(bounds), []).append(i)
@@ -75,6 +86,14 @@ class RepairNetwork(Module):
             target = result[i, :, top : top + side, left : left + side]
             target.copy_(torch.where(window_masks[i] > 0.5, rebuilt[i], target))
         return result[:, :, : masked.shape[2], : masked.shape[3]]
+
+    def _check_settings(self, **sizes: object) -> None:
+        """Refuse settings that aren't whole numbers above 0, and a window that `stride` doesn't divide."""
+        for name, value in sizes.items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise ValueError(f"{name} (={value!r}) must be a whole number above 0")
+        if self.window % self.stride:
+            raise ValueError(f"window (={self.window}) must be divisible by {self.stride}")
 
     def _require_divisible(self, masked: Array) -> None:
         h, w = masked.shape[2:]

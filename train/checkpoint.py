@@ -4,11 +4,9 @@ A run folder holds up to three:
 
     best.safetensors    the weights that validated best     what `evaluate` and `repair` load
     last.safetensors    the weights of the last epoch
-    state.safetensors   all that resuming needs             weights, optimizer, averages, counters, in one
-    file
+    state.safetensors   weights, optimizer, averages and counters in one file: all that resuming needs
 
-Every file is written beside its destination and then renamed over it, so an interrupted write leaves the
-old one.
+Every file is written beside its destination and then renamed over it, so an interrupted write leaves the old one.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..core import Array, PhotomendError
+from ..core import Array, PhotomendError, replacing
 
 BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
 HEADER = "photomend"  # the key in the safetensors metadata under which the JSON stands
@@ -126,16 +124,13 @@ def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> 
     header = {HEADER: json.dumps({"version": VERSION, **about})}
     # Copies, because safetensors takes neither views nor two names for one storage.
     owned = {k: torch.clone(v.detach().cpu(), memory_format=torch.contiguous_format) for k, v in arrays.items()}
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(owned, draft, metadata=header)
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        with replacing(path) as draft:
+            save_file(owned, draft, metadata=header)
+            with draft.open("rb+") as file:
+                os.fsync(file.fileno())
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"{path}: the checkpoint cannot be written ({error})") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:

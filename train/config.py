@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from types import NoneType
 from typing import Any, Self
 
-from ..core import Parameter, PhotomendError
+from ..core import Parameter, PhotomendError, did_you_mean
 from .optimizers import SGD, Adam, AdamW, Optimizer
 from .schedules import StepLR, WarmupCosine
 
@@ -66,18 +67,25 @@ class TrainConfig:
     validation_photos: int = 200
 
     def __post_init__(self) -> None:
+        for field_ in dataclasses.fields(self):
+            _check_type("training", field_.name, getattr(self, field_.name))
         if (self.steps is None) == (self.minutes is None):
             raise PhotomendError("training: give its length as steps or as minutes, one of the two")
         for name in ("steps", "minutes", "batch_size", "lr", "clip", "validation_photos"):
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise PhotomendError(f"training: {name} (={value}) must be above 0")
-        for name in ("final_lr", "weight_decay", "workers", "epoch_steps", "momentum", "mse_weight", "mae_weight"):
+        for name in (
+            *("final_lr", "weight_decay", "workers", "epoch_steps", "momentum", "mse_weight", "mae_weight"),
+            *("seed", "gamma"),
+        ):
             if not getattr(self, name) >= 0:
                 raise PhotomendError(f"training: {name} (={getattr(self, name)}) must not be negative")
-        for name in ("warmup", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise PhotomendError(f"training: {name} (={getattr(self, name)}) must be in [0, 1)")
+        for name, most in (("warmup", 0.99), ("ema", 0.999999)):
+            if not 0 <= getattr(self, name) <= most:
+                raise PhotomendError(f"training: {name} (={getattr(self, name)}) must be from 0 to {most}")
+        if not 0 < self.lr_step <= 1:
+            raise PhotomendError(f"training: lr_step (={self.lr_step}) must be above 0 and at most 1")
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
                 raise PhotomendError(f"training: {name} {getattr(self, name)!r} must be one of {', '.join(choices)}")
@@ -97,10 +105,10 @@ class TrainConfig:
     def make_schedule(self) -> Callable[[float], float]:
         """The learning rate by position: 0 at the start of the run, 10 000 at its end, whatever its unit."""
         if self.schedule == "step":
-            step = StepLR(self.lr, max(1, round(10_000 * self.lr_step)), self.gamma)
-            return lambda position: step(int(position))
-        cosine = WarmupCosine(self.lr, round(10_000 * self.warmup), 10_000, self.final_lr)
-        return lambda position: cosine(int(position))
+            made: StepLR | WarmupCosine = StepLR(self.lr, max(1, round(10_000 * self.lr_step)), self.gamma)
+        else:
+            made = WarmupCosine(self.lr, round(10_000 * self.warmup), 10_000, self.final_lr)
+        return lambda position: made(int(position + 1e-6))  # 10 000 · k / n may lie just under a whole number
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "config") -> Self:
@@ -109,13 +117,11 @@ class TrainConfig:
         Raises:
             PhotomendError: an unknown key (the nearest is named), a value of the wrong type, or one out of range.
         """
-        fields = {f.name: f for f in dataclasses.fields(cls)}
+        known = [f.name for f in dataclasses.fields(cls)]
         for key, value in values.items():
-            if key not in fields:
-                near = get_close_matches(key, fields, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
-                raise PhotomendError(f"{where}: unknown key {key!r}; {hint}")
-            _check_type(where, key, value, str(fields[key].type))
+            if key not in known:
+                raise PhotomendError(f"{where}: unknown key {key!r}; {did_you_mean(key, known)}")
+            _check_type(where, key, value)
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,17 +129,19 @@ class TrainConfig:
         return dataclasses.asdict(self) | {"model_config": dict(self.model_config)}
 
 
-def _check_type(where: str, key: str, value: Any, annotation: str) -> None:
-    """Refuse a value that isn't what the field's annotation says; a whole number is a float too, a bool neither."""
-    allowed: dict[str, tuple[type, ...]] = {
-        "int": (int,),
-        "float": (int, float),
-        "str": (str,),
-        "Mapping": (Mapping,),
-        "None": (type(None),),
-    }
-    kinds = tuple(kind for name, kinds in allowed.items() if name in annotation for kind in kinds)
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        raise PhotomendError(
-            f"{where}: {key} (={value!r}) must be {annotation.replace('Mapping[str, Any]', 'a table')}"
-        )
+_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "str": ("a text", (str,)),
+    "int": ("a whole number", (int,)),
+    "int | None": ("a whole number", (int, NoneType)),
+    "float": ("a number", (int, float)),
+    "float | None": ("a number", (int, float, NoneType)),
+    "Mapping[str, Any]": ("a table", (Mapping,)),
+}
+
+
+def _check_type(where: str, key: str, value: Any) -> None:
+    """Refuse a value that isn't what the field's annotation says: a bool is no number, nor are ∞ and NaN."""
+    what, kinds = _KINDS[str(TrainConfig.__dataclass_fields__[key].type)]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if not isinstance(value, kinds) or isinstance(value, bool) or not finite:
+        raise PhotomendError(f"{where}: {key} (={value!r}) must be {what}")

@@ -51,8 +51,8 @@ class EMA:
     def averaged(self) -> Iterator[Module]:
         """The module with the averaged weights in it; its own return at the end, also after an exception."""
         own = copy(self.module.state_dict())
-        self.module.load_state_dict(self.weights)
         try:
+            self.module.load_state_dict(self.weights)
             yield self.module
         finally:
             self.module.load_state_dict(own)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from ..core import PhotomendError
+from ..core import PhotomendError, replacing
 
 
 class JsonLog:
@@ -43,6 +43,21 @@ class JsonLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def forget_after(path: Path, step: int) -> None:
+    """Take out of a log, if there is one, what a killed run wrote after the state it is resumed from.
+
+    Those steps are done and logged again. Raises PhotomendError naming the file when it cannot be read or written.
+    """
+    if not path.exists():
+        return
+    kept = [record for record in read_log(path) if record.get("step", 0) <= step]
+    try:
+        with replacing(path) as draft:
+            draft.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+    except OSError as error:
+        raise PhotomendError(f"{path}: the log cannot be written ({error.strerror})") from error
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

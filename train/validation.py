@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 
@@ -37,27 +38,32 @@ class Validator:
     """Runs a model over the photos of a set, always with the same holes; they are read once and kept as bytes."""
 
     def __init__(self, photos: EvaluationSet, device: torch.device | str = "cpu", batch_size: int = 16) -> None:
-        samples = list(photos)
-        self.names = [sample.name for sample in samples]
-        self.photos = [(255 * sample.photo).round().to(torch.uint8) for sample in samples]
-        self.masks = [sample.mask for sample in samples]
+        self.samples = photos
         self.device = device
         self.batch_size = batch_size
 
+    @cached_property
+    def _read(self) -> tuple[list[str], list[Array], list[Array]]:
+        """Names, photos as bytes and masks, read when they are first needed."""
+        samples = list(self.samples)
+        photos = [(255 * sample.photo).round().to(torch.uint8) for sample in samples]
+        return [sample.name for sample in samples], photos, [sample.mask for sample in samples]
+
     def __call__(self, model: Reconstructor) -> Validation:
         """The model's errors; its known pixels are the photo's own, and what it gives is clamped to [0, 1]."""
+        names, photos, masks = self._read
         squares, magnitudes = 0.0, 0.0
         shown: list[Shown] = []
-        for start in range(0, len(self.photos), self.batch_size):
-            stop = min(start + self.batch_size, len(self.photos))
-            truth = torch.stack(self.photos[start:stop]).to(self.device).float() / 255
-            mask = torch.stack(self.masks[start:stop]).to(self.device)
+        for start in range(0, len(photos), self.batch_size):
+            stop = min(start + self.batch_size, len(photos))
+            truth = torch.stack(photos[start:stop]).to(self.device).float() / 255
+            mask = torch.stack(masks[start:stop]).to(self.device)
             rebuilt = paste(model, truth, mask)
             error = PEAK * (rebuilt - truth)
             squares += error.square().mean(dim=(1, 2, 3)).sum().item()
             magnitudes += error.abs().mean(dim=(1, 2, 3)).sum().item()
             for i in range(min(stop - start, SHOWN - len(shown))):
                 masked = truth[i] * (1 - mask[i])
-                shown.append(Shown(self.names[start + i], truth[i].cpu(), masked.cpu(), rebuilt[i].cpu()))
-        n = len(self.photos)
+                shown.append(Shown(names[start + i], truth[i].cpu(), masked.cpu(), rebuilt[i].cpu()))
+        n = len(photos)
         return Validation({"mse": squares / n, "mae": magnitudes / n}, shown)

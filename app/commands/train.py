@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from ... import models
-from ...core import PhotomendError
+from ...core import PhotomendError, did_you_mean
 from ...train.config import TrainConfig
 from ...train.loop import CONFIG
-from ..cli import suggest
 from ..options import FILE, FOLDER, photo_options, runtime_options, start
 from ..runs import train_and_show
 from ..sources import open_source
@@ -65,7 +64,7 @@ def command(
     if options["minutes"] is not None and options["steps"] is not None:
         raise click.UsageError("say how long: either --minutes or --steps")
     if model not in models.TRAINED:
-        raise PhotomendError(f"no model to train is called {model!r}{suggest(model, models.TRAINED)}")
+        raise PhotomendError(f"no model to train is called {model!r}; {did_you_mean(model, models.TRAINED)}")
     given = {name: value for name, value in options.items() if value is not None}
     config = settle(model, given, crop, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))

@@ -10,7 +10,7 @@ import click
 import pytest
 from photomend import __version__
 from photomend.app import cli as module
-from photomend.app.cli import COMMANDS, cli, suggest
+from photomend.app.cli import COMMANDS, cli
 from photomend.core import PhotomendError
 
 from .helpers import Shell
@@ -48,7 +48,7 @@ def test_every_option_is_explained(shell: Shell, name: str) -> None:
 
 def test_nearest_command_and_option(shell: Shell) -> None:
     assert "did you mean 'evaluate'?" in shell.fails(2, "evalute")
-    assert "choose from demo, prepare" in shell.fails(2, "xyzzy")
+    assert "there are demo, prepare" in shell.fails(2, "xyzzy")
     assert "'--models'" in shell.fails(2, "evaluate", "--modles", "harmonic")
     assert "'--output'" in shell.fails(2, "repair", "--ouput", "x")
     assert "No such option" in shell.fails(2, "--verbos")
@@ -103,8 +103,3 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     command = f"{sys.executable} -m photomend evaluate --help | head -1"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.stderr == ""
-
-
-def test_suggest() -> None:
-    assert suggest("atention", ["attention", "harmonic"]) == "; did you mean 'attention'?"
-    assert suggest("zzz", ["attention", "harmonic"]) == "; choose from attention, harmonic"

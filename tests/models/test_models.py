@@ -69,6 +69,26 @@ def test_a_photo_is_rebuilt_the_same_in_any_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", models.TRAINED)
+def test_reconstructing_leaves_the_network_as_it_was(name: str) -> None:
+    model = build(name).train()
+    before = {key: array.clone() for key, array in model.state_dict().items()}
+    picture, mask = photo(80, 80), rectangle(80, 80, 20, 20, 50, 50)
+    in_training = model.reconstruct(picture, mask)
+    assert model.training
+    assert all(torch.equal(before[key], array) for key, array in model.state_dict().items())
+    assert torch.equal(in_training, model.eval().reconstruct(picture, mask))
+
+
+@pytest.mark.parametrize("name", models.NAMES)
+def test_arrays_of_whole_numbers_are_refused(name: str) -> None:
+    picture, mask = photo(80, 80), rectangle(80, 80, 20, 20, 50, 50)
+    with pytest.raises(TypeError, match=r"mask: torch.bool must be floating point"):
+        build(name).reconstruct(picture, mask > 0)
+    with pytest.raises(TypeError, match=r"masked: torch.uint8 must be floating point"):
+        build(name).reconstruct((255 * picture).to(torch.uint8), mask)
+
+
+@pytest.mark.parametrize("name", models.TRAINED)
 def test_a_hole_larger_than_the_window_is_filled_too(name: str) -> None:
     mask = rectangle(200, 160, 20, 10, 170, 140)
     rebuilt = build(name).reconstruct(photo(200, 160) * (1 - mask), mask)
@@ -144,6 +164,10 @@ def test_unknown_names_and_settings_name_the_nearest() -> None:
         models.build("attention", widht=3)
     with pytest.raises(PhotomendError, match=r"window \(=50\) must be divisible by 8"):
         models.build("attention", window=50)
+    with pytest.raises(PhotomendError, match=r"window \(=64.0\) must be a whole number"):
+        models.build("attention-report", window=64.0)
+    with pytest.raises(PhotomendError, match="no setting 'name'"):
+        models.build("attention", **{"name": "x"})
     with pytest.raises(ValueError, match="size 50x48 must be divisible by 8"):
         build("attention")(torch.zeros(1, 3, 50, 48), rectangle(50, 48, 9, 9, 20, 20))
 

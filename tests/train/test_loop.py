@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,17 @@ import numpy as np
 import pytest
 import torch
 from photomend.core import PhotomendError
+from photomend.data.loader import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import model_twins
 from photomend.train.checkpoint import BEST, LAST, STATE, load_checkpoint
 from photomend.train.config import TrainConfig
+from photomend.train.ema import EMA
 from photomend.train.log import read_log
-from photomend.train.loop import CONFIG, LOG, Epoch, Trainer, train
+from photomend.train.loop import CONFIG, LOG, Epoch, train
+from photomend.train.trainer import Trainer
+from photomend.train.validation import Validator
 from PIL import Image
 
 TINY = {"width": 16, "dilations": [1, 2], "window": 64}
@@ -41,7 +47,7 @@ def config(**settings: Any) -> TrainConfig:
 
 
 def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> Trainer:
-    return train(settings, photos, photos, out, quiet=True, **options)
+    return train(settings, photos, Validator(EvaluationSet(photos)), out, quiet=True, **options)
 
 
 def twin_curve(
@@ -100,7 +106,7 @@ def test_training_learns(photos: FolderSource, tmp_path: Path) -> None:
     settings = config(steps=60, batch_size=4, epoch_steps=20)
     run(settings, photos, tmp_path, on_epoch=epochs.append)
     errors = [epoch.validation.metrics["mse"] for epoch in epochs if epoch.validation]
-    assert [epoch.step for epoch in epochs] == [20, 40, 60]
+    assert [(epoch.number, epoch.step) for epoch in epochs] == [(0, 0), (1, 20), (2, 40), (3, 60)]
     assert errors[-1] < errors[0]
     assert epochs[-1].validation is not None
     assert len(epochs[-1].validation.shown) == 6
@@ -122,39 +128,98 @@ def test_workers_do_not_change_the_weights(photos: FolderSource, tmp_path: Path)
     assert all(torch.equal(none[key], two[key]) for key in none)
 
 
-class Cut(KeyboardInterrupt):
-    """Somebody presses Ctrl-C."""
+def interrupt(owner: Any, method: str, call: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C arrives while `method` runs for the n-th time."""
+    original = getattr(owner, method)
+    calls = itertools.count(1)
 
+    def interrupted(*args: Any) -> Any:
+        if next(calls) == call:
+            signal.raise_signal(signal.SIGINT)
+        return original(*args)
 
-def cut_at(step: int) -> Any:
-    """A step that is interrupted once so many have been done."""
-    original = Trainer.step
-
-    def interrupted(self: Trainer, photo: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:
-        if self.steps == step:
-            raise Cut
-        return original(self, photo, mask)
-
-    return interrupted
+    monkeypatch.setattr(owner, method, interrupted)
 
 
 @pytest.mark.parametrize("name", ["attention", "attention-report"])
+@pytest.mark.parametrize(
+    ("owner", "method", "call"),
+    [
+        (Trainer, "step", 1),
+        (Trainer, "step", 5),
+        (EMA, "update", 2),  # between the optimizer's update and the end of a step
+        (Validator, "__call__", 1),
+        (Validator, "__call__", 2),
+        (Validator, "__call__", 3),  # the last one, when all steps are done
+    ],
+)
 def test_a_cut_run_goes_on_as_if_it_had_never_stopped(
-    name: str, photos: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, owner: Any, method: str, call: int, photos: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = config(model=name, model_config=TINY if name == "attention" else REPORT)
     run(settings, photos, tmp_path / "whole")
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "step", cut_at(4))
-        with pytest.raises(Cut):
+        interrupt(owner, method, call, patch)
+        if (method, call) == ("__call__", 3):  # nothing is left to interrupt
             run(settings, photos, tmp_path / "cut")
-    run(settings, photos, tmp_path / "cut", resume=True)
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                run(settings, photos, tmp_path / "cut")
+            run(settings, photos, tmp_path / "cut", resume=True)
     for file in (LAST, BEST):
         whole, cut = load_checkpoint(tmp_path / "whole" / file), load_checkpoint(tmp_path / "cut" / file)
         assert whole.step == cut.step
+        assert whole.metrics == cut.metrics
         assert all(torch.equal(whole.weights[key], cut.weights[key]) for key in whole.weights)
-    losses = [[r["loss"] for r in read_log(tmp_path / run_ / LOG) if "lr" in r] for run_ in ("whole", "cut")]
-    assert losses[0] == losses[1]
+    records = [read_log(tmp_path / run_ / LOG) for run_ in ("whole", "cut")]
+    keys = ("epoch", "step", "loss", "lr", "mse")
+    whole_log, cut_log = ([{k: r.get(k) for k in keys} for r in log] for log in records)
+    assert whole_log == cut_log
+
+
+def test_a_killed_run_goes_on_from_its_last_state(photos: FolderSource, tmp_path: Path) -> None:
+    """Killed for good at step 5: the state is that of step 3, and steps 4 and 5 are in the log already."""
+    run(config(), photos, tmp_path / "whole")
+    killed = tmp_path / "killed"
+
+    def die(self: Trainer, photo: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:
+        if self.steps == 5:
+            raise SystemExit
+        return original(self, photo, mask)
+
+    original = Trainer.step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", die)
+        with pytest.raises(SystemExit):
+            run(config(), photos, killed)
+    assert [r["step"] for r in read_log(killed / LOG) if "lr" in r] == [1, 2, 3, 4, 5]
+    run(config(), photos, killed, resume=True)
+    assert [r["step"] for r in read_log(killed / LOG) if "lr" in r] == [1, 2, 3, 4, 5, 6]
+    whole, cut = load_checkpoint(tmp_path / "whole" / LAST).weights, load_checkpoint(killed / LAST).weights
+    assert all(torch.equal(whole[key], cut[key]) for key in whole)
+
+
+def test_a_run_that_failed_at_once_can_be_resumed_with_a_lower_rate(photos: FolderSource, tmp_path: Path) -> None:
+    with pytest.raises(PhotomendError, match="a lower lr may help"):
+        run(config(lr=1e9, steps=30, warmup=0.0), photos, tmp_path)
+    assert run(config(steps=6), photos, tmp_path, resume=True).steps == 6
+
+
+def test_a_finished_run_says_so_and_goes_on_when_given_more_steps(photos: FolderSource, tmp_path: Path) -> None:
+    run(config(), photos, tmp_path)
+    with pytest.raises(PhotomendError, match=r"finished \(6 steps\); give it more steps"):
+        run(config(), photos, tmp_path, resume=True)
+    assert run(config(steps=8), photos, tmp_path, resume=True).steps == 8
+
+
+def test_best_is_never_worse_than_the_start(photos: FolderSource, tmp_path: Path) -> None:
+    """A rate far too high ruins the network; the weights it started with, the harmonic fill, stay the best."""
+    run(config(lr=0.03, warmup=0.0, steps=4, epoch_steps=2), photos, tmp_path)
+    epochs = [r for r in read_log(tmp_path / LOG) if "epoch" in r]
+    assert epochs[-1]["mse"] > epochs[0]["mse"]
+    best = load_checkpoint(tmp_path / BEST)
+    assert best.step == 0
+    assert best.metrics["mse"] == epochs[0]["mse"] == min(r["mse"] for r in epochs)
 
 
 def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_path: Path) -> None:
@@ -165,7 +230,7 @@ def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_pat
     assert TrainConfig.from_dict(json.loads((tmp_path / "run" / CONFIG).read_text())) == settings
     records = read_log(tmp_path / "run" / LOG)
     assert [r["step"] for r in records if "lr" in r] == [1, 2, 3, 4, 5, 6]
-    assert [(r["epoch"], r["step"]) for r in records if "epoch" in r] == [(1, 3), (2, 6)]
+    assert [(r["epoch"], r["step"]) for r in records if "epoch" in r] == [(0, 0), (1, 3), (2, 6)]
     best = load_checkpoint(tmp_path / "run", model="attention")
     assert best.config == trainer.network.config
     assert best.metrics["mse"] == min(r["mse"] for r in records if "epoch" in r)
@@ -174,7 +239,7 @@ def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_pat
 def test_a_run_by_the_clock_ends_with_it(photos: FolderSource, tmp_path: Path) -> None:
     trainer = run(config(steps=None, minutes=0.05), photos, tmp_path)
     assert trainer.progress == 1
-    assert 3 <= trainer.seconds < 10
+    assert 2.5 <= trainer.seconds < 10
     lrs = [r["lr"] for r in read_log(tmp_path / LOG) if "lr" in r]
     assert lrs[-1] < 0.1 * max(lrs)
 
@@ -191,8 +256,10 @@ def test_a_folder_with_a_run_is_not_overwritten(photos: FolderSource, tmp_path: 
         run(config(steps=3), photos, tmp_path)
     with pytest.raises(PhotomendError, match="holds a run of 'attention', not of 'attention-report'"):
         run(config(model="attention-report", model_config=REPORT), photos, tmp_path, resume=True)
-    with pytest.raises(PhotomendError, match="does not fit this configuration"):
+    with pytest.raises(PhotomendError, match=r"was made with width \(=16\), and can't go on with width \(=32\)"):
         run(config(model_config={**TINY, "width": 32}), photos, tmp_path, resume=True)
+    with pytest.raises(PhotomendError, match=r"made with seed \(=0\), and can't go on with seed \(=1\)"):
+        run(config(seed=1), photos, tmp_path, resume=True)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
 
 
@@ -206,7 +273,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_weights() -> None
     trainer = Trainer(config())
     photo, mask = crops(2, 64, dtype=torch.float32)
     before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
-    with pytest.raises(PhotomendError, match="gradients are nan at step 0"):
+    with pytest.raises(PhotomendError, match="at step 0 the loss is nan"):
         trainer.step(torch.where(mask > 0, torch.nan, photo), mask)
     assert all(torch.equal(before[k], v) for k, v in trainer.network.state_dict().items())
 
@@ -219,12 +286,15 @@ def test_what_cannot_be_trained_says_so(photos: FolderSource, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"steps": None}, "steps or as minutes"),
-        ({"minutes": 1.0}, "steps or as minutes"),
+        ({"steps": None}, "as steps or as minutes"),
+        ({"minutes": 1.0}, "as steps or as minutes"),
         ({"batch_size": 0}, r"batch_size \(=0\) must be above 0"),
-        ({"lr": float("nan")}, r"lr \(=nan\) must be above 0"),
+        ({"lr": float("nan")}, r"lr \(=nan\) must be a number"),
+        ({"steps": None, "minutes": float("inf")}, r"minutes \(=inf\) must be a number"),
+        ({"seed": -1}, r"seed \(=-1\) must not be negative"),
+        ({"model_config": "wide"}, r"model_config \(=.wide.\) must be a table"),
         ({"weight_decay": -1.0}, r"weight_decay \(=-1.0\) must not be negative"),
-        ({"ema": 1.0}, r"ema \(=1.0\) must be in \[0, 1\)"),
+        ({"ema": 1.0}, r"ema \(=1.0\) must be from 0 to 0.999999"),
         ({"optimizer": "adamm"}, "optimizer 'adamm' must be one of adamw, adam, sgd"),
     ],
 )
@@ -237,9 +307,9 @@ def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
     ("values", "message"),
     [
         ({"steps": 5, "batchsize": 3}, "file.toml: unknown key 'batchsize'; did you mean 'batch_size'"),
-        ({"steps": 5.5}, r"file.toml: steps \(=5.5\) must be int"),
-        ({"steps": 5, "lr": "fast"}, r"file.toml: lr \(='fast'\) must be float"),
-        ({"steps": 5, "lr": True}, r"lr \(=True\) must be float"),
+        ({"steps": 5.5}, r"file.toml: steps \(=5.5\) must be a whole number"),
+        ({"steps": 5, "lr": "fast"}, r"file.toml: lr \(='fast'\) must be a number"),
+        ({"steps": 5, "lr": True}, r"lr \(=True\) must be a number"),
     ],
 )
 def test_settings_from_a_file(values: dict[str, Any], message: str) -> None:

@@ -1,0 +1,34 @@
+"""Ctrl-C and SIGTERM as a request that the loop answers between two steps, when nothing is half done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Gives a function that says whether a stop was asked for since the context was entered.
+
+    A second signal raises KeyboardInterrupt at once. Outside the main thread signals can't be caught, and the function
+    always says no.
+    """
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

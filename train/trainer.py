@@ -1,0 +1,153 @@
+"""A network in training: what one step does, and what a run needs to go on after it was cut.
+
+`Trainer.step` reads like the textbook's algorithm.
+Source: Goodfellow, Bengio & Courville, *Deep Learning* (2016), algorithm 8.1 and §8.7.3.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .. import models
+from ..core import Array, PhotomendError, runtime
+from .checkpoint import Checkpoint, load_state
+from .clip import clip_grad_norm
+from .config import TrainConfig
+from .ema import EMA
+from .losses import hole_loss
+
+#: Settings that a resumed run can't change, because what is saved depends on them.
+FIXED = ("batch_size", "seed", "optimizer")
+
+
+class Trainer:
+    """The network's weights, their average, the optimizer, and how far the run has come.
+
+    Attributes:
+        steps: optimizer steps done.
+        seconds: wall-clock time of the run so far, validation included; `trained`: without it.
+        reserve: seconds that the last validation took, kept free for the one at the end.
+        epochs: validated epochs; `validated`: the step at which the last one was, −1 before the first.
+        best: the lowest validation MSE.
+        loss_sum, loss_count: of the steps since the last validation.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
+        self.config = config
+        self.device = torch.device(device)
+        runtime.seed_everything(config.seed)
+        runtime.deterministic()
+        network = models.build(config.model, **config.model_config)
+        if not isinstance(network, models.RepairNetwork):
+            raise PhotomendError(
+                f"model {config.model!r} has nothing to train; choose from {', '.join(models.TRAINED)}"
+            )
+        self.network = network.to(self.device)
+        self.parameters = self.network.parameters()
+        self.optimizer = config.make_optimizer(self.parameters)
+        self.schedule = config.make_schedule()
+        self.ema = EMA(self.network, config.ema)
+        self.steps, self.epochs, self.validated = 0, 0, -1
+        self.seconds = self.trained = self.reserve = 0.0
+        self.best = math.inf
+        self.loss_sum, self.loss_count = 0.0, 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Of a run by the clock: what is left for training, the last validation apart."""
+        return max(0.0, self.config.total - self.reserve - self.seconds)
+
+    @property
+    def progress(self) -> float:
+        """How much of the training is done, 0 to 1. By the clock it is the share of trained in trainable seconds, so
+        it arrives at 1 exactly, however long the validations in between take."""
+        if self.config.steps is not None:
+            return min(1.0, self.steps / self.config.steps)
+        return 1.0 if self.seconds_left == 0 else self.trained / (self.trained + self.seconds_left)
+
+    def step(self, photo: Array, mask: Array) -> tuple[float, float]:
+        """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
+
+        Raises:
+            PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
+        """
+        self.optimizer.zero_grad()
+        prediction = self.network(photo * (1 - mask), mask)
+        loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
+        loss.backward()
+        norm = clip_grad_norm(self.parameters, self.config.clip)
+        if not math.isfinite(loss.item() + norm):
+            raise PhotomendError(
+                f"training: at step {self.steps} the loss is {loss.item()} and the gradients' norm {norm}; "
+                "a lower lr may help"
+            )
+        self.optimizer.lr = self.schedule(10_000 * self.progress)
+        self.optimizer.step()
+        self.ema.update()
+        self.steps += 1
+        self.loss_sum += loss.item()
+        self.loss_count += 1
+        return loss.item(), norm
+
+    def checkpoint(self, averaged: bool, metrics: dict[str, float]) -> Checkpoint:
+        """The weights as a checkpoint: the averaged ones, or those of the last step."""
+        arrays = self.ema.weights if averaged else self.network.state_dict()
+        return Checkpoint(self.config.model, arrays, self.network.config, self.steps, metrics)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a run needs to go on as if it had never stopped."""
+        on_cuda = self.device.type == "cuda"
+        return {
+            "model": self.config.model,
+            "network": self.network.config,
+            "fixed": {name: getattr(self.config, name) for name in FIXED},
+            "progress": {name: getattr(self, name) for name in _PROGRESS},
+            "best": self.best if math.isfinite(self.best) else None,
+            "weights": self.network.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "random": {"cpu": torch.get_rng_state()}
+            | ({"cuda": torch.cuda.get_rng_state(self.device)} if on_cuda else {}),
+        }
+
+    def load(self, path: Path) -> None:
+        """Go on from a state that `state` gave.
+
+        Raises:
+            PhotomendError: no such state, a damaged one, or one of another model or of other settings.
+        """
+        state = load_state(path)
+        if state["model"] != self.config.model:
+            raise PhotomendError(f"{path}: holds a run of {state['model']!r}, not of {self.config.model!r}")
+        theirs = {**state["network"], **state["fixed"]}
+        mine = {**self.network.config, **{name: getattr(self.config, name) for name in FIXED}}
+        for name in mine:
+            if theirs.get(name) != mine[name]:
+                raise PhotomendError(
+                    f"{path}: was made with {name} (={theirs.get(name)}), and can't go on with {name} (={mine[name]})"
+                )
+        self.network.load_state_dict(state["weights"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for name in _PROGRESS:
+            setattr(self, name, state["progress"][name])
+        self.best = math.inf if state["best"] is None else state["best"]
+        torch.set_rng_state(state["random"]["cpu"])
+        if self.device.type == "cuda" and "cuda" in state["random"]:
+            torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+
+
+_PROGRESS = (
+    "steps",
+    "epochs",
+    "validated",
+    "seconds",
+    "trained",
+    "reserve",
+    "loss_sum",
+    "loss_count",
+)
