@@ -24,7 +24,8 @@ from .primitive import Primitive, all_primitives, primitive
 from .products import matmul
 from .reductions import amax, mean, sum, variance
 from .shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
-from .tensor import Array, Pullback, Tensor, is_recording, no_grad
+from .tape import Array, Pullback, is_recording, no_grad
+from .tensor import Tensor
 
 __all__ = [
     "Array",

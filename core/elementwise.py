@@ -1,25 +1,39 @@
-"""Elementwise primitives. Arguments broadcast as in NumPy; the pullback sums over what was repeated."""
+"""Elementwise primitives. Arguments broadcast as in NumPy; the pullback sums over what was repeated.
+
+A pullback keeps alive whatever array it names, so one that needs only a shape takes the shape beforehand.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 
 from .primitive import primitive, sum_to_shape
-from .tensor import Array, Pullback
+from .tape import Array, Pullback
 
 Scalar = float | int
 
 
+_NO_AXES = torch.Size(())
+
+
 def _shape(a: Array | Scalar) -> torch.Size:
-    return a.shape if isinstance(a, Array) else torch.Size(())
+    return a.shape if isinstance(a, Array) else _NO_AXES
+
+
+def _for(argument: Array | Scalar, needed: Array | Scalar) -> Any:
+    """What an argument's gradient needs; a number has no gradient, so nothing is kept for it."""
+    return needed if isinstance(argument, Array) else None
 
 
 @primitive
 def add(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
     """a + b; da = ȳ, db = ȳ."""
+    shape_a, shape_b = _shape(a), _shape(b)
 
     def add_pullback(ȳ: Array):
-        return lambda: sum_to_shape(ȳ, _shape(a)), lambda: sum_to_shape(ȳ, _shape(b))
+        return lambda: sum_to_shape(ȳ, shape_a), lambda: sum_to_shape(ȳ, shape_b)
 
     return a + b, add_pullback
 
@@ -27,9 +41,10 @@ def add(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 @primitive
 def subtract(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
     """a − b; da = ȳ, db = −ȳ."""
+    shape_a, shape_b = _shape(a), _shape(b)
 
     def subtract_pullback(ȳ: Array):
-        return lambda: sum_to_shape(ȳ, _shape(a)), lambda: -sum_to_shape(ȳ, _shape(b))
+        return lambda: sum_to_shape(ȳ, shape_a), lambda: -sum_to_shape(ȳ, shape_b)
 
     return a - b, subtract_pullback
 
@@ -37,20 +52,24 @@ def subtract(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 @primitive
 def multiply(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
     """a · b; da = ȳ · b, db = ȳ · a."""
+    shape_a, shape_b = _shape(a), _shape(b)
+    y, a, b = a * b, _for(b, a), _for(a, b)
 
     def multiply_pullback(ȳ: Array):
-        return lambda: sum_to_shape(ȳ * b, _shape(a)), lambda: sum_to_shape(ȳ * a, _shape(b))
+        return lambda: sum_to_shape(ȳ * b, shape_a), lambda: sum_to_shape(ȳ * a, shape_b)
 
-    return a * b, multiply_pullback
+    return y, multiply_pullback
 
 
 @primitive
 def divide(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
     """a / b; da = ȳ / b, db = −ȳ · a / b²."""
+    shape_a, shape_b = _shape(a), _shape(b)
     y = a / b
+    kept = _for(b, y)
 
     def divide_pullback(ȳ: Array):
-        return lambda: sum_to_shape(ȳ / b, _shape(a)), lambda: sum_to_shape(-ȳ * y / b, _shape(b))
+        return lambda: sum_to_shape(ȳ / b, shape_a), lambda: sum_to_shape(-ȳ * kept / b, shape_b)
 
     return y, divide_pullback
 
@@ -137,9 +156,10 @@ def clamp(x: Array, *, low: Scalar, high: Scalar) -> tuple[Array, Pullback]:
 def maximum(a: Array, b: Array) -> tuple[Array, Pullback]:
     """The larger of a and b; the larger one receives ȳ, and where they tie each receives half, as in torch."""
     share = (a > b).to(a.dtype) + 0.5 * (a == b).to(a.dtype)
+    shape_a, shape_b = a.shape, b.shape
 
     def maximum_pullback(ȳ: Array):
-        return lambda: sum_to_shape(ȳ * share, a.shape), lambda: sum_to_shape(ȳ * (1 - share), b.shape)
+        return lambda: sum_to_shape(ȳ * share, shape_a), lambda: sum_to_shape(ȳ * (1 - share), shape_b)
 
     return torch.maximum(a, b), maximum_pullback
 
@@ -147,13 +167,14 @@ def maximum(a: Array, b: Array) -> tuple[Array, Pullback]:
 @primitive
 def where(condition: Array, a: Array, b: Array) -> tuple[Array, Pullback]:
     """a where `condition` (a bool array) holds, b elsewhere; each receives ȳ where it was taken."""
+    shape_a, shape_b = a.shape, b.shape
 
     def where_pullback(ȳ: Array):
         zero = torch.zeros((), dtype=ȳ.dtype, device=ȳ.device)
         return (
             None,
-            lambda: sum_to_shape(torch.where(condition, ȳ, zero), a.shape),
-            lambda: sum_to_shape(torch.where(condition, zero, ȳ), b.shape),
+            lambda: sum_to_shape(torch.where(condition, ȳ, zero), shape_a),
+            lambda: sum_to_shape(torch.where(condition, zero, ȳ), shape_b),
         )
 
     return torch.where(condition, a, b), where_pullback

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 from .module import Module
-from .tensor import Array, Tensor, no_grad
+from .tape import Array, no_grad
+from .tensor import Tensor
 
 
 class GradientError(AssertionError):

@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from .tensor import Array
+from .tape import Array
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

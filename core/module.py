@@ -13,7 +13,8 @@ from typing import Any, Self
 import torch
 
 from .errors import PhotomendError
-from .tensor import Array, Tensor
+from .tape import Array
+from .tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -21,10 +21,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from collections.abc import Callable
 from typing import Any, cast
 
-from .tensor import PRIMITIVES, Array, Node, Pullback, Tensor, is_recording
+from .tape import Array, Node, Pullback, is_recording
+from .tensor import PRIMITIVES, Tensor
 
 Rule = Callable[..., tuple[Array, Pullback]]
 
@@ -62,8 +64,13 @@ class Primitive:
             return value
         result = Tensor(value, tracked=is_recording() and any(t.tracked for t in tensors))
         if result.tracked:
-            parents = tuple(a.node if isinstance(a, Tensor) and a.tracked else None for a in args)
-            result._node = Node(self.name, value.shape, parents, pullback)
+            parents = tuple([a.node if isinstance(a, Tensor) and a.tracked else None for a in args])
+            versions = [
+                (position, weakref.ref(arrays[position]), arrays[position]._version)
+                for position, parent in enumerate(parents)
+                if parent is not None and parent.leaf is not None
+            ]
+            result._node = Node(self.name, value, parents, pullback, versions)
         return result
 
     def _complete(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:

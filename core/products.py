@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .primitive import primitive, sum_to_shape
-from .tensor import Array, Pullback
+from .tape import Array, Pullback
 
 
 @primitive

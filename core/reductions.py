@@ -7,7 +7,7 @@ import math
 import torch
 
 from .primitive import primitive
-from .tensor import Array, Pullback
+from .tape import Array, Pullback
 
 Axes = int | tuple[int, ...] | None
 
@@ -34,10 +34,10 @@ def _spread(ȳ: Array, shape: torch.Size, axes: tuple[int, ...], keepdim: bool) 
 @primitive
 def sum(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
     """Σx over the axes `dim`; every summand receives ȳ."""
-    axes = _axes(x, dim)
+    axes, shape = _axes(x, dim), x.shape
 
     def sum_pullback(ȳ: Array):
-        return _spread(ȳ, x.shape, axes, keepdim)
+        return _spread(ȳ, shape, axes, keepdim)
 
     return x.sum(dim=axes, keepdim=keepdim), sum_pullback
 
@@ -45,11 +45,11 @@ def sum(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pu
 @primitive
 def mean(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
     """The mean over the axes `dim`; every one of the n summands receives ȳ / n."""
-    axes = _axes(x, dim)
-    n = math.prod(x.shape[a] for a in axes)
+    axes, shape = _axes(x, dim), x.shape
+    n = math.prod(shape[a] for a in axes)
 
     def mean_pullback(ȳ: Array):
-        return _spread(ȳ / n, x.shape, axes, keepdim)
+        return _spread(ȳ / n, shape, axes, keepdim)
 
     return x.mean(dim=axes, keepdim=keepdim), mean_pullback
 
@@ -60,12 +60,12 @@ def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Arra
 
     The derivative of x̄ drops out, because the deviations sum to 0.
     """
-    axes = _axes(x, dim)
-    n = math.prod(x.shape[a] for a in axes)
+    axes, shape = _axes(x, dim), x.shape
+    n = math.prod(shape[a] for a in axes)
     deviation = x - x.mean(dim=axes, keepdim=True)
 
     def variance_pullback(ȳ: Array):
-        return _spread(ȳ * (2 / n), x.shape, axes, keepdim) * deviation
+        return _spread(ȳ * (2 / n), shape, axes, keepdim) * deviation
 
     return deviation.square().mean(dim=axes, keepdim=keepdim), variance_pullback
 

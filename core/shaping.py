@@ -7,15 +7,16 @@ from typing import Any
 import torch
 
 from .primitive import primitive, sum_to_shape
-from .tensor import Array, Pullback
+from .tape import Array, Pullback
 
 
 @primitive
 def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
     """x with the same elements in another shape (one size may be −1)."""
+    before = x.shape
 
     def reshape_pullback(ȳ: Array):
-        return ȳ.reshape(x.shape)
+        return ȳ.reshape(before)
 
     return x.reshape(shape), reshape_pullback
 
@@ -36,9 +37,10 @@ def permute(x: Array, *, axes: tuple[int, ...]) -> tuple[Array, Pullback]:
 @primitive
 def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
     """x repeated along new axes and axes of size 1 (a view); the pullback sums the repetitions."""
+    before = x.shape
 
     def broadcast_to_pullback(ȳ: Array):
-        return sum_to_shape(ȳ, x.shape)
+        return sum_to_shape(ȳ, before)
 
     return x.expand(shape), broadcast_to_pullback
 
@@ -57,13 +59,14 @@ def concatenate(*xs: Array, dim: int = 1) -> tuple[Array, Pullback]:
 @primitive
 def getitem(x: Array, *, index: Any) -> tuple[Array, Pullback]:
     """x[index] with slices, integers or index arrays; an element taken several times receives every ȳ of it."""
+    shape = x.shape
 
     def getitem_pullback(ȳ: Array):
-        x̄ = torch.zeros(x.shape, dtype=ȳ.dtype, device=ȳ.device)
+        x̄ = torch.zeros(shape, dtype=ȳ.dtype, device=ȳ.device)
         if _is_basic(index):
             x̄[index] = ȳ
         else:  # index an array of positions in the same way, whatever the mixture of slices and arrays
-            positions = torch.arange(x.numel(), device=ȳ.device).reshape(x.shape)[index]
+            positions = torch.arange(shape.numel(), device=ȳ.device).reshape(shape)[index]
             x̄.view(-1).index_add_(0, positions.reshape(-1), ȳ.reshape(-1))
         return x̄
 

@@ -1,77 +1,20 @@
-"""The Tensor and its tape: who made me, and how a gradient finds its way back.
+"""The Tensor: an array that remembers how it was made.
 
-An `Array` is a raw ``torch.Tensor`` and a constant. A `Tensor` is an `Array` that remembers how it was made:
-every primitive that touches a Tensor leaves a `Node` behind, and the nodes together are the tape. `backward`
-walks the tape from the result to the leaves and hands each node's cotangent to its pullback.
-
-Source: Griewank & Walther, *Evaluating Derivatives* (2nd ed. 2008), ch. 3, reverse mode.
+An `Array` is a raw ``torch.Tensor`` and a constant. A `Tensor` is an `Array` with a place on the tape: what is computed
+from it is recorded, and `backward` brings its gradient back (both in `photomend.core.tape`).
 """
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-Array = torch.Tensor
-#: What a pullback may return for one input: an array, a function that makes it on demand, or nothing.
-Gradient = Array | Callable[[], Array] | None
-Pullback = Callable[[Array], Gradient | Sequence[Gradient]]
+from .tape import Array, Node, walk
 
 #: Every primitive by name, filled by `photomend.core.primitive`; the operators below look themselves up here.
 PRIMITIVES: dict[str, Callable[..., Any]] = {}
-
-_mode = threading.local()
-
-
-def is_recording() -> bool:
-    """Whether primitives called now leave nodes on the tape (True outside `no_grad`)."""
-    return getattr(_mode, "recording", True)
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this context nothing is recorded and nothing is kept for a backward pass."""
-    before = is_recording()
-    _mode.recording = False
-    try:
-        yield
-    finally:
-        _mode.recording = before
-
-
-class Node:
-    """One step on the tape: the pullback of a primitive and the nodes of its inputs.
-
-    A leaf (a Tensor that no primitive made) has no pullback but knows its Tensor, to leave the gradient there.
-    Nodes refer to nodes and not to Tensors: an intermediate result lives only as long as a pullback needs it. The
-    leaf's Tensor is known by a weak reference: Tensor and node would otherwise keep each other alive.
-    """
-
-    __slots__ = ("leaf", "name", "parents", "pullback", "shape")
-
-    def __init__(
-        self,
-        name: str,
-        shape: torch.Size,
-        parents: tuple[Node | None, ...] = (),
-        pullback: Pullback | None = None,
-        leaf: Tensor | None = None,
-    ) -> None:
-        self.name = name
-        self.shape = shape
-        self.parents = parents
-        self.pullback = pullback
-        self.leaf = None if leaf is None else weakref.ref(leaf)
-
-    def free(self) -> None:
-        """Let go of everything the pullback captured; the node can't be walked again."""
-        self.pullback = None
-        self.parents = ()
 
 
 class Tensor:
@@ -101,7 +44,7 @@ class Tensor:
     def node(self) -> Node:
         """This Tensor's place on the tape; a leaf gets one when it is first used."""
         if self._node is None:
-            self._node = Node("leaf", self.data.shape, leaf=self)
+            self._node = Node("leaf", self.data, leaf=self)
         return self._node
 
     @property
@@ -136,6 +79,10 @@ class Tensor:
     def __len__(self) -> int:
         return len(self.data)
 
+    def __bool__(self) -> bool:
+        """The truth of a single element; of several it is ambiguous, and torch's error says so."""
+        return bool(self.data)
+
     def __repr__(self) -> str:
         made_by = "" if self.is_leaf else f", made by {self.node.name}"
         return f"{type(self).__name__}({self.data}{made_by})"
@@ -144,11 +91,14 @@ class Tensor:
         """Add d⟨cotangent, self⟩/d(leaf) to the `grad` of every leaf this Tensor was made from.
 
         Args:
-            cotangent: array of the shape of `self`; may be left out for a single element (then it is 1).
+            cotangent: array of the shape, dtype and device of `self`; may be left out for a single element (then it
+                is 1).
 
         Raises:
-            RuntimeError: nothing was recorded, the tape was already used, or a second derivative is asked for.
+            RuntimeError: nothing was recorded, the tape was already used, a leaf was changed in place since the
+                forward pass, or a second derivative is asked for.
             ValueError: the cotangent's shape is wrong, or it is missing and `self` has several elements.
+            TypeError: the cotangent's dtype or device is wrong.
 
         The tape is freed as it is walked: one forward pass serves one backward pass.
         """
@@ -167,7 +117,12 @@ class Tensor:
             raise ValueError(
                 f"backward: cotangent of shape {tuple(cotangent.shape)} for a Tensor of shape {tuple(self.shape)}"
             )
-        _walk(self.node, cotangent)
+        elif cotangent.dtype != self.dtype or cotangent.device != self.device:
+            raise TypeError(
+                f"backward: the cotangent is {cotangent.dtype} on {cotangent.device}, "
+                f"but the Tensor is {self.dtype} on {self.device}"
+            )
+        walk(self.node, cotangent)
 
     # Operators: each is the primitive of that name.
     def __add__(self, other: Any) -> Tensor:
@@ -213,85 +168,3 @@ class Tensor:
     # list of numbers); now it asks __radd__.
     __torch_function__ = None
     __array_ufunc__ = None
-
-
-def topological_order(root: Node) -> list[Node]:
-    """Every node that `root` was made from, each after all the nodes that use it (root first).
-
-    Why the order matters: in ``b = a + a; c = b + b`` the node of ``b`` is reached over two paths. Walking path
-    by path would run b's pullback twice, each time with half of its cotangent, and a chain of n such steps would
-    take 2ⁿ visits. In topological order b waits until both halves have been added, and is visited once.
-
-    The depth-first search keeps its own stack, so a chain of any length works where Python's recursion ends.
-    """
-    finished: list[Node] = []
-    seen = {id(root)}
-    stack = [(root, iter(root.parents))]
-    while stack:
-        node, parents = stack[-1]
-        for parent in parents:
-            if parent is not None and id(parent) not in seen:
-                seen.add(id(parent))
-                stack.append((parent, iter(parent.parents)))
-                break
-        else:
-            finished.append(node)
-            stack.pop()
-    finished.reverse()
-    return finished
-
-
-def _walk(root: Node, cotangent: Array) -> None:
-    order = topological_order(root)
-    for node in order:
-        if node.leaf is None and node.pullback is None:
-            raise RuntimeError(
-                f"backward: the tape behind {node.name!r} was already used and freed; run the forward pass again"
-            )
-    cotangents: dict[Node, Array] = {root: cotangent}
-    summed: set[Node] = set()  # nodes whose cotangent is a sum made here, which may be added to in place
-    for node in order:
-        arriving = cotangents.pop(node)
-        if node.leaf is not None:
-            if (leaf := node.leaf()) is not None:
-                _leave_gradient(leaf, arriving, owned=node in summed)
-            continue
-        assert node.pullback is not None
-        returned: Any = node.pullback(arriving)
-        gradients = returned if isinstance(returned, tuple | list) else (returned,)
-        if len(gradients) != len(node.parents):
-            raise ValueError(
-                f"{node.name}: the pullback returned {len(gradients)} gradients for {len(node.parents)} arguments"
-            )
-        for parent, gradient in zip(node.parents, gradients, strict=True):
-            if parent is None:
-                continue
-            gradient = gradient() if callable(gradient) else gradient
-            _check_gradient(node, parent, gradient)
-            if parent not in cotangents:
-                cotangents[parent] = gradient
-            elif parent in summed:
-                cotangents[parent] += gradient
-            else:
-                cotangents[parent] = cotangents[parent] + gradient
-                summed.add(parent)
-        node.free()
-
-
-def _check_gradient(node: Node, parent: Node, gradient: Any) -> None:
-    if not isinstance(gradient, Array):
-        raise TypeError(f"{node.name}: the pullback returned {type(gradient).__name__} where an array was due")
-    if gradient.shape != parent.shape:
-        raise ValueError(
-            f"{node.name}: the pullback returned a gradient of shape {tuple(gradient.shape)} "
-            f"for an input of shape {tuple(parent.shape)}"
-        )
-
-
-def _leave_gradient(leaf: Tensor, gradient: Array, *, owned: bool) -> None:
-    """Add to `leaf.grad`. A gradient that may be a view of somebody else's cotangent is copied, since the
-    optimizer and the clipping will change it in place."""
-    if leaf.grad is not None:
-        leaf.grad = leaf.grad + gradient
-    else:
-        leaf.grad = gradient if owned else gradient.clone()

@@ -129,6 +129,7 @@ def conv2d(
     for number, (i, j, phase, rows) in enumerate(grid.taps()):
         _accumulate(used, x_rows[phase][:, rows], w_taps[i, j], first=number == 0)
     y = grid.output_from_rows(y_rows)
+    w_shape = w.shape
     if b is not None:
         y = y + b[:, None, None]
 
@@ -145,7 +146,7 @@ def conv2d(
             w̄_taps = torch.empty_like(w_taps)
             for i, j, phase, rows in grid.taps():
                 torch.bmm(x_rows[phase][:, rows].mT, ȳ_rows, out=w̄_taps[i, j])
-            return w̄_taps.permute(2, 4, 3, 0, 1).reshape(w.shape)
+            return w̄_taps.permute(2, 4, 3, 0, 1).reshape(w_shape)
 
         return x̄, w̄, (lambda: ȳ.sum(dim=(0, 2, 3)))
 

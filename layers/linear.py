@@ -20,12 +20,12 @@ def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]
         raise ValueError(f"linear: input {tuple(x.shape)} and weight {tuple(w.shape)} must be (…, in) and (out, in)")
     if b is not None and b.shape != w.shape[:1]:
         raise ValueError(f"linear: bias of shape {tuple(b.shape)} must be ({w.shape[0]},)")
-    rows = x.reshape(-1, w.shape[1])
+    rows, shape = x.reshape(-1, w.shape[1]), x.shape
     y = rows @ w.mT if b is None else torch.addmm(b, rows, w.mT)
 
     def linear_pullback(ȳ: Array):
         ȳ_rows = ȳ.reshape(-1, w.shape[0])
-        return lambda: (ȳ_rows @ w).reshape(x.shape), lambda: ȳ_rows.mT @ rows, lambda: ȳ_rows.sum(dim=0)
+        return lambda: (ȳ_rows @ w).reshape(shape), lambda: ȳ_rows.mT @ rows, lambda: ȳ_rows.sum(dim=0)
 
     return y.reshape(*x.shape[:-1], w.shape[0]), linear_pullback
 

@@ -90,7 +90,7 @@ def batch_norm(
 
     def batch_norm_pullback(ȳ: Array):
         return (
-            lambda: standardise_pullback(ȳ if weight is None else ȳ * _per_channel(weight, x)),
+            lambda: standardise_pullback(ȳ if weight is None else ȳ * _per_channel(weight, ȳ)),
             lambda: (ȳ * x̂).sum(dim=dims),
             lambda: ȳ.sum(dim=dims),
         )
@@ -119,7 +119,7 @@ def group_norm(
 
     def group_norm_pullback(ȳ: Array):
         def x̄() -> Array:
-            x̂̄ = ȳ if weight is None else ȳ * _per_channel(weight, x)
+            x̂̄ = ȳ if weight is None else ȳ * _per_channel(weight, ȳ)
             return standardise_pullback(x̂̄.unflatten(1, (num_groups, -1))).flatten(1, 2)
 
         return x̄, lambda: (ȳ * x̂).sum(dim=channel_dims), lambda: ȳ.sum(dim=channel_dims)

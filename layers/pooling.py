@@ -57,9 +57,10 @@ def max_pool2d(
         larger = (padded[under_tap] > y) | padded[under_tap].isnan()  # a NaN shows, as in torch
         y = torch.where(larger, padded[under_tap], y)
         winner = torch.where(larger, number, winner)
+    shape = padded.shape
 
     def max_pool2d_pullback(ȳ: Array):
-        x̄ = torch.zeros_like(padded)
+        x̄ = ȳ.new_zeros(shape)
         for number, under_tap in taps(kernel, strides, out):
             x̄[under_tap] += ȳ * (winner == number)
         return x̄[inside]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from photomend.core import Array, Parameter, Primitive, Tensor, multiply, no_grad, permute, reshape, sum
-from photomend.core.tensor import topological_order
+from photomend.core.tape import topological_order
 
 
 def doubles(*values: float) -> Array:

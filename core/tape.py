@@ -1,0 +1,192 @@
+"""The tape: which primitive made what from what, and how a gradient finds its way back over it.
+
+Every primitive that touches a Tensor leaves a `Node` behind, and the nodes together are the tape. `walk` goes from the
+result to the leaves and hands each node's cotangent to its pullback.
+
+Source: Griewank & Walther, *Evaluating Derivatives* (2nd ed. 2008), ch. 3, reverse mode.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+Array = torch.Tensor
+#: What a pullback may return for one input: an array, a function that makes it on demand, or nothing.
+Gradient = Array | Callable[[], Array] | None
+Pullback = Callable[[Array], Gradient | Sequence[Gradient]]
+
+#: An array among a primitive's arguments: its position, the array and its version at the time of the call.
+Version = tuple[int, "weakref.ref[Array]", int]
+
+_mode = threading.local()
+
+
+def is_recording() -> bool:
+    """Whether primitives called now leave nodes on the tape (True outside `no_grad`)."""
+    return getattr(_mode, "recording", True)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this context nothing is recorded and nothing is kept for a backward pass."""
+    before = is_recording()
+    _mode.recording = False
+    try:
+        yield
+    finally:
+        _mode.recording = before
+
+
+class Node:
+    """One step on the tape: the pullback of a primitive and the nodes of its inputs.
+
+    A leaf (a Tensor that no primitive made) has no pullback but knows its Tensor, to leave the gradient there.
+    Nodes refer to nodes and not to Tensors: an intermediate result lives only as long as a pullback needs it. The
+    leaf's Tensor is known by a weak reference: Tensor and node would otherwise keep each other alive.
+
+    What a pullback reads must be what the forward pass read. So a node remembers the version of each leaf's array among
+    its inputs (torch counts the changes in place), again without keeping the array alive.
+    """
+
+    __slots__ = ("device", "dtype", "leaf", "name", "parents", "pullback", "shape", "versions")
+
+    def __init__(
+        self,
+        name: str,
+        value: Array,
+        parents: tuple[Node | None, ...] = (),
+        pullback: Pullback | None = None,
+        versions: list[Version] | None = None,
+        leaf: Tensor | None = None,
+    ) -> None:
+        self.name = name
+        self.shape = value.shape
+        self.dtype = value.dtype
+        self.device = value.device
+        self.parents = parents
+        self.pullback = pullback
+        self.versions = versions
+        self.leaf = None if leaf is None else weakref.ref(leaf)
+
+    def free(self) -> None:
+        """Let go of everything the pullback captured; the node can't be walked again."""
+        self.pullback = None
+        self.parents = ()
+        self.versions = None
+
+
+def topological_order(root: Node) -> list[Node]:
+    """Every node that `root` was made from, each after all the nodes that use it (root first).
+
+    Why the order matters: in ``b = a + a; c = b + b`` the node of ``b`` is reached over two paths. Walking path
+    by path would run b's pullback twice, each time with half of its cotangent, and a chain of n such steps would
+    take 2ⁿ visits. In topological order b waits until both halves have been added, and is visited once.
+
+    The depth-first search keeps its own stack, so a chain of any length works where Python's recursion ends.
+    """
+    finished: list[Node] = []
+    seen = {id(root)}
+    stack = [(root, iter(root.parents))]
+    while stack:
+        node, parents = stack[-1]
+        for parent in parents:
+            if parent is not None and id(parent) not in seen:
+                seen.add(id(parent))
+                stack.append((parent, iter(parent.parents)))
+                break
+        else:
+            finished.append(node)
+            stack.pop()
+    finished.reverse()
+    return finished
+
+
+def walk(root: Node, cotangent: Array) -> None:
+    order = topological_order(root)
+    for node in order:
+        _check_node(node)
+    cotangents: dict[Node, Array] = {root: cotangent}
+    summed: set[Node] = set()  # nodes whose cotangent is a sum made here, which may be added to in place
+    for node in order:
+        _visit(node, cotangents, summed)
+
+
+def _check_node(node: Node) -> None:
+    """Refuse a tape that can't be walked, before any gradient has been added to."""
+    if node.leaf is None and node.pullback is None:
+        raise RuntimeError(
+            f"backward: the tape behind {node.name!r} was already used and freed; run the forward pass again"
+        )
+    for position, reference, version in node.versions or ():
+        array = reference()
+        if array is not None and array._version != version:
+            raise RuntimeError(
+                f"backward: argument {position + 1} of {node.name!r}, of shape {tuple(array.shape)}, was changed in "
+                "place since the forward pass, whose derivative is lost; run the forward pass again"
+            )
+
+
+def _visit(node: Node, cotangents: dict[Node, Array], summed: set[Node]) -> None:
+    """Hand a node's cotangent to its pullback, and what that returns to the node's parents.
+
+    A function of its own, so that nothing of this node (its cotangent, its gradients, what its pullback captured) is
+    alive in a local variable while the next node's gradients are computed.
+    """
+    arriving = cotangents.pop(node)
+    if node.leaf is not None:
+        if (leaf := node.leaf()) is not None:
+            _leave_gradient(leaf, arriving, owned=node in summed)
+        return
+    assert node.pullback is not None
+    returned: Any = node.pullback(arriving)
+    gradients = returned if isinstance(returned, tuple | list) else (returned,)
+    if len(gradients) != len(node.parents):
+        raise ValueError(
+            f"{node.name}: the pullback returned {len(gradients)} gradients for {len(node.parents)} arguments"
+        )
+    for parent, gradient in zip(node.parents, gradients, strict=True):
+        if parent is None:
+            continue
+        gradient = gradient() if callable(gradient) else gradient
+        _check_gradient(node, parent, gradient)
+        if parent not in cotangents:
+            cotangents[parent] = gradient
+        elif parent in summed:
+            cotangents[parent] += gradient
+        else:
+            cotangents[parent] = cotangents[parent] + gradient
+            summed.add(parent)
+    node.free()
+
+
+def _check_gradient(node: Node, parent: Node, gradient: Any) -> None:
+    if not isinstance(gradient, Array):
+        raise TypeError(f"{node.name}: the pullback returned {type(gradient).__name__} where an array was due")
+    if gradient.shape != parent.shape:
+        raise ValueError(
+            f"{node.name}: the pullback returned a gradient of shape {tuple(gradient.shape)} "
+            f"for an input of shape {tuple(parent.shape)}"
+        )
+    if gradient.dtype != parent.dtype or gradient.device != parent.device:
+        raise TypeError(
+            f"{node.name}: the pullback returned a gradient that is {gradient.dtype} on {gradient.device} "
+            f"for an input that is {parent.dtype} on {parent.device}"
+        )
+
+
+def _leave_gradient(leaf: Tensor, gradient: Array, *, owned: bool) -> None:
+    """Add to `leaf.grad`. A gradient that may be a view of somebody else's cotangent is copied, since the
+    optimizer and the clipping will change it in place."""
+    if leaf.grad is not None:
+        leaf.grad = leaf.grad + gradient
+    else:
+        leaf.grad = gradient if owned else gradient.clone()
