@@ -15,13 +15,11 @@ from ..train.evaluate import Reconstructor
 def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconstructor:
     """The model called `name`, ready to reconstruct on `device`.
 
-    A name of `models.NAMES` is that model; anything else is a run folder (its best weights) or a weights
-    file.
+    A name of `models.NAMES` is that model; anything else is a run folder (its best weights) or a weights file.
 
     Raises:
-        PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a
-        network's
-            bare name: there are no trained weights behind it, and an untrained network repairs nothing.
+        PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network's bare
+            name: there are no trained weights behind it, and an untrained network repairs nothing.
     """
     if name in models.NAMES:
         if name in models.TRAINED:

@@ -1,6 +1,4 @@
-"""An exponential moving average of a module's weights, which validates better than the weights of the last
-step.
-"""
+"""An exponential moving average of a module's weights, which validates better than the weights of the last step."""
 
 from __future__ import annotations
 
@@ -13,8 +11,10 @@ from ..core import Array, Module
 
 
 class EMA:
-    """Averaged weights θ̄ ← d θ̄ + (1 − d) θ, after every optimizer step (Polyak & Juditsky 1992; Tarvainen
-    & Valpola 2017).
+    """Averaged weights θ̄ ← d θ̄ + (1 − d) θ, after every optimizer step.
+
+    Sources: Polyak & Juditsky, *Acceleration of stochastic approximation by averaging* (1992); Tarvainen & Valpola,
+    *Mean teachers are better role models* (2017).
 
     d = min(decay, (1 + t) / (10 + t)) at update t = 1, 2, …: a short run must not keep averaging in the
     weights it started from. Running statistics (floating-point buffers) are averaged too; counters are
@@ -62,9 +62,7 @@ class EMA:
         return {"updates": self.updates, **{f"weights.{name}": array for name, array in self.weights.items()}}
 
     def load_state_dict(self, state: Mapping[str, Array | float]) -> None:
-        """Continue an average that `state_dict` gave. Raises ValueError when its names are not this
-        module's.
-        """
+        """Continue an average that `state_dict` gave. Raises ValueError when its names are not this module's."""
         if unlike := sorted(self.state_dict().keys() ^ state.keys()):
             raise ValueError(f"average of another module: {unlike[0]!r} is on one side only")
         self.updates = int(state["updates"])

@@ -46,9 +46,7 @@ class Optimizer:
                 self.update(index, parameter.data, parameter.grad)
 
     def update(self, index: int, weight: Array, grad: Array) -> None:
-        """Change `weight`, which is parameter `index`, in place; `grad` belongs to the caller and stays as
-        it is.
-        """
+        """Change `weight`, which is parameter `index`, in place; `grad` belongs to the caller and stays as it is."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -57,9 +55,7 @@ class Optimizer:
             parameter.grad = None
 
     def state_dict(self) -> State:
-        """The learning rate, the step counts and the slots (`velocity.0`, `velocity.1`, …); arrays are not
-        copied.
-        """
+        """The learning rate, the step counts and the slots (`velocity.0`, `velocity.1`, …); arrays are not copied."""
         state: State = {"lr": self.lr, "steps": torch.tensor(self.steps)}
         for name, arrays in self.slots.items():
             state.update({f"{name}.{index}": array for index, array in enumerate(arrays)})
@@ -91,8 +87,7 @@ class SGD(Optimizer):
         g ← g + λθ          λ = weight_decay
         v ← μv + g          μ = momentum
         θ ← θ − η v         plain momentum (Polyak 1964)
-        θ ← θ − η (g + μv)  Nesterov (Sutskever et al. 2013, "On the importance of initialization and
-        momentum")
+        θ ← θ − η (g + μv)  Nesterov (Sutskever et al. 2013)
 
     Raises ValueError for a negative lr, momentum or weight_decay, and for Nesterov without momentum.
     """
