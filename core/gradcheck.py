@@ -7,6 +7,9 @@ For y = f(x), a random cotangent v and a random direction u, the two numbers
 must agree. The cotangent is random and not all ones, because ones make many checks vacuous: Σ softmax(x) is
 constant, so a gradient of 0 would be "right" and so would its negative.
 
+Each variable (an input or a parameter) first moves by itself, and is measured by its own gradient: beside a variable
+whose gradient is 10⁹ times as large, any mistake looks small. Then all of them move together.
+
 Source: Griewank & Walther, *Evaluating Derivatives* (2008), ch. 3; the fourth-order difference is
 Abramowitz & Stegun (1964), 25.3.6.
 """
@@ -21,6 +24,9 @@ import torch
 from .module import Module
 from .tape import Array, no_grad
 from .tensor import Tensor
+
+#: The derivative by differences along one direction for each variable, and the rounding error in it.
+Along = Callable[[list[Array]], tuple[float, float]]
 
 
 class GradientError(AssertionError):
@@ -40,8 +46,8 @@ def gradcheck(
     Args:
         fn: takes Tensors and returns one Tensor; called many times, so it must not be random.
         inputs: float64 arrays. Stay clear of kinks (ReLU at 0, ties under a maximum) by much more than `step`.
-        seed: of the random cotangents and directions.
-        directions: how many random directions are tried.
+        seed: of the random cotangent and directions.
+        directions: how many random directions are tried with all variables together, after one for each by itself.
         step: of the fourth-order central difference, whose error is about step⁴ · |f⁽⁵⁾| / 30.
         rtol: largest error allowed, relative to the size of the numbers compared.
 
@@ -52,30 +58,65 @@ def gradcheck(
         GradientError: the two disagree; the message shows the worst entry's analytic and numeric derivative.
         TypeError: an input or a parameter isn't float64: at step 1e-3, float32's rounding of 1e-7 leaves no more
             than three digits of the difference.
+        ValueError: there is nothing to check: no inputs, and no parameters that get gradients.
+
+    Parameters, and the gradients on them, are afterwards as they were before.
 
     >>> gradcheck(lambda x: x * x, torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)) < 1e-8
     True
     """
     leaves = [Tensor(x) for x in inputs]
-    names = [f"input {i}" for i in range(len(inputs))]
-    variables = list(leaves)
+    named: list[tuple[str, Tensor]] = [(f"input {i}", leaf) for i, leaf in enumerate(leaves)]
     if isinstance(fn, Module):
-        named = [(name, p) for name, p in fn.named_parameters() if p.tracked]
-        names += [name for name, _ in named]
-        variables += [p for _, p in named]
-    for name, variable in zip(names, variables, strict=True):
+        named += [(name, p) for name, p in fn.named_parameters() if p.tracked]
+    if not named:
+        raise ValueError(f"gradcheck: {_name(fn)} has no inputs and no parameters to check")
+    for name, variable in named:
         if variable.dtype != torch.float64:
             raise TypeError(f"gradcheck: {name} is {variable.dtype}; differences need torch.float64")
+    names, variables = [name for name, _ in named], [variable for _, variable in named]
     generator = torch.Generator().manual_seed(seed)
-    for variable in variables:
-        variable.grad = None
-    y = fn(*leaves)
-    v = _normal(y.data, generator)
-    y.backward(v)
-    analytic = [torch.zeros_like(t.data) if t.grad is None else t.grad for t in variables]
+    v, analytic = _analytic(fn, leaves, variables, generator)
+    along = _differences(fn, leaves, variables, v, step)
+
+    everything = range(len(variables))
+    worst = 0.0
+    for moving in [*([k] for k in everything), *[list(everything)] * directions]:
+        us = [_normal(g, generator) if k in moving else torch.zeros_like(g) for k, g in enumerate(analytic)]
+        terms = torch.cat([(us[k] * analytic[k]).reshape(-1) for k in moving])
+        numeric, noise = along(us)
+        # The terms' root sum of squares is what their sum typically is; the sum itself may be small by chance.
+        scale = max(terms.norm().item(), abs(numeric), noise / rtol, 1e-300)
+        error = abs(terms.sum().item() - numeric) / scale
+        worst = max(worst, error)
+        if not error <= rtol:
+            raise GradientError(
+                f"{_name(fn)}: relative error {error:.2e} > {rtol:g}\n" + _worst(moving, names, analytic, along)
+            )
+    return worst
+
+
+def _analytic(
+    fn: Callable[..., Any], leaves: list[Tensor], variables: list[Tensor], generator: torch.Generator
+) -> tuple[Array, list[Array]]:
+    """A random cotangent, and the gradient that the pullback makes of it for each variable."""
+    kept = [t.grad for t in variables]
+    try:
+        for t in variables:
+            t.grad = None
+        y = fn(*leaves)
+        v = _normal(y.data, generator)
+        y.backward(v)
+        return v, [torch.zeros_like(t.data) if t.grad is None else t.grad for t in variables]
+    finally:
+        for t, grad in zip(variables, kept, strict=True):
+            t.grad = grad
+
+
+def _differences(fn: Callable[..., Any], leaves: list[Tensor], variables: list[Tensor], v: Array, step: float) -> Along:
+    """The function that differentiates ⟨fn, v⟩ along directions by fourth-order central differences."""
 
     def along(us: list[Array]) -> tuple[float, float]:
-        """The derivative along `us` by fourth-order differences, and the size of the values it came from."""
         originals = [t.data for t in variables]
         values = []
         try:
@@ -83,28 +124,16 @@ def gradcheck(
                 for t, x, u in zip(variables, originals, us, strict=True):
                     t.data = x + factor * step * u
                 with no_grad():
-                    values.append((fn(*leaves).data * v).sum().item())
+                    values.append(fn(*leaves).data * v)
         finally:
             for t, x in zip(variables, originals, strict=True):
                 t.data = x
         a, b, c, d = values
-        return (a - 8 * b + 8 * c - d) / (12 * step), max(map(abs, values))
+        # Each of y's elements is rounded by about ε of its size, and a derivative that is 0 must not fail for it.
+        noise = 4 * torch.finfo(torch.float64).eps / step * max(value.norm().item() for value in values)
+        return ((a - 8 * b + 8 * c - d) / (12 * step)).sum().item(), noise
 
-    # Rounding alone puts about ε · size / step into the difference; a derivative that is 0 must not fail for it.
-    noise = 4 * torch.finfo(torch.float64).eps / step
-    worst = 0.0
-    for _ in range(directions):
-        us = [_normal(t.data, generator) for t in variables]
-        terms = [(u * g).sum().item() for u, g in zip(us, analytic, strict=True)]
-        numeric, size = along(us)
-        scale = max(sum(map(abs, terms)), abs(numeric), noise / rtol * size, 1e-300)
-        error = abs(sum(terms) - numeric) / scale
-        worst = max(worst, error)
-        if not error <= rtol:
-            raise GradientError(
-                f"{_name(fn)}: relative error {error:.2e} > {rtol:g}\n" + _worst(names, analytic, along)
-            )
-    return worst
+    return along
 
 
 def _normal(like: Array, generator: torch.Generator) -> Array:
@@ -115,8 +144,8 @@ def _name(fn: Callable[..., Any]) -> str:
     return type(fn).__name__ if isinstance(fn, Module) else getattr(fn, "__name__", repr(fn))
 
 
-def _worst(names: list[str], analytic: list[Array], along: Callable[[list[Array]], tuple[float, float]]) -> str:
-    """The entry whose two derivatives differ most, as three aligned lines.
+def _worst(moving: list[int], names: list[str], analytic: list[Array], along: Along) -> str:
+    """The entry of the variables `moving` whose two derivatives differ most, as three aligned lines.
 
     Large arrays are halved, keeping the half whose derivative along a random direction is further off, until few enough
     entries are left to try each.
@@ -134,7 +163,7 @@ def _worst(names: list[str], analytic: list[Array], along: Callable[[list[Array]
 
     generator = torch.Generator().manual_seed(0)
     spans = [torch.arange(g.numel(), device=g.device) for g in analytic]
-    worst = max(range(len(analytic)), key=lambda k: off(k, spans[k]))
+    worst = max(moving, key=lambda k: off(k, spans[k]))
     entries = spans[worst]
     while len(entries) > 64:
         entries = max(entries.tensor_split(2), key=lambda half: off(worst, half))

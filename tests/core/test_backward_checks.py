@@ -53,9 +53,7 @@ def test_a_parameter_changed_in_place_is_named() -> None:
     x, w, v = Tensor(torch.ones(4, 2)), Parameter(torch.ones(2, 2)), Parameter(torch.ones(3, 2))
     y = linear(linear(x, w), v)
     v.data.mul_(2)
-    with pytest.raises(
-        RuntimeError, match=r"argument 2 of 'linear', of shape \(3, 2\), was changed in place"
-    ):
+    with pytest.raises(RuntimeError, match=r"argument 2 of 'linear', of shape \(3, 2\), was changed in place"):
         y.backward(torch.ones(4, 3))
     assert (x.grad, w.grad, v.grad) == (None, None, None)
 

@@ -243,3 +243,42 @@ def test_it_is_a_check_of_modules_with_several_parameters() -> None:
             return self.a(x) * self.b(x)
 
     assert gradcheck(Product().to(dtype=torch.float64), normal(4, 2)) < 1e-8
+
+
+def half_too_large(a: Array, w: Array):
+    """10⁹ a + a w, whose gradient in w is half too large: beside a's gradient of 10⁹ nobody would notice."""
+    return 1e9 * a + a * w, lambda ȳ: (ȳ * (1e9 + w), 1.5 * ȳ * a)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_small_gradient_is_checked_beside_a_large_one(seed: int) -> None:
+    with pytest.raises(GradientError, match=r"worst at  input 1\["):
+        gradcheck(Primitive(half_too_large), normal(3), normal(3, seed=1), seed=seed)
+    assert gradcheck(lambda a, w: a * 1e9 + a * w, normal(3), normal(3, seed=1), seed=seed) < 1e-8
+
+
+def test_a_composition_hides_no_small_gradient() -> None:
+    def bad(a: Array, w: Array):
+        return a * w, lambda ȳ: (ȳ * w, 1.5 * ȳ * a)
+
+    with pytest.raises(GradientError, match=r"worst at  input 1\["):
+        gradcheck(lambda a, w: a * 1e9 + Primitive(bad)(a, w), normal(3), normal(3, seed=1))
+
+
+def test_nothing_to_check_is_an_error() -> None:
+    with pytest.raises(ValueError, match="gradcheck: <lambda> has no inputs and no parameters to check"):
+        gradcheck(lambda: Tensor(normal(2)))
+    with pytest.raises(ValueError, match="gradcheck: Linear has no inputs"):
+        gradcheck(Linear(3, 2).freeze())
+
+
+def test_gradients_that_stood_on_parameters_stay() -> None:
+    layer = Linear(3, 2).to(dtype=torch.float64)
+    layer.weight.grad = kept = normal(2, 3)
+    gradcheck(layer, normal(4, 3))
+    assert layer.weight.grad is kept
+    assert layer.bias is not None
+    assert layer.bias.grad is None
+    with pytest.raises(RuntimeError, match="nothing was recorded"), no_grad():
+        gradcheck(layer, normal(4, 3))
+    assert layer.weight.grad is kept
