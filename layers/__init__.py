@@ -8,8 +8,8 @@ from .gated import GatedConv2d
 from .linear import Linear, linear
 from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, batch_norm, group_norm
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, avg_pool2d, max_pool2d
-from .residual import ResidualBlock
-from .sequential import Residual, Sequential, SkipConnection
+from .residual import Residual, ResidualBlock, SkipConnection
+from .sequential import Sequential
 from .shuffle import PixelShuffle, PixelUnshuffle, pixel_shuffle, pixel_unshuffle
 from .upsample import UpsampleBilinear, UpsampleNearest, upsample_bilinear, upsample_nearest
 

@@ -1,11 +1,39 @@
-"""The residual block of ResNet."""
+"""Paths around layers: added back (residual), joined beside (skip connection), and the residual block of ResNet."""
 
 from __future__ import annotations
 
-from ..core import Array, Module, Tensor
+from ..core import Array, Module, Tensor, concatenate
 from .activation import relu
 from .conv import Conv2d
 from .norm import BatchNorm2d
+
+
+class Residual(Module):
+    """x + body(x): the body learns what to change, and gradients have a way past it.
+
+    Source: He et al., *Deep residual learning for image recognition* (2016), eq. 1.
+    """
+
+    def __init__(self, body: Module) -> None:
+        self.body = body
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+class SkipConnection(Module):
+    """(x, inner(x)) joined along the channels: the decoder gets the encoder's detail beside what lies deeper.
+
+    `skip`, if given, works on the part that goes around (for example an attention).
+    Source: Ronneberger, Fischer & Brox, *U-Net* (2015).
+    """
+
+    def __init__(self, inner: Module, skip: Module | None = None) -> None:
+        self.inner = inner
+        self.skip = skip
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return concatenate(x if self.skip is None else self.skip(x), self.inner(x), dim=1)
 
 
 class ResidualBlock(Module):
