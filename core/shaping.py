@@ -47,7 +47,14 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
 
 @primitive
 def concatenate(*xs: Array, dim: int = 1) -> tuple[Array, Pullback]:
-    """The arrays joined along the axis `dim`; each receives its own part of ȳ."""
+    """The arrays joined along the axis `dim`; each receives its own part of ȳ.
+
+    Raises:
+        TypeError: a list stands where the arrays should stand one by one.
+    """
+    for i, x in enumerate(xs):
+        if not isinstance(x, Array):
+            raise TypeError(f"concatenate: xs[{i}] is a {type(x).__name__}; unpack it: concatenate(*arrays)")
     sizes = [x.shape[dim] for x in xs]
 
     def concatenate_pullback(ȳ: Array):

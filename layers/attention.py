@@ -11,14 +11,21 @@ from .activation import ReLU, sigmoid
 from .conv import Conv2d
 from .linear import Linear
 from .sequential import Sequential
+from .windows import integer
 
 
 def _bottleneck(channels: int, reduction: int, name: str) -> Sequential:
     """channels → channels / reduction → channels, the small network that both channel attentions share."""
-    if reduction < 1 or channels < reduction:
+    channels, reduction = integer(name, "channels", channels), integer(name, "reduction", reduction)
+    if channels < reduction:
         raise ValueError(f"{name}: channels (={channels}) must be at least reduction (={reduction})")
     hidden = channels // reduction
     return Sequential(Linear(channels, hidden), ReLU(), Linear(hidden, channels))
+
+
+def _weigh_channels(x: Array | Tensor, scores: Tensor) -> Tensor:
+    """x · σ(scores) for x (N, C, H, W) and scores (N, C)."""
+    return x * reshape(sigmoid(scores), shape=(*scores.shape, 1, 1))
 
 
 class SqueezeExcitation(Module):
@@ -33,8 +40,7 @@ class SqueezeExcitation(Module):
         self.mlp = _bottleneck(channels, reduction, "SqueezeExcitation")
 
     def forward(self, x: Array | Tensor) -> Tensor:
-        weights = sigmoid(self.mlp(mean(x, dim=(2, 3))))
-        return x * reshape(weights, shape=(*weights.shape, 1, 1))
+        return _weigh_channels(x, self.mlp(mean(x, dim=(2, 3))))
 
 
 class ChannelAttention(Module):
@@ -49,8 +55,7 @@ class ChannelAttention(Module):
         self.mlp = _bottleneck(channels, reduction, "ChannelAttention")
 
     def forward(self, x: Array | Tensor) -> Tensor:
-        weights = sigmoid(self.mlp(mean(x, dim=(2, 3))) + self.mlp(amax(x, dim=(2, 3))))
-        return x * reshape(weights, shape=(*weights.shape, 1, 1))
+        return _weigh_channels(x, self.mlp(mean(x, dim=(2, 3))) + self.mlp(amax(x, dim=(2, 3))))
 
 
 class SpatialAttention(Module):

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, init, primitive
-from .windows import IntOrPair, Pair, output_size, pair, require_images
+from .windows import IntOrPair, Pair, integer, output_size, pair, require_images
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,14 @@ class _Grid:
 
     @property
     def length(self) -> int:
-        """How many rows of Y are computed: up to the last output pixel of the last image."""
+        """How many rows of Y are computed: up to the last output pixel of the last image (0 without images)."""
         rows, columns = self.plane
-        return (self.images - 1) * rows * columns + (self.out[0] - 1) * columns + self.out[1]
+        return max(0, (self.images - 1) * rows * columns + (self.out[0] - 1) * columns + self.out[1])
+
+    @property
+    def rows(self) -> int:
+        """How many rows one plane of all images has."""
+        return self.images * self.plane[0] * self.plane[1]
 
     def taps(self) -> list[tuple[int, int, int, slice]]:
         """(i, j, phase, rows) of every tap: in which plane it finds its pixels, and in which rows of it."""
@@ -78,18 +83,21 @@ class _Grid:
             padded[:, ph : ph + h, pw : pw + w] = pixels
             pixels = padded
         sorted_ = pixels.reshape(n, rows, sh, columns, sw, self.groups, c // self.groups)
-        return sorted_.permute(2, 4, 5, 0, 1, 3, 6).reshape(sh * sw, self.groups, -1, c // self.groups)
+        return sorted_.permute(2, 4, 5, 0, 1, 3, 6).reshape(sh * sw, self.groups, self.rows, c // self.groups)
 
     def from_rows(self, x_rows: Array) -> Array:
         """The adjoint of `to_rows`."""
         (h, w), (ph, pw), (sh, sw), (rows, columns) = self.size, self.padding, self.stride, self.plane
-        sorted_ = x_rows.reshape(sh, sw, self.groups, self.images, rows, columns, -1)
-        pixels = sorted_.permute(3, 4, 0, 5, 1, 2, 6).reshape(self.images, rows * sh, columns * sw, -1)
+        c_group = x_rows.shape[3]
+        sorted_ = x_rows.reshape(sh, sw, self.groups, self.images, rows, columns, c_group)
+        pixels = sorted_.permute(3, 4, 0, 5, 1, 2, 6).reshape(
+            self.images, rows * sh, columns * sw, self.groups * c_group
+        )
         return pixels[:, ph : ph + h, pw : pw + w].permute(0, 3, 1, 2)
 
     def output_from_rows(self, y_rows: Array) -> Array:
         """(groups, rows, O / groups) → (N, O, *out): a view where there is one group."""
-        y = y_rows.permute(1, 0, 2).reshape(self.images, *self.plane, -1)
+        y = y_rows.permute(1, 0, 2).reshape(self.images, *self.plane, self.groups * y_rows.shape[2])
         return y[:, : self.out[0], : self.out[1]].permute(0, 3, 1, 2)
 
     def output_to_rows(self, ȳ: Array) -> Array:
@@ -97,7 +105,7 @@ class _Grid:
         n, o = ȳ.shape[:2]
         padded = ȳ.new_zeros(n, *self.plane, o)
         padded[:, : self.out[0], : self.out[1]] = ȳ.permute(0, 2, 3, 1)
-        return padded.reshape(-1, self.groups, o // self.groups).permute(1, 0, 2)[:, : self.length]
+        return padded.reshape(self.rows, self.groups, o // self.groups).permute(1, 0, 2)[:, : self.length]
 
 
 @primitive
@@ -120,6 +128,7 @@ def conv2d(
         ValueError: shapes, stride, padding, dilation or groups don't fit together.
     """
     grid = _grid(x, w, b, stride, padding, dilation, groups)
+    groups = grid.groups
     o, c_group = w.shape[:2]
     # (kernel rows, kernel columns, groups, C / groups, O / groups): each tap's matrices, ready to multiply.
     w_taps = w.reshape(groups, o // groups, c_group, *grid.kernel).permute(3, 4, 0, 2, 1).contiguous()
@@ -177,7 +186,8 @@ def _grid(
     if w.ndim != 4:
         raise ValueError(f"conv2d: weight of shape {tuple(w.shape)} must be (O, C / groups, rows, columns)")
     o, c_group = w.shape[:2]
-    if groups < 1 or o % groups:
+    groups = integer("conv2d", "groups", groups)
+    if o % groups:
         raise ValueError(f"conv2d: out_channels (={o}) must be divisible by groups (={groups})")
     if x.shape[1] != c_group * groups:
         raise ValueError(
@@ -219,8 +229,11 @@ class Conv2d(Module):
         groups: int = 1,
         bias: bool = True,
     ) -> None:
+        in_channels = integer("Conv2d", "in_channels", in_channels)
+        out_channels = integer("Conv2d", "out_channels", out_channels)
+        groups = integer("Conv2d", "groups", groups)
         for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if channels < 1 or groups < 1 or channels % groups:
+            if channels % groups:
                 raise ValueError(f"Conv2d: {name} (={channels}) must be divisible by groups (={groups})")
         kernel = pair(kernel_size, "kernel_size", 1)
         self.stride = pair(stride, "stride", 1)

@@ -13,13 +13,22 @@ def dropout(x: Array, *, keep: Array, p: float) -> tuple[Array, Pullback]:
 
     Dividing by 1 − p keeps the expected value, so that nothing needs scaling in evaluation ("inverted" dropout).
     Source: Srivastava et al., *Dropout* (2014), §10.
+
+    Raises:
+        ValueError: p is outside [0, 1).
     """
+    _check_p("dropout", p)
     scale = keep.to(x.dtype) / (1 - p)
 
     def dropout_pullback(ȳ: Array):
         return ȳ * scale
 
     return x * scale, dropout_pullback
+
+
+def _check_p(op: str, p: float) -> None:
+    if not 0 <= p < 1:
+        raise ValueError(f"{op}: p (={p}) must be in [0, 1)")
 
 
 class Dropout(Module):
@@ -31,8 +40,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p (={p}) must be in [0, 1)")
+        _check_p("Dropout", p)
         self.p = p
 
     def forward(self, x: Array | Tensor) -> Array | Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, init, primitive
+from .windows import integer
 
 
 @primitive
@@ -40,9 +41,8 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if size < 1:
-                raise ValueError(f"Linear: {name} (={size}) must be at least 1")
+        in_features = integer("Linear", "in_features", in_features)
+        out_features = integer("Linear", "out_features", out_features)
         self.weight = Parameter(init.kaiming_normal((out_features, in_features)))
         self.bias = Parameter(torch.zeros(out_features)) if bias else None
 

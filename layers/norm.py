@@ -13,12 +13,19 @@ from collections.abc import Callable
 import torch
 
 from ..core import Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
+from .windows import integer
 
 
 def _standardise(x: Array, dims: tuple[int, ...], eps: float) -> tuple[Array, Array, Array, Callable[[Array], Array]]:
     """x̂ = (x − μ) / √(σ² + ε) with statistics over `dims`: returns x̂, μ, σ² (biased) and x̂'s pullback.
 
-    μ and σ depend on x too, so two mean terms appear: dx = (x̂̄ − mean x̂̄ − x̂ · mean(x̂̄ x̂)) / √(σ² + ε).
+    Write s = 1 / √(σ² + ε), so that x̂ = (x − μ) s. A small change dx changes μ and s too:
+
+        dμ = mean(dx),   dσ² = 2 mean((x − μ) dx),   ds = −½ s³ dσ² = −s² mean(x̂ dx);
+        dx̂ = (dx − dμ) s + (x − μ) ds = s (dx − mean(dx) − x̂ · mean(x̂ dx)).
+
+    Seen as a matrix that takes dx to dx̂ this is symmetric (its entries are s (δᵢⱼ − 1/n − x̂ᵢ x̂ⱼ / n)), so the pullback
+    is the same formula with the cotangent in the place of dx: x̄ = s (x̂̄ − mean(x̂̄) − x̂ · mean(x̂ x̂̄)).
     """
     variance, mean = torch.var_mean(x, dim=dims, correction=0, keepdim=True)
     inverse_deviation = torch.rsqrt(variance + eps)
@@ -43,12 +50,16 @@ def _affine(x̂: Array, weight: Array | None, bias: Array | None) -> Array:
     return x̂ if bias is None else x̂ + _per_channel(bias, x̂)
 
 
-def _check(op: str, x: Array, weight: Array | None, bias: Array | None) -> None:
+def _check(op: str, x: Array, **per_channel: Array | None) -> None:
     if x.ndim < 2:
         raise ValueError(f"{op}: input of shape {tuple(x.shape)} must be (N, C, …)")
-    for name, values in (("weight", weight), ("bias", bias)):
-        if values is not None and values.shape != x.shape[1:2]:
+    for name, values in per_channel.items():
+        if values is None:
+            continue
+        if values.shape != x.shape[1:2]:
             raise ValueError(f"{op}: {name} of shape {tuple(values.shape)} must be ({x.shape[1]},)")
+        if values.dtype != x.dtype or values.device != x.device:
+            raise TypeError(f"{op}: {name} is {values.dtype} on {values.device}, but x is {x.dtype} on {x.device}")
 
 
 @primitive
@@ -71,8 +82,9 @@ def batch_norm(
 
     Raises:
         ValueError: shapes don't fit, or a channel has a single value in training (its variance says nothing).
+        TypeError: an argument's dtype or device isn't that of x.
     """
-    _check("batch_norm", x, weight, bias)
+    _check("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     dims = (0, *range(2, x.ndim))
     n = x.numel() // x.shape[1]
     if training:
@@ -108,8 +120,9 @@ def group_norm(
     Raises:
         ValueError: shapes don't fit, or C isn't divisible by num_groups.
     """
-    _check("group_norm", x, weight, bias)
-    if num_groups < 1 or x.shape[1] % num_groups:
+    _check("group_norm", x, weight=weight, bias=bias)
+    num_groups = integer("group_norm", "num_groups", num_groups)
+    if x.shape[1] % num_groups:
         raise ValueError(f"group_norm: channels (={x.shape[1]}) must be divisible by num_groups (={num_groups})")
     grouped = x.unflatten(1, (num_groups, -1))
     dims = tuple(range(2, grouped.ndim))
@@ -133,6 +146,7 @@ class _BatchNorm(Module):
     axes: tuple[int, ...] = ()
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+        num_features = integer(type(self).__name__, "num_features", num_features)
         self.eps = eps
         self.momentum = momentum
         self.weight = Parameter(torch.ones(num_features)) if affine else None
@@ -195,7 +209,9 @@ class GroupNorm(Module):
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
-        if num_groups < 1 or num_channels % num_groups:
+        num_groups = integer("GroupNorm", "num_groups", num_groups)
+        num_channels = integer("GroupNorm", "num_channels", num_channels)
+        if num_channels % num_groups:
             raise ValueError(
                 f"GroupNorm: num_channels (={num_channels}) must be divisible by num_groups (={num_groups})"
             )

@@ -52,7 +52,8 @@ def max_pool2d(
     kernel, strides, paddings, out = _geometry(x, "max_pool2d", kernel_size, stride, padding)
     padded, inside = _padded(x, paddings, -torch.inf)
     y = torch.full_like(padded[..., : out[0], : out[1]], -torch.inf)
-    winner = torch.zeros_like(y, dtype=torch.int16)
+    few = kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max
+    winner = torch.zeros_like(y, dtype=torch.int16 if few else torch.int32)  # the number of the tap that won
     for number, under_tap in taps(kernel, strides, out):
         larger = (padded[under_tap] > y) | padded[under_tap].isnan()  # a NaN shows, as in torch
         y = torch.where(larger, padded[under_tap], y)

@@ -7,7 +7,7 @@ neural network* (2016), eq. 4.
 from __future__ import annotations
 
 from ..core import Array, Module, Pullback, Tensor, primitive
-from .windows import require_factor, require_images
+from .windows import integer, require_images
 
 
 def _shuffle(x: Array, r: int) -> Array:
@@ -32,8 +32,7 @@ def pixel_shuffle(x: Array, *, upscale_factor: int) -> tuple[Array, Pullback]:
         ValueError: the channels aren't divisible by r², or r isn't a positive integer.
     """
     require_images(x, "pixel_shuffle")
-    require_factor("pixel_shuffle", "upscale_factor", upscale_factor)
-    r = upscale_factor
+    r = integer("pixel_shuffle", "upscale_factor", upscale_factor)
     if x.shape[1] % r**2:
         raise ValueError(f"pixel_shuffle: channels (={x.shape[1]}) must be divisible by upscale_factor² (={r**2})")
 
@@ -51,8 +50,7 @@ def pixel_unshuffle(x: Array, *, downscale_factor: int) -> tuple[Array, Pullback
         ValueError: height or width isn't divisible by r, or r isn't a positive integer.
     """
     require_images(x, "pixel_unshuffle")
-    require_factor("pixel_unshuffle", "downscale_factor", downscale_factor)
-    r = downscale_factor
+    r = integer("pixel_unshuffle", "downscale_factor", downscale_factor)
     if x.shape[2] % r or x.shape[3] % r:
         raise ValueError(f"pixel_unshuffle: size (={tuple(x.shape[2:])}) must be divisible by downscale_factor (={r})")
 
@@ -66,8 +64,7 @@ class PixelShuffle(Module):
     """(N, C r², H, W) → (N, C, r H, r W) with r = `upscale_factor`."""
 
     def __init__(self, upscale_factor: int) -> None:
-        require_factor("PixelShuffle", "upscale_factor", upscale_factor)
-        self.upscale_factor = upscale_factor
+        self.upscale_factor = integer("PixelShuffle", "upscale_factor", upscale_factor)
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return pixel_shuffle(x, upscale_factor=self.upscale_factor)
@@ -80,8 +77,7 @@ class PixelUnshuffle(Module):
     """(N, C, r H, r W) → (N, C r², H, W) with r = `downscale_factor`."""
 
     def __init__(self, downscale_factor: int) -> None:
-        require_factor("PixelUnshuffle", "downscale_factor", downscale_factor)
-        self.downscale_factor = downscale_factor
+        self.downscale_factor = integer("PixelUnshuffle", "downscale_factor", downscale_factor)
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return pixel_unshuffle(x, downscale_factor=self.downscale_factor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
-from .windows import require_factor, require_images
+from .windows import integer, require_images
 
 
 @primitive
@@ -16,8 +16,7 @@ def upsample_nearest(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
         ValueError: x isn't (N, C, H, W), or the factor isn't a positive integer.
     """
     require_images(x, "upsample_nearest")
-    require_factor("upsample_nearest", "scale_factor", scale_factor)
-    s, (n, c, h, w) = scale_factor, x.shape
+    s, (n, c, h, w) = integer("upsample_nearest", "scale_factor", scale_factor), x.shape
     pixels = x.permute(0, 2, 3, 1)[:, :, None, :, None]
     y = pixels.expand(n, h, s, w, s, c).reshape(n, h * s, w * s, c).permute(0, 3, 1, 2)
 
@@ -66,20 +65,19 @@ def upsample_bilinear(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
         ValueError: x isn't (N, C, H, W), or the factor isn't a positive integer.
     """
     require_images(x, "upsample_bilinear")
-    require_factor("upsample_bilinear", "scale_factor", scale_factor)
+    s = integer("upsample_bilinear", "scale_factor", scale_factor)
 
     def upsample_bilinear_pullback(ȳ: Array):
-        return _interpolate_adjoint(_interpolate_adjoint(ȳ, 3, scale_factor), 2, scale_factor)
+        return _interpolate_adjoint(_interpolate_adjoint(ȳ, 3, s), 2, s)
 
-    return _interpolate(_interpolate(x, 2, scale_factor), 3, scale_factor), upsample_bilinear_pullback
+    return _interpolate(_interpolate(x, 2, s), 3, s), upsample_bilinear_pullback
 
 
 class UpsampleNearest(Module):
     """Every pixel becomes a block of `scale_factor` × `scale_factor`."""
 
     def __init__(self, scale_factor: int) -> None:
-        require_factor("UpsampleNearest", "scale_factor", scale_factor)
-        self.scale_factor = scale_factor
+        self.scale_factor = integer("UpsampleNearest", "scale_factor", scale_factor)
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return upsample_nearest(x, scale_factor=self.scale_factor)
@@ -92,8 +90,7 @@ class UpsampleBilinear(Module):
     """Linear interpolation to `scale_factor` times the height and width."""
 
     def __init__(self, scale_factor: int) -> None:
-        require_factor("UpsampleBilinear", "scale_factor", scale_factor)
-        self.scale_factor = scale_factor
+        self.scale_factor = integer("UpsampleBilinear", "scale_factor", scale_factor)
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return upsample_bilinear(x, scale_factor=self.scale_factor)

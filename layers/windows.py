@@ -1,12 +1,33 @@
-"""What convolution and pooling share: pairs of sizes, output sizes, and the taps of a sliding window."""
+"""What layers share: checked sizes, the output size of a sliding window, and its taps."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
 Pair = tuple[int, int]
 IntOrPair = int | Pair
+
+
+def integer(op: str, name: str, value: Any, least: int = 1) -> int:
+    """An argument called `name` as a plain int; NumPy's integers are welcome, 3.0 is not one.
+
+    Raises:
+        ValueError: it isn't an integer of at least `least`; the message names `op`, `name` and the value.
+    """
+    number = _index(value)
+    if number is None or number < least:
+        raise ValueError(f"{op}: {name} (={value}) must be an integer of at least {least}")
+    return number
+
+
+def _index(value: Any) -> int | None:
+    """A value that may count things, as an int; None for any other."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def pair(value: IntOrPair, name: str, least: int) -> Pair:
@@ -15,10 +36,11 @@ def pair(value: IntOrPair, name: str, least: int) -> Pair:
     Raises:
         ValueError: `value` isn't one or two integers of at least `least`; the message calls it `name`.
     """
-    both = (value, value) if isinstance(value, int) else tuple(value)
-    if len(both) != 2 or any(not isinstance(v, int) or v < least for v in both):
+    parts = value if isinstance(value, tuple | list) else (value, value)
+    numbers = [n for part in parts if (n := _index(part)) is not None and n >= least]
+    if len(parts) != 2 or len(numbers) != 2:
         raise ValueError(f"{name} (={value}) must be an integer, or two, of at least {least}")
-    return both
+    return numbers[0], numbers[1]
 
 
 def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Pair:
@@ -51,16 +73,6 @@ def taps(kernel: Pair, stride: Pair, out: Pair) -> Iterator[tuple[int, Any]]:
             rows = slice(i, i + stride[0] * (out[0] - 1) + 1, stride[0])
             columns = slice(j, j + stride[1] * (out[1] - 1) + 1, stride[1])
             yield i * kernel[1] + j, (..., rows, columns)
-
-
-def require_factor(op: str, name: str, factor: Any) -> None:
-    """Check that `factor`, an argument called `name`, is a positive integer.
-
-    Raises:
-        ValueError: it is not.
-    """
-    if not isinstance(factor, int) or factor < 1:
-        raise ValueError(f"{op}: {name} (={factor}) must be an integer of at least 1")
 
 
 def require_images(x: Any, op: str, channels: int | None = None) -> None:

@@ -79,3 +79,33 @@ def test_pooling(kind, size, kernel, stride, padding, layout, expanded) -> None:
     x = normal(2, 2, *size)
     error = compare(lambda x: ours(x, **options), lambda x: theirs(x, **options), (x,), layout, expanded)
     assert error <= 1e-12  # max pooling too: it is linear while the winners stay
+
+
+@pytest.mark.parametrize(
+    ("groups", "options"), [(1, {}), (2, {"stride": 2, "padding": 1}), (1, {"dilation": (2, 1), "stride": (1, 3)})]
+)
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_convolution_of_no_images(groups: int, options: dict[str, Any], layout: str) -> None:
+    """The last batch of a data set may be empty on one of several machines; its weight gradients are 0."""
+    x, w, b = normal(0, 4, 7, 6), normal(6, 4 // groups, 3, 2), normal(6)
+    compare(
+        lambda x, w, b: conv2d(x, w, b, groups=groups, **options),
+        lambda x, w, b: F.conv2d(x, w, b, groups=groups, **options),
+        (x, w, b),
+        layout,
+        expanded=False,
+    )
+
+
+def test_max_pooling_with_more_taps_than_16_bits_count() -> None:
+    """33,000 taps, and winners on either side of 2¹⁵ = 32,768."""
+    x = normal(1, 4, 1, 33_000)
+    for channel, winner in enumerate((5, 32_767, 32_768, 32_999)):
+        x[0, channel, 0, winner] = 10
+    compare(
+        lambda x: max_pool2d(x, kernel_size=(1, 33_000)),
+        lambda x: F.max_pool2d(x, (1, 33_000)),
+        (x,),
+        "contiguous",
+        expanded=False,
+    )

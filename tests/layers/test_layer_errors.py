@@ -6,20 +6,33 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from photomend import layers as L
-from photomend.core import Tensor, clamp, getitem, matmul, mean, pad
+from photomend.core import Array, Tensor, clamp, concatenate, getitem, matmul, mean, pad
 
 X = torch.ones(2, 6, 5, 4)
+
+
+def batch_norm(mean: Array, var: Array, training: bool = False) -> Array:
+    return L.batch_norm(X, running_mean=mean, running_var=var, training=training)
+
 
 MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.Conv2d(6, 8, 3, groups=4), "Conv2d: in_channels (=6) must be divisible by groups (=4)"),
     (lambda: L.Conv2d(8, 6, 3, groups=4), "Conv2d: out_channels (=6) must be divisible by groups (=4)"),
-    (lambda: L.Conv2d(0, 6, 3), "Conv2d: in_channels (=0)"),
+    (lambda: L.Conv2d(0, 6, 3), "Conv2d: in_channels (=0) must be an integer of at least 1"),
     (lambda: L.Conv2d(3, 6, 0), "kernel_size (=0) must be an integer, or two, of at least 1"),
     (lambda: L.Conv2d(3, 6, 3, stride=(1, 2, 3)), "stride (=(1, 2, 3)) must be an integer, or two"),  # type: ignore[arg-type]
     (lambda: L.Conv2d(3, 6, 3, padding=-1), "padding (=-1) must be an integer, or two, of at least 0"),
+    (lambda: L.Conv2d(3, 6, 3.0), "kernel_size (=3.0) must be an integer, or two, of at least 1"),  # type: ignore[arg-type]
+    (lambda: L.Conv2d(3, 6, (3, 3.0)), "kernel_size (=(3, 3.0)) must be an integer, or two"),  # type: ignore[arg-type]
+    (lambda: L.Conv2d(3, 6, "33"), "kernel_size (=33) must be an integer, or two"),  # type: ignore[arg-type]
+    (lambda: L.Conv2d(8.0, 6, 3), "Conv2d: in_channels (=8.0) must be an integer of at least 1"),  # type: ignore[arg-type]
+    (lambda: L.Conv2d(8, 6.0, 3), "Conv2d: out_channels (=6.0) must be an integer of at least 1"),  # type: ignore[arg-type]
+    (lambda: L.Conv2d(8, 6, 3, groups=2.0), "Conv2d: groups (=2.0) must be an integer"),  # type: ignore[arg-type]
+    (lambda: L.conv2d(X, torch.ones(6, 3, 1, 1), groups=2.0), "conv2d: groups (=2.0) must be an integer of at least 1"),
     (lambda: L.Conv2d(3, 6, 3)(X), "input of shape (2, 6, 5, 4) must have 3 channels"),
     (lambda: L.Conv2d(6, 6, 3)(X[0]), "conv2d: input of shape (6, 5, 4) must be (N, C, H, W)"),
     (
@@ -29,13 +42,21 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.conv2d(X, torch.ones(6, 6)), "conv2d: weight of shape (6, 6)"),
     (lambda: L.conv2d(X, torch.ones(4, 3, 1, 1), groups=3), "out_channels (=4) must be divisible by groups (=3)"),
     (lambda: L.conv2d(X, torch.ones(4, 6, 1, 1), torch.ones(3)), "bias of shape (3,) must be (4,)"),
-    (lambda: L.Linear(0, 3), "Linear: in_features (=0) must be at least 1"),
+    (lambda: L.Linear(0, 3), "Linear: in_features (=0) must be an integer of at least 1"),
+    (lambda: L.Linear(3.0, 3), "Linear: in_features (=3.0) must be an integer of at least 1"),  # type: ignore[arg-type]
+    (lambda: L.Linear(3, None), "Linear: out_features (=None) must be an integer of at least 1"),  # type: ignore[arg-type]
     (lambda: L.Linear(3, 2)(X), "input (2, 6, 5, 4) and weight (2, 3)"),
     (lambda: L.linear(X, torch.ones(2, 4), torch.ones(3)), "linear: bias of shape (3,) must be (2,)"),
+    (lambda: L.BatchNorm2d(-3), "BatchNorm2d: num_features (=-3) must be an integer of at least 1"),
+    (lambda: L.BatchNorm1d(3.0), "BatchNorm1d: num_features (=3.0) must be an integer"),  # type: ignore[arg-type]
+    (lambda: batch_norm(torch.ones(5), torch.ones(6)), "batch_norm: running_mean of shape (5,) must be (6,)"),
+    (lambda: batch_norm(torch.ones(6), torch.ones(1)), "batch_norm: running_var of shape (1,) must be (6,)"),
     (lambda: L.BatchNorm2d(5)(X), "BatchNorm2d: input of shape (2, 6, 5, 4) must have 5 channels (axis 1) and 4 axes"),
     (lambda: L.BatchNorm1d(6)(X), "BatchNorm1d: input of shape (2, 6, 5, 4) must have 6 channels (axis 1) and 2 or 3"),
     (lambda: L.BatchNorm1d(6)(X[:1, :, 0, 0]), "input of shape (1, 6) has one value per channel in training"),
     (lambda: L.GroupNorm(4, 6), "GroupNorm: num_channels (=6) must be divisible by num_groups (=4)"),
+    (lambda: L.GroupNorm(2.0, 6), "GroupNorm: num_groups (=2.0) must be an integer"),  # type: ignore[arg-type]
+    (lambda: L.group_norm(X, num_groups=0), "group_norm: num_groups (=0) must be an integer of at least 1"),
     (lambda: L.group_norm(X, num_groups=4), "group_norm: channels (=6) must be divisible by num_groups (=4)"),
     (lambda: L.group_norm(X, torch.ones(5), num_groups=2), "group_norm: weight of shape (5,) must be (6,)"),
     (lambda: L.glu(X[:, :5]), "glu: input of shape (2, 5, 5, 4) must have an even number of channels"),
@@ -50,8 +71,11 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.UpsampleNearest(0), "UpsampleNearest: scale_factor (=0) must be an integer of at least 1"),
     (lambda: L.UpsampleBilinear(1.5), "scale_factor (=1.5) must be an integer"),  # type: ignore[arg-type]
     (lambda: L.SqueezeExcitation(8, 16), "SqueezeExcitation: channels (=8) must be at least reduction (=16)"),
-    (lambda: L.ChannelAttention(8, 0), "ChannelAttention: channels (=8) must be at least reduction (=0)"),
+    (lambda: L.ChannelAttention(8, 0), "ChannelAttention: reduction (=0) must be an integer of at least 1"),
     (lambda: L.SpatialAttention(4), "SpatialAttention: kernel_size (=4) must be odd"),
+    (lambda: L.SqueezeExcitation(8, 2.0), "SqueezeExcitation: reduction (=2.0) must be an integer"),  # type: ignore[arg-type]
+    (lambda: L.dropout(X, keep=X > 0, p=1), "dropout: p (=1) must be in [0, 1)"),
+    (lambda: L.dropout(X, keep=X > 0, p=-0.1), "dropout: p (=-0.1) must be in [0, 1)"),
     (lambda: clamp(X, low=2, high=1), "clamp: low (=2) must not be above high (=1)"),
     (lambda: matmul(torch.ones(3), torch.ones(3, 2)), "matmul: a (3,) and b (3, 2) must both have at least two axes"),
     (lambda: matmul(torch.ones(2, 3), torch.ones(2, 3)), "matmul: a (2, 3) has 3 columns but b (2, 3) 2 rows"),
@@ -64,6 +88,30 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
 def test_mistake_is_named(mistake: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         mistake()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_running_statistics_of_another_kind(training: bool) -> None:
+    with pytest.raises(
+        TypeError, match=r"batch_norm: running_var is torch.float64 on cpu, but x is torch.float32 on cpu"
+    ):
+        batch_norm(torch.ones(6), torch.ones(6).double(), training)
+
+
+def test_a_list_of_arrays() -> None:
+    with pytest.raises(TypeError, match=r"concatenate: xs\[0\] is a list; unpack it: concatenate\(\*arrays\)"):
+        concatenate([Tensor(X), X], dim=1)
+
+
+def test_integers_of_numpy_are_integers() -> None:
+    two, three = np.int64(2), np.int32(3)
+    layer: Any = L.Conv2d(np.int64(6), np.int64(4), (three, np.int64(1)), stride=two, groups=two)  # type: ignore[arg-type]
+    assert layer(X).shape == (2, 4, 2, 2)
+    assert [type(n) for n in (*layer.stride, layer.groups)] == [int, int, int]
+    assert L.conv2d(X, torch.ones(4, 3, 1, 1), groups=two).shape == (2, 4, 5, 4)
+    assert L.MaxPool2d(two)(X).shape == (2, 6, 2, 2)  # type: ignore[arg-type]
+    assert L.Linear(three, two).weight.shape == (2, 3)  # type: ignore[arg-type]
+    assert L.UpsampleNearest(two)(X).shape == (2, 6, 10, 8)  # type: ignore[arg-type]
 
 
 def test_index_out_of_range() -> None:
