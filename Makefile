@@ -5,14 +5,17 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint types clean
+.PHONY: help install demo test lint types clean
 
 help:
+	@echo "make install install photomend into .venv"
 	@echo "make demo    sample photos -> trained models -> table and figures   (DEMO_ARGS=\"--photos DIR --budget 5\")"
 	@echo "make test    the test suite                                        (TEST_ARGS=\"-k convolution\")"
 	@echo "make lint    ruff: rules and format"
 	@echo "make types   mypy"
 	@echo "make clean   remove .venv and caches"
+
+install: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/photomend demo $(DEMO_ARGS)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn, TextIO
 
 import click
+from tqdm import tqdm
 
 from .. import __version__
 
@@ -75,6 +76,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show_warning
+            warnings.simplefilter("default", UserWarning)  # also where the environment says otherwise
             status = cli.main(arguments, prog_name="photomend", standalone_mode=False)
             sys.stdout.flush()
             return int(status or 0)
@@ -116,7 +118,7 @@ def show_warning(
     line: str | None = None,
 ) -> None:
     """A warning without the place in the source that it came from, which helps no user."""
-    click.echo(f"photomend: warning: {' '.join(str(message).split())}", err=True)
+    tqdm.write(f"photomend: warning: {' '.join(str(message).split())}", file=sys.stderr)  # above a bar, if there is one
 
 
 def main() -> NoReturn:

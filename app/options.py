@@ -14,6 +14,7 @@ from ..core.runtime import choose_device, set_threads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+SEED = click.IntRange(0, 2**63 - 1)
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path)
 

@@ -30,6 +30,11 @@ def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconst
         model = models.build(name)
     elif Path(name).exists():
         checkpoint = load_checkpoint(Path(name), device=device)
+        if checkpoint.model not in models.TRAINED:
+            raise PhotomendError(
+                f"{find_checkpoint(Path(name))}: holds weights of {checkpoint.model!r}, which is no network here; "
+                f"{did_you_mean(checkpoint.model, models.TRAINED)}"
+            )
         try:
             model = models.build(checkpoint.model, **checkpoint.config)
             model.load_state_dict(checkpoint.weights)

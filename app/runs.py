@@ -34,7 +34,8 @@ def train_and_show(
     `train` does.
     """
     validator = Validator(EvaluationSet(validation, limit=config.validation_photos), device)
-    return train(config, photos, validator, out, resume=resume, device=device, on_epoch=epoch_reporter(out, validator))
+    reporter = epoch_reporter(out, validator)
+    return train(config, photos, validator, out, resume=resume, device=device, on_epoch=reporter)
 
 
 def epoch_reporter(out: Path, validator: Validator) -> Callable[[Epoch], None]:

@@ -13,9 +13,6 @@ from ..data.split import SPLITS, split_photos
 
 SPLIT_CHOICES = (*SPLITS, "all")
 
-#: So few photos would leave a split empty if a hash of their names decided; these are in it, the rest is for training.
-SAMPLE_SPLITS = {"validation": {"camera", "gravel"}, "test": {"chelsea", "coffee", "rocket"}}
-
 
 def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSource:
     """The photos of one split of the folder `photos` or of the prepared data set `data`; of the samples
@@ -29,14 +26,9 @@ def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSour
     if data is not None:
         return PreparedSource(data, split)
     if photos is None:
-        return SampleSource([sample for sample in sample_photos() if split in ("all", sample_split(sample.name))])
+        return SampleSource([sample for sample in sample_photos() if split in ("all", sample.split)])
     paths = find_photos(photos)
     chosen = paths if split == "all" else split_photos(photos, paths)[split]
     if not chosen:
-        raise PhotomendError(f"{photos}: none of its {len(paths)} photos falls into the {split} split")
+        raise PhotomendError(f"{photos}: none of its {len(paths)} photos falls into the {split} split; it takes more")
     return FolderSource(chosen, photos)
-
-
-def sample_split(name: str) -> str:
-    """The split of a sample photo."""
-    return next((split for split, names in SAMPLE_SPLITS.items() if name in names), "train")

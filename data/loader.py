@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import warnings
 from collections.abc import Generator, Iterator
@@ -13,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..core import Array, PhotomendError
-from .augment import check_crop, training_crop
+from .augment import SCALES, check_crop, training_crop
 from .masks import Box, box_mask, protocol_box
 from .photos import Mask, Photo, PhotoError, SkippedPhotoWarning, resize
 from .sources import PhotoSource
@@ -165,6 +166,27 @@ class EvaluationSet:
             raise PhotomendError(f"{self.source.origin}: none of the {unread} photos can be read")
 
 
+def require_readable(source: PhotoSource) -> None:
+    """Make sure that there is something to work on before anything is written.
+
+    Raises:
+        PhotomendError: no photo of the source can be read.
+    """
+    for index in range(len(source)):
+        try:
+            source.read(index)
+            return
+        except PhotoError:
+            continue
+    raise PhotomendError(f"{source.origin}: none of the {len(source)} photos can be read")
+
+
+def names_digest(source: PhotoSource) -> str:
+    """A short fingerprint of the names of the photos, in their order: the same photos, the same digest."""
+    names = "\0".join(source.name(index) for index in range(len(source)))
+    return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
 def to_array(photo: Photo) -> Array:
     """`uint8 (H, W, 3)` as `float32 (3, H, W)` in [0, 1]."""
     return torch.from_numpy(photo).permute(2, 0, 1).contiguous().float() / 255
@@ -210,6 +232,8 @@ class _Crops(Dataset[_Crop]):
         self.size = size
         self.side = side
         self.hole = hole
+        # Twice what the largest scale shows, so that the antialiasing has something to average.
+        self.least = round(2 * max(SCALES) * side)
 
     def __getitem__(self, key: tuple[int, int]) -> _Crop:
         epoch, index = key
@@ -217,7 +241,7 @@ class _Crops(Dataset[_Crop]):
         for candidate in range(index, index + len(self.source)):
             candidate %= len(self.source)
             try:
-                photo = self.source.read(candidate)
+                photo = self.source.read(candidate, least=self.least)
             except PhotoError as error:
                 failures[self.source.name(candidate)] = str(error)
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ Mask = NDArray[np.bool_]
 _NOT_PHOTOS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 Image.init()
+Image.MAX_IMAGE_PIXELS = None  # photos are files that the user named; a large scan is no attack
 #: Lower-case suffixes of the files that `find_photos` lists: everything that Pillow reads by itself.
 PHOTO_SUFFIXES = frozenset(
     suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN and form not in _NOT_PHOTOS
@@ -73,9 +75,13 @@ def read_photo(path: Path) -> Photo:
     return decode_photo(Path(path), str(path))
 
 
-def decode_photo(source: Path | bytes, name: str) -> Photo:
-    """The photo in a file or in a file's bytes; see `read_photo`. `name` is what an error calls it."""
-    return np.array(_to_rgb(_open(source, name), name))
+def decode_photo(source: Path | bytes, name: str, least: int | None = None) -> Photo:
+    """The photo in a file or in a file's bytes; see `read_photo`. `name` is what an error calls it.
+
+    With `least` a large JPEG may come smaller, but not below that many pixels a side: its decoder can leave out what a
+    smaller picture doesn't show, which takes a fraction of the time.
+    """
+    return np.array(_to_rgb(_open(source, name, least), name))
 
 
 def read_mask(path: Path) -> Mask:
@@ -100,23 +106,53 @@ def read_mask(path: Path) -> Mask:
     return missing
 
 
-def write_photo(path: Path, rgb: Photo) -> None:
+#: What photos are written as, and how: all of these keep every pixel but JPEG.
+_WRITTEN_WITH: dict[str, dict[str, Any]] = {
+    "BMP": {},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "PNG": {},
+    "TIFF": {},
+    "WEBP": {"lossless": True},
+}
+
+
+def output_format(path: Path) -> str:
+    """The format that the suffix of `path` means. Raises PhotoError for one that photos aren't written in."""
+    form = Image.registered_extensions().get(path.suffix.lower(), "")
+    if form not in _WRITTEN_WITH:
+        raise PhotoError(f"{path}: can't write photos as {path.suffix!r}; these work: {_COMMON_SUFFIXES}")
+    return form
+
+
+def describe_colours(path: Path) -> tuple[bytes | None, str]:
+    """The colour profile of the photo at `path`, if it has one that fits RGB, and what reading it as 8-bit RGB loses.
+
+    The second is "" where nothing is lost.
+    """
+    image = _open(path, str(path))
+    lossy = image.mode not in ("RGB", "L", "1", "P") or "transparency" in image.info
+    profile = image.info.get("icc_profile")
+    is_rgb = image.mode == "RGB" and isinstance(profile, bytes)
+    return (profile if is_rgb else None), (f"its {image.mode} colours become 8-bit RGB" if lossy else "")
+
+
+def write_photo(path: Path, rgb: Photo, icc_profile: bytes | None = None) -> None:
     """Write `rgb`, `uint8 (H, W, 3)`, to `path` in the format that its suffix names, whole or not at all.
 
-    A file of that name is replaced in one step, only after everything has been written. JPEG and WebP are
-    written at quality 95.
+    A file of that name is replaced in one step, only after everything has been written. JPEG is written at quality
+    95, WebP without loss. The colour profile goes along where the format has room for one.
 
     Raises:
-        PhotoError: nothing can be written under this suffix, or the disk refuses.
+        PhotoError: photos aren't written under this suffix, or the disk refuses.
         ValueError: `rgb` is not `uint8 (H, W, 3)`.
     """
     path = Path(path)
     if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
         raise ValueError(f"rgb must be uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
-    form = Image.registered_extensions().get(path.suffix.lower())
-    if form not in Image.SAVE:
-        raise PhotoError(f"{path}: can't write photos as {path.suffix!r}; these work: {_COMMON_SUFFIXES}")
-    options = {"quality": 95, "subsampling": 0} if form == "JPEG" else {"quality": 95} if form == "WEBP" else {}
+    form = output_format(path)
+    options = dict(_WRITTEN_WITH[form])
+    if icc_profile is not None and form != "BMP":
+        options["icc_profile"] = icc_profile
     try:
         with replacing(path) as draft, draft.open("xb") as file:
             Image.fromarray(np.ascontiguousarray(rgb)).save(file, format=form, **options)
@@ -129,10 +165,12 @@ def resize(rgb: Photo, height: int, width: int) -> Photo:
     return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _open(source: Path | bytes, name: str) -> Image.Image:
+def _open(source: Path | bytes, name: str, least: int | None = None) -> Image.Image:
     """The image, decoded to its last pixel and upright."""
     try:
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as file:
+            if least is not None:
+                file.draft("RGB", (least, least))  # of no effect on formats other than JPEG
             file.load()
             lossy = file.format in ("JPEG", "MPO")
             image = ImageOps.exif_transpose(file)

@@ -15,6 +15,7 @@ and beside it `provenance.json`: where it came from, seed, parameters, counts, a
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import warnings
@@ -32,7 +33,7 @@ from ..core import PhotomendError
 from .masks import Box, box_mask, protocol_box
 from .photos import Photo, PhotoError, SkippedPhotoWarning, decode_photo, resize
 from .sources import PhotoSource
-from .split import SPLITS, split_of
+from .split import SPLITS
 
 FORMAT = 1
 PROVENANCE = "provenance.json"
@@ -63,7 +64,7 @@ def prepare(
         PhotomendError: `out` exists and is not an empty folder, can't be written, or no photo can be read; the
             encoding is neither png nor jpeg; holes don't fit into `side`.
     """
-    out = Path(out)
+    out = Path(out).resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PhotomendError(f"{out}: already exists and is not an empty folder")
     if encoding not in ENCODINGS:
@@ -93,7 +94,7 @@ class PreparedSource:
         import datasets
 
         self.folder = Path(folder)
-        self.split = split
+        self._split = split
         self.provenance = read_provenance(self.folder)
         if split not in SPLITS:
             raise PhotomendError(f"split (={split}) must be one of {', '.join(SPLITS)}")
@@ -105,7 +106,7 @@ class PreparedSource:
 
     @property
     def origin(self) -> str:
-        return f"{self.folder} ({self.split})"
+        return f"{self.folder} ({self._split})"
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -116,9 +117,12 @@ class PreparedSource:
     def class_name(self, index: int) -> str:
         return str(self._rows["class"][index])
 
-    def read(self, index: int) -> Photo:
+    def read(self, index: int, least: int | None = None) -> Photo:
         row = self._rows[index]
-        return decode_photo(row["photo"]["bytes"], f"{self.folder}: {row['path']}")
+        return decode_photo(row["photo"]["bytes"], f"{self.folder}: {row['path']}", least)
+
+    def split(self, index: int) -> str:
+        return self._split
 
     def box(self, index: int) -> Box | None:
         return Box(**self._rows["box"][index])
@@ -158,7 +162,7 @@ def _write(
     )
     splits: dict[str, list[int]] = {name: [] for name in SPLITS}
     for index in range(len(source)):
-        splits[split_of(source.name(index))].append(index)
+        splits[source.split(index)].append(index)
 
     skipped: dict[str, str] = {}
     counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
@@ -180,7 +184,7 @@ def _write(
         tables.save_to_disk(str(folder / "dataset"), num_shards=shards)
     provenance = {
         "format": FORMAT,
-        "source": source.origin,
+        "source": Path(source.origin).name,
         "seed": seed,
         "side": side,
         "encoding": encoding,
@@ -207,7 +211,7 @@ def _rows(
         try:
             photo = resize(source.read(index), side, side)
         except PhotoError as error:
-            skipped[name] = str(error)
+            skipped[_storable(name)] = type(error).__name__ + ": can't be read"
             warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=5)
             continue
         finally:
@@ -217,8 +221,8 @@ def _rows(
         yield {
             "photo": {"bytes": _encode(photo, **ENCODINGS[encoding]), "path": None},
             "mask": {"bytes": _encode(mask, format="PNG"), "path": None},
-            "class": source.class_name(index),
-            "path": name,
+            "class": _storable(source.class_name(index)),
+            "path": _storable(name),
             "box": box._asdict(),
         }
 
@@ -235,6 +239,11 @@ def _no_progress_bars() -> Iterator[None]:
     finally:
         if shown:
             datasets.enable_progress_bars()
+
+
+def _storable(name: str) -> str:
+    """The name with bytes that aren't UTF-8 written as \\xNN, since Arrow stores only UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _encode(pixels: Photo, **options: Any) -> bytes:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Protocol
 
 from .masks import Box
-from .photos import Photo, read_photo
+from .photos import Photo, decode_photo
 from .samples import SamplePhoto, sample_photos
+from .split import split_of
 
 
 class PhotoSource(Protocol):
@@ -29,8 +30,15 @@ class PhotoSource(Protocol):
         """The photo's class, "" if it has none."""
         ...
 
-    def read(self, index: int) -> Photo:
-        """The photo, `uint8 (H, W, 3)`; raises PhotoError if it can't be read."""
+    def read(self, index: int, least: int | None = None) -> Photo:
+        """The photo, `uint8 (H, W, 3)`, perhaps smaller but not below `least` pixels a side if that is given.
+
+        Raises PhotoError if it can't be read.
+        """
+        ...
+
+    def split(self, index: int) -> str:
+        """The split that the photo belongs to: train, validation or test."""
         ...
 
     def box(self, index: int) -> Box | None:
@@ -59,8 +67,11 @@ class FolderSource:
         folders = self.paths[index].relative_to(self.root).parts[:-1]
         return folders[0] if folders else ""
 
-    def read(self, index: int) -> Photo:
-        return read_photo(self.paths[index])
+    def read(self, index: int, least: int | None = None) -> Photo:
+        return decode_photo(self.paths[index], str(self.paths[index]), least)
+
+    def split(self, index: int) -> str:
+        return split_of(self.name(index))
 
     def box(self, index: int) -> Box | None:
         return None
@@ -83,8 +94,11 @@ class SampleSource:
     def class_name(self, index: int) -> str:
         return "sample"
 
-    def read(self, index: int) -> Photo:
-        return read_photo(self.samples[index].path)
+    def split(self, index: int) -> str:
+        return self.samples[index].split
+
+    def read(self, index: int, least: int | None = None) -> Photo:
+        return decode_photo(self.samples[index].path, str(self.samples[index].path), least)
 
     def box(self, index: int) -> Box | None:
         return None

@@ -1,4 +1,4 @@
-"""Train, validation and test: by a hash of the path, so that no photo ever changes sides."""
+"""Train, validation and test: by a hash of the path, so that no photo changes sides when others come or go."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ def split_of(relative_path: str) -> str:
     70 % train, 10 % validation, 20 % test, by a BLAKE2 hash of the path alone: adding photos moves no other,
     and every class folder is cut in these proportions in expectation. Unicode is normalised (NFC) first,
     because file systems differ in how they spell é.
+
+    The path counts from the folder of all photos: train on a folder and evaluate on a subfolder of it by itself, and
+    the splits are others.
 
     >>> [split_of(f"cat/{number}.jpg") for number in range(4)]
     ['train', 'train', 'test', 'train']

@@ -28,6 +28,11 @@ BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
 HEADER = "photomend"  # the key in the safetensors metadata under which the JSON stands
 ARRAY = "$array"  # marks where an array belongs in the JSON of a state
 VERSION = 1
+#: What the description of each kind of checkpoint must hold.
+_DESCRIBED: dict[str, dict[str, type]] = {
+    "weights": {"model": str, "config": dict, "step": int, "metrics": dict},
+    "state": {"state": dict},
+}
 
 
 class CheckpointError(PhotomendError):
@@ -144,10 +149,13 @@ def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, A
         about = json.loads(header) if header is not None else None
     except (OSError, SafetensorError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({error})") from error
-    if about is None:
+    if not isinstance(about, dict) or "version" not in about:
         raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
     if about["version"] != VERSION:
         raise CheckpointError(f"{path}: checkpoint format {about['version']}; this photomend reads {VERSION}")
-    if about["kind"] != kind:
-        raise CheckpointError(f"{path}: holds {about['kind']}, not {kind}")
+    if about.get("kind") != kind:
+        raise CheckpointError(f"{path}: holds {about.get('kind')}, not {kind}")
+    for key, wanted in _DESCRIBED[kind].items():
+        if not isinstance(about.get(key), wanted):
+            raise CheckpointError(f"{path}: a damaged checkpoint, its description has no {key}")
     return arrays, about

@@ -81,7 +81,11 @@ class TrainConfig:
         ):
             if not getattr(self, name) >= 0:
                 raise PhotomendError(f"training: {name} (={getattr(self, name)}) must not be negative")
-        for name, most in (("warmup", 0.99), ("ema", 0.999999)):
+        if self.seed >= 2**63:
+            raise PhotomendError(f"training: seed (={self.seed}) must be below 2⁶³")
+        if self.mse_weight + self.mae_weight == 0:
+            raise PhotomendError("training: mse_weight and mae_weight are both 0; nothing would be learned")
+        for name, most in (("momentum", 0.9999), ("warmup", 0.99), ("ema", 0.999999)):
             if not 0 <= getattr(self, name) <= most:
                 raise PhotomendError(f"training: {name} (={getattr(self, name)}) must be from 0 to {most}")
         if not 0 < self.lr_step <= 1:

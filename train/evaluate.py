@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
@@ -9,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ..core import Array, no_grad
+from ..core import Array, PhotomendError, no_grad
 from .metrics import Interval, PhotoMetrics, bootstrap_interval, bootstrap_ratio, photo_metrics
 
 
@@ -58,9 +59,21 @@ class Evaluation:
         """The metric averaged over the photos."""
         return sum(self.values(metric)) / len(self.results)
 
+    def by_photo(self, metric: str) -> list[float]:
+        """One metric of every photo, averaged over its holes where it was shown with several."""
+        values: defaultdict[str, list[float]] = defaultdict(list)
+        for result in self.results:
+            values[result.name].append(getattr(result.metrics, metric))
+        return [sum(own) / len(own) for own in values.values()]
+
+    @property
+    def photos(self) -> int:
+        """How many different photos there were."""
+        return len({result.name for result in self.results})
+
     def interval(self, metric: str) -> Interval:
-        """The 95 % bootstrap interval of that average."""
-        return bootstrap_interval(self.values(metric))
+        """The 95 % bootstrap interval of that average, by photo: holes in one photo are not independent."""
+        return bootstrap_interval(self.by_photo(metric))
 
     def summary(self) -> dict[str, Any]:
         """A row for JSON: model, photos, mse, mse_ci, mae, mae_ci, hole_mse, hole_mae, hole_psnr, ssim.
@@ -69,7 +82,7 @@ class Evaluation:
         """
         row = {
             "model": self.model,
-            "photos": len(self.results),
+            "photos": self.photos,
             "mse": self.mean("mse"),
             "mse_ci": list(self.interval("mse")),
             "mae": self.mean("mae"),
@@ -86,7 +99,7 @@ class Evaluation:
         """
         if [result.name for result in self.results] != [result.name for result in other.results]:
             raise ValueError(f"{self.model} and {other.model} were not evaluated on the same photos")
-        return bootstrap_ratio(self.values(metric), other.values(metric))
+        return bootstrap_ratio(self.by_photo(metric), other.by_photo(metric))
 
 
 def evaluate_models(
@@ -130,10 +143,16 @@ def evaluate(
 
 
 def paste(reconstructor: Reconstructor, truth: Array, mask: Array) -> Array:
-    """The model's answer in the hole, clamped to [0, 1], and the truth around it; (N, 3, H, W)."""
+    """The model's answer in the hole, clamped to [0, 1], and the truth around it; (N, 3, H, W).
+
+    Raises PhotomendError when the answer holds values that aren't finite.
+    """
     missing = mask > 0.5
     with no_grad():
         answer = reconstructor.reconstruct(torch.where(missing, 0.0, truth), mask)
+    if not answer.isfinite().all():
+        name = getattr(reconstructor, "name", type(reconstructor).__name__)
+        raise PhotomendError(f"model {name!r} gives colours that are no numbers; its weights are damaged")
     return torch.where(missing, answer.clamp(0, 1), truth)
 
 
@@ -172,7 +191,7 @@ def cells(evaluation: Evaluation) -> list[str]:
     (mse_low, mse_high), (mae_low, mae_high) = evaluation.interval("mse"), evaluation.interval("mae")
     return [
         evaluation.model,
-        str(len(evaluation.results)),
+        str(evaluation.photos),
         f"{evaluation.mean('mse'):.2f}",
         f"{mse_low:.2f}–{mse_high:.2f}",
         f"{evaluation.mean('mae'):.3f}",

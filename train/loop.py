@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ..core import PhotomendError, replacing, runtime
-from ..data.loader import CropLoader
+from ..data.loader import CropLoader, names_digest, require_readable
 from ..data.sources import PhotoSource
 from .checkpoint import BEST, LAST, STATE, save_checkpoint, save_state
 from .config import TrainConfig
@@ -72,6 +72,7 @@ def train(
     if not resume and any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
         raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
     trainer = Trainer(config, device)
+    trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
     if resume:
         trainer.load(out / STATE)
         if trainer.progress >= 1 and trainer.validated == trainer.steps:
@@ -79,6 +80,9 @@ def train(
     loader = CropLoader(
         photos, config.batch_size, trainer.network.window, config.seed, config.workers, start_step=trainer.steps
     )
+    require_readable(photos)
+    if validator is not None:
+        validator.read()
     runtime.keep_freed_memory()
     out.mkdir(parents=True, exist_ok=True)
     save_state(out / STATE, trainer.state())
@@ -109,7 +113,7 @@ class _Run:
         self.batches = loader.batches()
         self.tick = self.saved = time.monotonic()
         unit = "step" if self.config.steps is not None else "s"
-        self.bar = tqdm(total=round(self.config.total), unit=unit, disable=quiet, dynamic_ncols=True)
+        self.bar = tqdm(total=round(self.config.total), unit=unit, disable=True if quiet else None, dynamic_ncols=True)
 
     def go(self) -> None:
         try:

@@ -34,6 +34,7 @@ class Trainer:
         epochs: validated epochs; `validated`: the step at which the last one was, −1 before the first.
         best: the lowest validation MSE.
         loss_sum, loss_count: of the steps since the last validation.
+        photos: what is trained on: its name, and a digest of the photos' names.
     """
 
     def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
@@ -55,6 +56,7 @@ class Trainer:
         self.seconds = self.trained = self.reserve = 0.0
         self.best = math.inf
         self.loss_sum, self.loss_count = 0.0, 0
+        self.photos = {"origin": "", "digest": ""}
 
     @property
     def seconds_left(self) -> float:
@@ -105,6 +107,7 @@ class Trainer:
             "model": self.config.model,
             "network": self.network.config,
             "fixed": {name: getattr(self.config, name) for name in FIXED},
+            "photos": self.photos,
             "progress": {name: getattr(self, name) for name in _PROGRESS},
             "best": self.best if math.isfinite(self.best) else None,
             "weights": self.network.state_dict(),
@@ -121,6 +124,8 @@ class Trainer:
             PhotomendError: no such state, a damaged one, or one of another model or of other settings.
         """
         state = load_state(path)
+        if missing := self.state().keys() - state.keys():
+            raise PhotomendError(f"{path}: a damaged state, it lacks {', '.join(sorted(missing))}")
         if state["model"] != self.config.model:
             raise PhotomendError(f"{path}: holds a run of {state['model']!r}, not of {self.config.model!r}")
         theirs = {**state["network"], **state["fixed"]}
@@ -130,6 +135,10 @@ class Trainer:
                 raise PhotomendError(
                     f"{path}: was made with {name} (={theirs.get(name)}), and can't go on with {name} (={mine[name]})"
                 )
+        if state["photos"]["digest"] != self.photos["digest"]:
+            raise PhotomendError(
+                f"{path}: was trained on {state['photos']['origin']}, not on these photos of {self.photos['origin']}"
+            )
         self.network.load_state_dict(state["weights"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -38,20 +38,24 @@ class Validator:
     """Runs a model over the photos of a set, always with the same holes; they are read once and kept as bytes."""
 
     def __init__(self, photos: EvaluationSet, device: torch.device | str = "cpu", batch_size: int = 16) -> None:
-        self.samples = photos
+        self.photos = photos
         self.device = device
         self.batch_size = batch_size
 
+    def read(self) -> None:
+        """Read the photos now. Raises PhotomendError if none of them can be read."""
+        _ = self._samples
+
     @cached_property
-    def _read(self) -> tuple[list[str], list[Array], list[Array]]:
+    def _samples(self) -> tuple[list[str], list[Array], list[Array]]:
         """Names, photos as bytes and masks, read when they are first needed."""
-        samples = list(self.samples)
+        samples = list(self.photos)
         photos = [(255 * sample.photo).round().to(torch.uint8) for sample in samples]
         return [sample.name for sample in samples], photos, [sample.mask for sample in samples]
 
     def __call__(self, model: Reconstructor) -> Validation:
         """The model's errors; its known pixels are the photo's own, and what it gives is clamped to [0, 1]."""
-        names, photos, masks = self._read
+        names, photos, masks = self._samples
         squares, magnitudes = 0.0, 0.0
         shown: list[Shown] = []
         for start in range(0, len(photos), self.batch_size):

@@ -9,7 +9,7 @@ import torch
 
 from ...core import PhotomendError
 from ...core.runtime import seed_everything
-from ...data.loader import EvaluationSet, Sample
+from ...data.loader import EvaluationSet, Sample, require_readable
 from ...data.sources import PhotoSource, SampleSource
 from ...train.checkpoint import BEST, LAST, STATE
 from ...train.config import TrainConfig
@@ -46,8 +46,10 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     """
     target_device = start(device, threads)
     training, validation, test = (demo_source(photos, split) for split in ("train", "validation", "test"))
-    clear(out)
     config = TrainConfig(model=MODEL, minutes=budget)
+    for source in (training, validation, test):
+        require_readable(source)
+    clear(out)
     train_and_show(config, training, validation, out, False, target_device)
     models = {name: load_reconstructor(name, target_device) for name in CLASSICAL}
     models[MODEL] = load_reconstructor(str(out), target_device)

@@ -12,7 +12,7 @@ from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...train.evaluate import evaluate_models, table
-from ..options import FILE, photo_options, runtime_options, start, write_text
+from ..options import FILE, SEED, photo_options, runtime_options, start, write_text
 from ..reconstructors import load_reconstructor
 from ..sources import SPLIT_CHOICES, open_source
 
@@ -32,9 +32,9 @@ from ..sources import SPLIT_CHOICES, open_source
     show_default=True,
     help="Which of the photos; all for a folder that was never trained on.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the holes: the same seed, the same holes.")
+@click.option("--seed", type=SEED, help="Of the holes: the same seed, the same holes.  [default: 0]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Photos at a time.")
-@click.option("--json", "json_file", type=FILE, help="Write the rows here too, as JSON; replaced at the end.")
+@click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @runtime_options
 def command(
@@ -42,7 +42,7 @@ def command(
     data: Path | None,
     models: str,
     split: str,
-    seed: int,
+    seed: int | None,
     batch_size: int,
     json_file: Path | None,
     markdown: bool,
@@ -51,7 +51,7 @@ def command(
 ) -> int:
     """Compare models on the same photos with the same holes.
 
-    Each photo is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. Errors are in grey
+    Each photo of --photos is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. Errors are in grey
     levels (0–255), over all pixels and over the hole only, with 95 % bootstrap intervals; the last column
     compares a model's MSE with that of the best other model, photo by photo.
 
@@ -63,8 +63,11 @@ def command(
     names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
     if not names:
         raise click.UsageError("--models names no model")
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise PhotomendError(f"{json_file}: there is no folder to write it to")
+    if json_file is not None:
+        check_json(json_file)
+    if data is not None and seed is not None:
+        raise click.UsageError("--seed is for --photos: the holes of --data are stored with it")
+    seed = seed or 0
     target_device = start(device, threads)
     reconstructors = {name: load_reconstructor(name, target_device) for name in names}
     samples = EvaluationSet(open_source(photos, data, split), seed)
@@ -77,3 +80,11 @@ def command(
     if json_file is not None:
         write_text(json_file, json.dumps([evaluation.summary() for evaluation in evaluations], indent=2) + "\n")
     return 0
+
+
+def check_json(path: Path) -> None:
+    """Refuse, before any work, what isn't a .json file in a folder that exists. Raises PhotomendError."""
+    if path.suffix.lower() != ".json":
+        raise PhotomendError(f"{path}: rows are only written to files whose name ends in .json")
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise PhotomendError(f"{path}: {'is a folder' if path.is_dir() else 'there is no folder to write it to'}")

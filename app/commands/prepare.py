@@ -10,13 +10,13 @@ from tqdm import tqdm
 from ...data.photos import find_photos
 from ...data.prepared import ENCODINGS, prepare
 from ...data.sources import FolderSource, PhotoSource, SampleSource
-from ..options import FOLDER
+from ..options import FOLDER, SEED
 
 
 @click.command("prepare", no_args_is_help=True)
 @click.option("--source", required=True, metavar="samples|folder:DIR", help="Where the photos come from.")
 @click.option("--out", type=FOLDER, required=True, help="The new data set's folder; an existing one is refused.")
-@click.option("--seed", default=0, show_default=True, help="Of the holes.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the holes.")
 @click.option("--side", type=click.IntRange(min=64), default=224, show_default=True, help="Photos' side, in pixels.")
 @click.option(
     "--encoding",
@@ -29,8 +29,8 @@ def command(source: str, out: Path, seed: int, side: int, encoding: str) -> int:
     """Turn photos into a data set with splits and stored holes.
 
     Photos are resized once, so that training and evaluation only decode them. 70 % are for training, 10 %
-    for validation and 20 % for testing, by a hash of their paths; `provenance.json` in the folder says what
-    went in.
+    for validation and 20 % for testing, by a hash of their paths within the folder; `provenance.json` in
+    the data set says what went in.
 
     \b
     photomend prepare --source folder:DIR --out PREPARED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 
 from ...core import PhotomendError
 from ...data.masks import Box, box_mask
-from ...data.photos import Mask, find_photos, read_mask, read_photo, write_photo
+from ...data.photos import Mask, describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
 from ...train.evaluate import Reconstructor
 from ..cli import report
 from ..options import FILE, runtime_options, start
@@ -52,7 +53,8 @@ class Job:
     "--mask",
     type=FILE,
     help="An image whose non-black pixels are missing, or a folder of them: each"
-    " photo takes the mask of its own name, whatever the suffix.",
+    " photo takes the mask of its own subfolder and name, whatever the suffix. Transparent pixels are"
+    " known; in a JPEG, so is what is darker than 128.",
 )
 @click.option(
     "--box",
@@ -77,9 +79,9 @@ def command(
 ) -> int:
     """Rebuild the missing parts of photos of any size.
 
-    A PHOTO is a file or a folder. The known pixels of the result are those of the photo, bit for bit, if it
-    is written in a lossless format such as PNG or TIFF; a JPEG is written at quality 95 and changes them a
-    little. The photo itself is never changed.
+    A PHOTO is a file or a folder. It is worked on as upright 8-bit RGB; its known pixels come back bit for
+    bit in PNG, TIFF, WebP and BMP, while a JPEG is written at quality 95 and changes them a little. Boxes and
+    masks are those of the upright photo. The photo itself is never changed.
 
     \b
     photomend repair photo.png --box 40,60,50,30 -o repaired.png
@@ -95,34 +97,36 @@ def command(
     for job in jobs:
         started = perf_counter()
         try:
-            share = work(job, boxes, reconstructor, runtime)
+            rebuilt = work(job, boxes, reconstructor, runtime)
         except PhotomendError as error:
             if len(jobs) == 1:
                 raise
             report(str(error))
             failed += 1
         else:
-            click.echo(f"{job.target}  {100 * share:.2g} % rebuilt in {perf_counter() - started:.1f} s")
+            click.echo(f"{job.target}  {rebuilt} pixels rebuilt in {perf_counter() - started:.1f} s")
     if failed:
         click.echo(f"{len(jobs) - failed} of {len(jobs)} photos repaired, {failed} not")
     return 1 if failed else 0
 
 
-def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: torch.device) -> float:
-    """Repair one photo and write it; the share of its pixels that was missing. Errors name the file at
-    fault.
-    """
+def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: torch.device) -> int:
+    """Repair one photo and write it; how many of its pixels were missing. Errors name the file at fault."""
     if job.problem:
         raise PhotomendError(job.problem)
     photo = read_photo(job.photo)
+    profile, loss = describe_colours(job.photo)
+    if loss:
+        warnings.warn(f"{job.photo}: {loss}", stacklevel=2)
     missing = read_mask(job.mask) if job.mask else box_masks(job.photo, boxes, *photo.shape[:2])
     try:
         repaired = repair(photo, missing, reconstructor, device)
     except RepairError as error:
-        raise PhotomendError(f"{job.mask or job.photo}: {error}") from error
+        place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
+        raise PhotomendError(f"{place}: {error}") from error
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    write_photo(job.target, repaired)
-    return float(missing.mean())
+    write_photo(job.target, repaired, profile)
+    return int(missing.sum())
 
 
 def box_masks(photo: Path, boxes: Sequence[Box], height: int, width: int) -> Mask:
@@ -159,7 +163,7 @@ def plan(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
             found = masks.get(name.with_suffix(""), [])
             own = found[0] if found else None
             if len(found) != 1:
-                problem = f"{path}: {len(found) or 'no'} masks named {name.stem!r} in {mask}"
+                problem = f"{path}: {len(found) or 'no'} masks named {name.with_suffix('').as_posix()!r} in {mask}"
         jobs[target] = Job(path, own, target, problem)
     return list(jobs.values())
 
@@ -173,10 +177,13 @@ def masks_by_stem(folder: Path) -> dict[Path, list[Path]]:
 
 
 def refuse_to_destroy(jobs: Sequence[Job], overwrite: bool) -> None:
-    """Raise PhotomendError if a target is one of the photos or masks, or (without --overwrite) exists."""
+    """Raise PhotomendError if a target is one of the photos or masks, or exists (without --overwrite), or is of a
+    format that photos aren't written in.
+    """
     read = {path.resolve() for job in jobs for path in (job.photo, job.mask) if path is not None}
     for job in jobs:
         if job.target.resolve() in read:
             raise PhotomendError(f"{job.target}: is a photo or mask to read; choose another output")
+        output_format(job.target)
         if job.target.exists() and not overwrite:
             raise PhotomendError(f"{job.target}: exists already; --overwrite replaces it")

@@ -13,7 +13,7 @@ from ... import models
 from ...core import PhotomendError, did_you_mean
 from ...train.config import TrainConfig
 from ...train.loop import CONFIG
-from ..options import FILE, FOLDER, photo_options, runtime_options, start
+from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
 from ..runs import train_and_show
 from ..sources import open_source
 
@@ -27,13 +27,18 @@ DEFAULT_MINUTES = 20.0
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
 @click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
 @click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
-@click.option("--batch-size", type=int, help="Crops a step.")
+@click.option("--batch-size", type=int, help=f"Crops a step.  [default: {TrainConfig.batch_size}]")
 @click.option("--crop", type=int, help="Side of the training crops, in pixels.  [default: the model's]")
-@click.option("--lr", type=float, help="The highest learning rate.")
-@click.option("--seed", type=int, help="Of the first weights, the crops and their holes.")
-@click.option("--workers", type=int, help="Processes that read photos.")
+@click.option("--lr", type=float, help=f"The highest learning rate.  [default: {TrainConfig.lr}]")
 @click.option(
-    "--config", "config_file", type=FILE, help="A TOML file with these and more settings; options go before it."
+    "--seed", type=SEED, help=f"Of the first weights, the crops and their holes.  [default: {TrainConfig.seed}]"
+)
+@click.option("--workers", type=int, help=f"Processes that read photos.  [default: {TrainConfig.workers}]")
+@click.option(
+    "--config",
+    "config_file",
+    type=FILE,
+    help="A TOML file with these and more settings (docs/training.md lists them); options go before it.",
 )
 @runtime_options
 def command(
@@ -83,7 +88,7 @@ def settle(
         fit.
     """
     settings: dict[str, Any] = read_settings(resumed) if resumed is not None else {}
-    where = str(resumed)
+    where = str(resumed) if resumed is not None else "command line"
     if config_file is not None:
         settings = merge(settings, read_settings(config_file))
         where = str(config_file)

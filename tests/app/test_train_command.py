@@ -11,7 +11,7 @@ from photomend.app import runs
 from photomend.app.commands import train as module
 from photomend.app.commands.demo import MARK, clear, compare, demo_source
 from photomend.app.commands.train import merge, settle
-from photomend.app.sources import SAMPLE_SPLITS, open_source
+from photomend.app.sources import open_source
 from photomend.core import PhotomendError
 from photomend.data.loader import EvaluationSet
 from photomend.models import BorderFill, HarmonicFill
@@ -141,8 +141,8 @@ def test_the_curve_of_a_resumed_run_has_each_step_once(tmp_path: Path, monkeypat
 def test_sample_splits_are_disjoint_and_complete() -> None:
     names = {split: open_source(None, None, split) for split in ("train", "validation", "test", "all")}
     found = {split: {source.name(i) for i in range(len(source))} for split, source in names.items()}
-    assert found["test"] == SAMPLE_SPLITS["test"]
-    assert found["validation"] == SAMPLE_SPLITS["validation"]
+    assert found["test"] == {"chelsea", "coffee", "rocket"}
+    assert found["validation"] == {"camera", "gravel"}
     assert sum(len(found[split]) for split in ("train", "validation", "test")) == len(found["all"])
     assert found["train"] | found["validation"] | found["test"] == found["all"]
 
