@@ -6,13 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
-from ..core import Array
 from ..data.loader import EvaluationSet
-from ..data.photos import Photo
 from ..data.sources import PhotoSource
 from ..models import HarmonicFill
 from ..train.config import TrainConfig
@@ -20,6 +17,7 @@ from ..train.log import read_log
 from ..train.loop import LOG, Epoch, train
 from ..train.trainer import Trainer
 from ..train.validation import Validation, Validator
+from .comparison import to_photo
 from .figures import loss_curve, reconstruction_grid
 
 LOSS_FIGURE, GRID_FIGURE = "loss.png", "reconstructions.png"
@@ -79,9 +77,3 @@ def draw_reconstructions(validation: Validation, step: int, path: Path) -> None:
     rows = [[to_photo(s.masked), to_photo(s.rebuilt), to_photo(s.truth)] for s in shown]
     labels = [Path(s.name).stem for s in shown]
     reconstruction_grid(rows, ["masked", f"rebuilt at step {step}", "truth"], path, labels)
-
-
-def to_photo(array: Array) -> Photo:
-    """(3, H, W) in [0, 1] as uint8 (H, W, 3)."""
-    pixels: Photo = (255 * array).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
-    return pixels

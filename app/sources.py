@@ -12,6 +12,7 @@ from ..data.sources import FolderSource, PhotoSource, SampleSource
 from ..data.split import SPLITS, split_photos
 
 SPLIT_CHOICES = (*SPLITS, "all")
+HOLES = 8
 
 
 def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSource:
@@ -32,3 +33,11 @@ def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSour
     if not chosen:
         raise PhotomendError(f"{photos}: none of its {len(paths)} photos falls into the {split} split; it takes more")
     return FolderSource(chosen, photos)
+
+
+def with_several_holes(source: PhotoSource) -> PhotoSource:
+    """The source; but of the sample photos each one several times, every time with another hole.
+
+    They are so few that a single hole in each would be an accident.
+    """
+    return SampleSource(source.samples * HOLES) if isinstance(source, SampleSource) else source

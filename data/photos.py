@@ -29,7 +29,7 @@ Image.MAX_IMAGE_PIXELS = None  # photos are files that the user named; a large s
 PHOTO_SUFFIXES = frozenset(
     suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN and form not in _NOT_PHOTOS
 )
-_COMMON_SUFFIXES = ".png, .jpg, .webp, .tif, .bmp"
+_COMMON_SUFFIXES = ".png, .jpg, .webp, .tif, .bmp, .ppm"
 
 
 class PhotoError(PhotomendError):
@@ -111,6 +111,7 @@ _WRITTEN_WITH: dict[str, dict[str, Any]] = {
     "BMP": {},
     "JPEG": {"quality": 95, "subsampling": 0},
     "PNG": {},
+    "PPM": {},
     "TIFF": {},
     "WEBP": {"lossless": True},
 }
@@ -151,7 +152,7 @@ def write_photo(path: Path, rgb: Photo, icc_profile: bytes | None = None) -> Non
         raise ValueError(f"rgb must be uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
     form = output_format(path)
     options = dict(_WRITTEN_WITH[form])
-    if icc_profile is not None and form != "BMP":
+    if icc_profile is not None and form not in ("BMP", "PPM"):
         options["icc_profile"] = icc_profile
     try:
         with replacing(path) as draft, draft.open("xb") as file:

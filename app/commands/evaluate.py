@@ -12,9 +12,10 @@ from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...train.evaluate import evaluate_models, table
+from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, photo_options, runtime_options, start, write_text
 from ..reconstructors import load_reconstructor
-from ..sources import SPLIT_CHOICES, open_source
+from ..sources import SPLIT_CHOICES, open_source, with_several_holes
 
 
 @click.command("evaluate", no_args_is_help=True)
@@ -35,6 +36,7 @@ from ..sources import SPLIT_CHOICES, open_source
 @click.option("--seed", type=SEED, help="Of the holes: the same seed, the same holes.  [default: 0]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Photos at a time.")
 @click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
+@click.option("--figure", type=FILE, help="Draw some of the photos as each model rebuilds them; a .png file.")
 @click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @runtime_options
 def command(
@@ -45,11 +47,12 @@ def command(
     seed: int | None,
     batch_size: int,
     json_file: Path | None,
+    figure: Path | None,
     markdown: bool,
     device: str,
     threads: int | None,
 ) -> int:
-    """Compare models on the same photos with the same holes.
+    """Compare models on the same photos with the same holes; without --photos and --data, on the sample photos.
 
     Each photo of --photos is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. Errors are in grey
     levels (0–255), over all pixels and over the hole only, with 95 % bootstrap intervals; the last column
@@ -58,33 +61,38 @@ def command(
     \b
     photomend evaluate --photos DIR --models random,harmonic,RUN --json table.json
     """
-    if (photos is None) == (data is None):
+    if photos is not None and data is not None:
         raise click.UsageError("say which photos: either --photos or --data")
     names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
     if not names:
         raise click.UsageError("--models names no model")
-    if json_file is not None:
-        check_json(json_file)
+    for file, suffix in ((json_file, ".json"), (figure, ".png")):
+        if file is not None:
+            check_target(file, suffix)
     if data is not None and seed is not None:
         raise click.UsageError("--seed is for --photos: the holes of --data are stored with it")
     seed = seed or 0
     target_device = start(device, threads)
     reconstructors = {name: load_reconstructor(name, target_device) for name in names}
-    samples = EvaluationSet(open_source(photos, data, split), seed)
+    source = with_several_holes(open_source(photos, data, split))
+    samples = EvaluationSet(source, seed)
     seed_everything(seed)  # for models that fill with chance
     with tqdm(total=len(samples), unit="photo", leave=False, disable=None) as bar:
         evaluations = evaluate_models(reconstructors, samples, batch_size, target_device, bar.update)
     click.echo(table(evaluations, markdown))
     if samples.skipped:
         click.echo(f"{len(samples.skipped)} of {len(samples)} photos could not be read and were skipped")
+    if figure is not None:
+        draw_comparison(EvaluationSet(source, seed, limit=ROWS), reconstructors, target_device, figure)
+        click.echo(figure)
     if json_file is not None:
         write_text(json_file, json.dumps([evaluation.summary() for evaluation in evaluations], indent=2) + "\n")
     return 0
 
 
-def check_json(path: Path) -> None:
-    """Refuse, before any work, what isn't a .json file in a folder that exists. Raises PhotomendError."""
-    if path.suffix.lower() != ".json":
-        raise PhotomendError(f"{path}: rows are only written to files whose name ends in .json")
+def check_target(path: Path, suffix: str) -> None:
+    """Refuse, before any work, a file of another kind or in a folder that isn't there. Raises PhotomendError."""
+    if path.suffix.lower() != suffix:
+        raise PhotomendError(f"{path}: the name of this file must end in {suffix}")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise PhotomendError(f"{path}: {'is a folder' if path.is_dir() else 'there is no folder to write it to'}")

@@ -9,14 +9,15 @@ import pytest
 import torch
 from photomend.app import runs
 from photomend.app.commands import train as module
-from photomend.app.commands.demo import MARK, clear, compare, demo_source
+from photomend.app.commands.demo import MARK, clear
 from photomend.app.commands.train import merge, settle
-from photomend.app.sources import open_source
+from photomend.app.comparison import draw_comparison
+from photomend.app.sources import open_source, with_several_holes
 from photomend.core import PhotomendError
 from photomend.data.loader import EvaluationSet
 from photomend.models import BorderFill, HarmonicFill
 from photomend.train.checkpoint import load_checkpoint
-from photomend.train.evaluate import Reconstructor, evaluate_models
+from photomend.train.evaluate import Reconstructor
 
 from .helpers import Shell, picture, tree
 
@@ -148,10 +149,10 @@ def test_sample_splits_are_disjoint_and_complete() -> None:
 
 
 def test_the_demo_tests_each_sample_with_many_holes(tmp_path: Path) -> None:
-    samples = list(EvaluationSet(demo_source(None, "test"), limit=6))
+    samples = list(EvaluationSet(with_several_holes(open_source(None, None, "test")), limit=6))
     assert len({sample.box for sample in samples}) == len(samples) > 3
     models: dict[str, Reconstructor] = {"border": BorderFill(), "harmonic": HarmonicFill()}
-    compare(samples, models, evaluate_models(models, samples), torch.device("cpu"), tmp_path / "grid.png")
+    draw_comparison(samples, models, torch.device("cpu"), tmp_path / "grid.png")
     assert (tmp_path / "grid.png").is_file()
 
 

@@ -61,9 +61,9 @@ def test_every_photo_once_an_epoch_in_a_new_order(source: FolderSource, monkeypa
     seen: list[int] = []
     read = source.read
 
-    def noting_read(index: int) -> np.ndarray:
+    def noting_read(index: int, least: int | None = None) -> np.ndarray:
         seen.append(index)
-        return read(index)
+        return read(index, least)
 
     monkeypatch.setattr(source, "read", noting_read)
     loader = CropLoader(source, **{**SMALL, "batch_size": 5})

@@ -218,3 +218,13 @@ def test_resize_is_pillows_bicubic(photo: np.ndarray) -> None:
     expected = np.array(Image.fromarray(photo).resize((33, 44), Image.Resampling.BICUBIC))
     assert np.array_equal(resize(photo, height=44, width=33), expected)
     assert np.array_equal(resize(photo, *photo.shape[:2]), photo)
+
+
+def test_a_large_jpeg_is_decoded_smaller_but_not_below_what_is_asked(tmp_path: Path) -> None:
+    smooth = np.linspace(0, 255, 1600, dtype=np.uint8)
+    Image.fromarray(np.broadcast_to(smooth[None, :, None], (1200, 1600, 3)).copy()).save(tmp_path / "large.jpg")
+    assert read_photo(tmp_path / "large.jpg").shape == (1200, 1600, 3)
+    small = decode_photo(tmp_path / "large.jpg", "large.jpg", least=560)
+    assert small.shape == (600, 800, 3)
+    assert np.abs(small[300, ::8, 0].astype(int) - np.linspace(0, 255, 100)).max() < 4
+    assert decode_photo(tmp_path / "large.jpg", "large.jpg", least=1100).shape == (1200, 1600, 3)

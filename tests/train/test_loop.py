@@ -81,16 +81,17 @@ def twin_curve(
         ("attention-report", REPORT, model_twins.AttentionReportModel()),
     ],
 )
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def test_twenty_steps_in_float64_are_the_twins_curve(
-    name: str, model_config: dict[str, Any], twin: torch.nn.Module
+    name: str, model_config: dict[str, Any], twin: torch.nn.Module, device: str
 ) -> None:
     """Twenty different batches, so that no step can hide behind the one before; clipping is at work in some of them."""
-    trainer = Trainer(config(model=name, model_config=model_config, steps=20, clip=0.2))
+    trainer = Trainer(config(model=name, model_config=model_config, steps=20, clip=0.2), device)
     trainer.network.to(dtype=torch.float64).train()
     trainer.optimizer = trainer.config.make_optimizer(trainer.parameters)
     trainer.ema.weights = {k: v.clone() for k, v in trainer.network.state_dict().items()}
-    twin.double().train().load_state_dict(trainer.network.state_dict())
-    batches = [crops(2, 64, seed=step) for step in range(20)]
+    twin.to(device).double().train().load_state_dict(trainer.network.state_dict())
+    batches = [(photo.to(device), mask.to(device)) for photo, mask in (crops(2, 64, seed=s) for s in range(20))]
     theirs = twin_curve(trainer, twin, batches)
     stepped = [trainer.step(photo, mask) for photo, mask in batches]
     ours, norms = [loss for loss, _ in stepped], [norm for _, norm in stepped]
@@ -119,6 +120,14 @@ def test_the_same_seed_gives_the_same_weights(photos: FolderSource, tmp_path: Pa
     once, twice, other = (load_checkpoint(tmp_path / name / LAST).weights for name in ("once", "twice", "other"))
     assert all(torch.equal(once[key], twice[key]) for key in once)
     assert not all(torch.equal(once[key], other[key]) for key in once)
+
+
+@pytest.mark.cuda
+def test_the_same_seed_gives_the_same_weights_on_the_gpu(photos: FolderSource, tmp_path: Path) -> None:
+    for name in ("once", "twice"):
+        run(config(), photos, tmp_path / name, device="cuda")
+    once, twice = (load_checkpoint(tmp_path / name / LAST).weights for name in ("once", "twice"))
+    assert all(torch.equal(once[key], twice[key]) for key in once)
 
 
 def test_workers_do_not_change_the_weights(photos: FolderSource, tmp_path: Path) -> None:
