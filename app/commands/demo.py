@@ -41,17 +41,17 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     that were not trained on, and the paths of the figures.
     """
     target_device = start(device, threads)
-    training = open_source(photos, None, "train")
-    validation, test = (with_several_holes(open_source(photos, None, split)) for split in ("validation", "test"))
+    training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
     config = TrainConfig(model=MODEL, minutes=budget)
     for source in (training, validation, test):
         require_readable(source)
     clear(out)
-    train_and_show(config, training, validation, out, False, target_device)
+    train_and_show(config, training, with_several_holes(validation), out, False, target_device)
     models = {name: load_reconstructor(name, target_device) for name in CLASSICAL}
     models[MODEL] = load_reconstructor(str(out), target_device)
     seed_everything(0)
-    click.echo(table(evaluate_models(models, EvaluationSet(test, limit=MOST_PHOTOS), device=target_device)))
+    samples = EvaluationSet(with_several_holes(test), limit=MOST_PHOTOS)
+    click.echo(table(evaluate_models(models, samples, device=target_device)))
     draw_comparison(EvaluationSet(test, limit=ROWS), models, target_device, out / GRID_FIGURE)
     for name in (LOSS_FIGURE, GRID_FIGURE):
         click.echo(out / name)

@@ -74,8 +74,8 @@ def command(
     seed = seed or 0
     target_device = start(device, threads)
     reconstructors = {name: load_reconstructor(name, target_device) for name in names}
-    source = with_several_holes(open_source(photos, data, split))
-    samples = EvaluationSet(source, seed)
+    source = open_source(photos, data, split)
+    samples = EvaluationSet(with_several_holes(source), seed)
     seed_everything(seed)  # for models that fill with chance
     with tqdm(total=len(samples), unit="photo", leave=False, disable=None) as bar:
         evaluations = evaluate_models(reconstructors, samples, batch_size, target_device, bar.update)

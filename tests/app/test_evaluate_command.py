@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from .helpers import Shell, picture, tree
 
@@ -67,7 +68,6 @@ def test_nothing_readable(shell: Shell, photos: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--models", "harmonic"], 2, "either --photos or --data"),
         (["--photos", "photos", "--data", "x", "--models", "harmonic"], 2, "either --photos or --data"),
         (["--photos", "photos"], 2, "--models"),
         (["--photos", "photos", "--models", " ,"], 2, "names no model"),
@@ -109,3 +109,11 @@ def test_prepared_data_gives_the_same_numbers(shell: Shell, tmp_path: Path) -> N
         assert outcome.status == 0, outcome
         tables.append((tmp_path / "t.json").read_text())
     assert tables[0] == tables[1]
+
+
+def test_without_photos_the_samples_and_a_picture_of_them(shell: Shell, tmp_path: Path) -> None:
+    outcome = shell("evaluate", "--models", "border,harmonic", "--figure", tmp_path / "samples.png")
+    assert outcome.status == 0, outcome
+    assert str(tmp_path / "samples.png") in outcome.out
+    with Image.open(tmp_path / "samples.png") as image:
+        assert image.width > image.height  # five columns, three rows
