@@ -40,6 +40,11 @@ class SkippedPhotoWarning(UserWarning):
     """An unreadable photo was left out; the message names it."""
 
 
+def say_skipped(skipped: int, photos: int) -> str:
+    """The sentence that counts what was left out."""
+    return f"{skipped} of {photos} photos could not be read and were skipped"
+
+
 def find_photos(root: Path) -> list[Path]:
     """All photos under the folder `root`, sorted by their posix path relative to it.
 

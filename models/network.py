@@ -62,12 +62,14 @@ class RepairNetwork(Module):
 
     def _hole_by_hole(self, masked: Array, mask: Array) -> Array:
         """Fill each photo's hole through a window of its own side, those of equal side together."""
+        bounds = hole_bounds(mask)
         sides: dict[int, list[int]] = {}
-        for i, bounds in enumerate(hole_bounds(mask)):
-            sides.setdefault(self._side(bounds), []).append(i)
+        for i, b in enumerate(bounds):
+            sides.setdefault(self._side(b), []).append(i)
         result = masked.clone()
         for side, members in sides.items():
-            result[members] = self._through_windows(masked[members], mask[members], side)
+            own = [bounds[i] for i in members]
+            result[members] = self._through_windows(masked[members], mask[members], own, side)
         return result
 
     def _side(self, b: Bounds) -> int:
@@ -75,10 +77,10 @@ class RepairNetwork(Module):
         needed = max(b.bottom - b.top, b.right - b.left) + 2 * LEAST_CONTEXT
         return max(self.window, -(-needed // self.stride) * self.stride)
 
-    def _through_windows(self, masked: Array, mask: Array, side: int) -> Array:
+    def _through_windows(self, masked: Array, mask: Array, bounds: list[Bounds], side: int) -> Array:
         """Fill the holes of photos that all take windows of the same side."""
         result, extended_mask = _extend(masked, side).clone(), _extend(mask, side)
-        corners = [_corner(b, side, result.shape[2], result.shape[3]) for b in hole_bounds(mask)]
+        corners = [_corner(b, side, result.shape[2], result.shape[3]) for b in bounds]
         windows, window_masks = _cut(result, corners, side), _cut(extended_mask, corners, side)
         with no_grad():
             rebuilt = self.forward(windows, window_masks).data.clamp(0, 1)

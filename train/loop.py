@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from ..core import PhotomendError, replacing, runtime
 from ..data.loader import CropLoader, names_digest, require_readable
+from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource
 from .checkpoint import BEST, LAST, STATE, save_checkpoint, save_state
 from .config import TrainConfig
@@ -85,12 +87,15 @@ def train(
         validator.read()
     runtime.keep_freed_memory()
     out.mkdir(parents=True, exist_ok=True)
-    save_state(out / STATE, trainer.state())
+    if not resume:
+        save_state(out / STATE, trainer.state())
     with replacing(out / CONFIG) as draft:
         draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
     forget_after(out / LOG, trainer.steps)
     with JsonLog(out / LOG) as log:
         _Run(trainer, loader, validator, out, log, on_epoch, quiet).go()
+    if loader.skipped:
+        warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
     return trainer
 
 

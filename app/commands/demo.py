@@ -9,6 +9,7 @@ import click
 from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet, require_readable
+from ...data.photos import say_skipped
 from ...train.checkpoint import BEST, LAST, STATE
 from ...train.config import TrainConfig
 from ...train.evaluate import evaluate_models, table
@@ -52,6 +53,8 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     seed_everything(0)
     samples = EvaluationSet(with_several_holes(test), limit=MOST_PHOTOS)
     click.echo(table(evaluate_models(models, samples, device=target_device)))
+    if samples.skipped:
+        click.echo(say_skipped(len(samples.skipped), len(samples)))
     draw_comparison(EvaluationSet(test, limit=ROWS), models, target_device, out / GRID_FIGURE)
     for name in (LOSS_FIGURE, GRID_FIGURE):
         click.echo(out / name)

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
+from ...data.photos import say_skipped
 from ...train.evaluate import evaluate_models, table
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, photo_options, runtime_options, start, write_text
@@ -81,7 +82,7 @@ def command(
         evaluations = evaluate_models(reconstructors, samples, batch_size, target_device, bar.update)
     click.echo(table(evaluations, markdown))
     if samples.skipped:
-        click.echo(f"{len(samples.skipped)} of {len(samples)} photos could not be read and were skipped")
+        click.echo(say_skipped(len(samples.skipped), len(samples)))
     if figure is not None:
         draw_comparison(EvaluationSet(source, seed, limit=ROWS), reconstructors, target_device, figure)
         click.echo(figure)

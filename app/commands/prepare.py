@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from ...data.photos import find_photos
+from ...data.photos import find_photos, say_skipped
 from ...data.prepared import ENCODINGS, prepare
 from ...data.sources import FolderSource, PhotoSource, SampleSource
 from ..options import FOLDER, SEED
@@ -42,7 +42,7 @@ def command(source: str, out: Path, seed: int, side: int, encoding: str) -> int:
     counts = {split: sum(classes.values()) for split, classes in provenance["counts"].items()}
     click.echo(f"{out}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     if skipped := provenance["skipped"]:
-        click.echo(f"{len(skipped)} of {len(photos)} photos could not be read and were skipped")
+        click.echo(say_skipped(len(skipped), len(photos)))
     return 0
 
 

@@ -108,6 +108,20 @@ def test_a_run_that_cannot_start_leaves_nothing(shell: Shell, photos: Path, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_training_names_and_counts_what_it_skips(shell: Shell, photos: Path, tmp_path: Path) -> None:
+    for name in ("0.png", "1.png"):
+        (photos / name).write_bytes(b"no photo")
+    run = ("train", "attention", "--photos", photos, "--out", tmp_path / "run", *TINY[2:], "--steps", "12")
+    outcome = shell(*run)
+    assert outcome.status == 0, outcome
+    lines = outcome.err.splitlines()
+    named = [line for line in lines if line.startswith("photomend: warning: skipped ")]
+    assert named
+    counted = [line for line in lines if line.endswith("photos could not be read and were skipped")]
+    assert len(counted) == 1
+    assert counted[0].startswith("photomend: warning: ")
+
+
 def test_resuming_on_other_photos(shell: Shell, photos: Path, tmp_path: Path) -> None:
     outcome = shell("train", "attention", "--photos", photos, "--out", tmp_path / "run", *TINY)
     assert outcome.status == 0, outcome
