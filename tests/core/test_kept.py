@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 from photomend.core import Array, Primitive, Tensor, all_primitives, sum
-from photomend.tests.case import Case
-from photomend.tests.cases import CASES
+from photomend.tests.verification.case import Case
+from photomend.tests.verification.registry import CASES
 
 #: For each primitive whose pullback doesn't read all of its inputs, the inputs that it doesn't read.
 NOT_READ: dict[str, tuple[int, ...]] = {

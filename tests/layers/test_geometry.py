@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from photomend.core import Array, Tensor
 from photomend.layers import avg_pool2d, conv2d, max_pool2d
-from photomend.tests.oracles import LAYOUTS, random_like, relative_error
+from photomend.tests.verification.oracles import LAYOUTS, random_like, relative_error
 
 few = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from photomend.core import Array, Tensor
 from photomend.layers import batch_norm, conv2d, max_pool2d
-from photomend.tests.oracles import relative_error
 from photomend.tests.reference.loops import conv, norm, pooling
+from photomend.tests.verification.oracles import relative_error
 
 
 def normal(*shape: int, seed: int) -> Array:

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from photomend import layers
 from photomend.core import Module
-from photomend.tests.case import Case, Draw, State, apart, normal, op
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, conv, pooling, resampling
 from photomend.tests.reference.loops.activation import elementwise
+from photomend.tests.verification.case import Case, Draw, State, apart, normal, op
 from torch import nn
 
 Groups = tuple[tuple[int | str, ...], ...]

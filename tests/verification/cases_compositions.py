@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from photomend import layers
 from photomend.core import Module
-from photomend.tests.case import Case, State, apart, normal, op
-from photomend.tests.cases_layers import layer
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import attention, conv, norm
 from photomend.tests.reference.loops.activation import elementwise, silu
+from photomend.tests.verification.case import Case, State, apart, normal, op
+from photomend.tests.verification.cases_layers import layer
 from torch import nn
 
 _NORM_PRIMITIVES = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from photomend.core import Array, Tensor
-from photomend.tests.case import Case, apart, op
 from photomend.tests.reference.loops import losses as loops
+from photomend.tests.verification.case import Case, apart, op
 from photomend.train.losses import hole_loss
 
 

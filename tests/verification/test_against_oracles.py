@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 import torch
 from photomend.core import Tensor
-from photomend.tests import oracles
-from photomend.tests.case import Case
-from photomend.tests.cases import CASES
+from photomend.tests.verification import oracles
+from photomend.tests.verification.case import Case
+from photomend.tests.verification.registry import CASES
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from photomend import layers
 from photomend.core import Module, all_primitives
-from photomend.tests.case import Case
-from photomend.tests.cases import CASES, registry
+from photomend.tests.verification.case import Case
+from photomend.tests.verification.registry import CASES, registry
 
 SUBJECTS = {case.subject for case in CASES.values()}
 

@@ -7,10 +7,10 @@ import math
 import torch
 from photomend import core
 from photomend.core import Tensor
-from photomend.tests.case import Case, apart, away_from, normal, op, positive
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import core as loops
 from photomend.tests.reference.loops.activation import elementwise
+from photomend.tests.verification.case import Case, apart, away_from, normal, op, positive
 
 
 def _where(a: Tensor, b: Tensor, *, condition: torch.Tensor) -> Tensor:

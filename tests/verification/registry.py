@@ -1,17 +1,17 @@
 """The registry: every primitive and every public layer, in every setting that it is checked in.
 
-A new primitive or layer is one more entry here; `tests/layers/test_registry.py` fails until it has one.
+A new primitive or layer is one more entry here; `tests/verification/test_registry.py` fails until it has one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from photomend.tests.case import Case
-from photomend.tests.cases_compositions import COMPOSITION_CASES
-from photomend.tests.cases_core import CORE_CASES
-from photomend.tests.cases_layers import LAYER_CASES
-from photomend.tests.cases_train import TRAIN_CASES
+from photomend.tests.verification.case import Case
+from photomend.tests.verification.cases_compositions import COMPOSITION_CASES
+from photomend.tests.verification.cases_core import CORE_CASES
+from photomend.tests.verification.cases_layers import LAYER_CASES
+from photomend.tests.verification.cases_train import TRAIN_CASES
 
 _FAMILIES = (CORE_CASES, LAYER_CASES, COMPOSITION_CASES, TRAIN_CASES)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from photomend.core import Array, Module, Tensor, gradcheck
-from photomend.tests.case import Case, Device
+from photomend.tests.verification.case import Case, Device
 
 #: A way to lay the same numbers out in memory.
 Layout = Callable[[Array], Array]
