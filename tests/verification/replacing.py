@@ -18,7 +18,9 @@ from photomend.core import Primitive
 
 
 def find_function(module: str, qualname: str) -> FunctionType:
-    """The plain function behind `module`'s ``name`` or ``Class.name``: of a primitive the rule, of a property the getter.
+    """The plain function behind `module`'s ``name`` or ``Class.name``.
+
+    Of a primitive that is its rule, of a property its getter.
 
     Raises:
         LookupError: there is none.

@@ -33,11 +33,10 @@ def test_an_edited_pullback_runs_wherever_the_primitive_is_held() -> None:
 
 
 def test_the_old_code_is_back_after_an_error() -> None:
-    rule = relu.rule
+    rule = find_function("photomend.layers.activation", "relu")
     before = rule.__code__
     with pytest.raises(KeyError), replaced(rule, source_of(rule)):
-        assert rule.__code__ is not before
-        raise KeyError
+        {}["the edited rule fails"]
     assert rule.__code__ is before
 
 
@@ -53,5 +52,5 @@ def test_what_is_no_function_is_named(qualname: str) -> None:
 
 
 def test_a_source_without_the_function_is_named() -> None:
-    with pytest.raises(LookupError, match="x.py has no f"):
+    with pytest.raises(LookupError, match=r"x\.py has no f"):
         code_in("g = 1", "f", "x.py")
