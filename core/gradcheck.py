@@ -16,11 +16,13 @@ Abramowitz & Stegun (1964), 25.3.6.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from .hints import Suspect, hint
 from .module import Module
 from .tape import Array, no_grad
 from .tensor import Tensor
@@ -55,7 +57,8 @@ def gradcheck(
         The largest relative error seen.
 
     Raises:
-        GradientError: the two disagree; the message shows the worst entry's analytic and numeric derivative.
+        GradientError: the two disagree; the message shows the worst entry's analytic and numeric derivative, and a
+            hint if a classic mistake explains them (`photomend.core.hints`).
         TypeError: an input or a parameter isn't float64: at step 1e-3, float32's rounding of 1e-7 leaves no more
             than three digits of the difference.
         ValueError: there is nothing to check: no inputs, and no parameters that get gradients.
@@ -73,10 +76,13 @@ def gradcheck(
         raise ValueError(f"gradcheck: {_name(fn)} has no inputs and no parameters to check")
     for name, variable in named:
         if variable.dtype != torch.float64:
-            raise TypeError(f"gradcheck: {name} is {variable.dtype}; differences need torch.float64")
+            raise TypeError(
+                f"gradcheck: {name} is {variable.dtype}, but differences need torch.float64: rounding leaves "
+                f"about {_digits(variable.dtype, step)} digits of a difference over {step:g}"
+            )
     names, variables = [name for name, _ in named], [variable for _, variable in named]
     generator = torch.Generator().manual_seed(seed)
-    v, analytic = _analytic(fn, leaves, variables, generator)
+    y, v, analytic = _analytic(fn, leaves, variables, generator)
     along = _differences(fn, leaves, variables, v, step)
 
     everything = range(len(variables))
@@ -90,16 +96,21 @@ def gradcheck(
         error = abs(terms.sum().item() - numeric) / scale
         worst = max(worst, error)
         if not error <= rtol:
-            raise GradientError(
-                f"{_name(fn)}: relative error {error:.2e} > {rtol:g}\n" + _worst(moving, names, analytic, along)
-            )
+            k, lines = _worst(moving, names, analytic, along)
+
+            def numeric_for(us: list[Array], v: Array) -> float:
+                return _differences(fn, leaves, variables, v, step)(us)[0]
+
+            found = hint(Suspect(k, variables, names, analytic, y, v, numeric_for))
+            lines += [f"hint:     {found}"] if found else []
+            raise GradientError("\n  ".join([f"{_name(fn)}: relative error {error:.2e} > {rtol:g}", *lines]))
     return worst
 
 
 def _analytic(
     fn: Callable[..., Any], leaves: list[Tensor], variables: list[Tensor], generator: torch.Generator
-) -> tuple[Array, list[Array]]:
-    """A random cotangent, and the gradient that the pullback makes of it for each variable."""
+) -> tuple[Array, Array, list[Array]]:
+    """The value, a random cotangent, and the gradient that the pullback makes of it for each variable."""
     kept = [t.grad for t in variables]
     try:
         for t in variables:
@@ -107,7 +118,7 @@ def _analytic(
         y = fn(*leaves)
         v = _normal(y.data, generator)
         y.backward(v)
-        return v, [torch.zeros_like(t.data) if t.grad is None else t.grad for t in variables]
+        return y.data, v, [torch.zeros_like(t.data) if t.grad is None else t.grad for t in variables]
     finally:
         for t, grad in zip(variables, kept, strict=True):
             t.grad = grad
@@ -140,12 +151,18 @@ def _normal(like: Array, generator: torch.Generator) -> Array:
     return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like.device)
 
 
+def _digits(dtype: torch.dtype, step: float) -> int:
+    """Decimal digits that a difference over `step` keeps of numbers near 1."""
+    rounding = torch.finfo(dtype).eps if dtype.is_floating_point else 1.0
+    return max(0, int(math.log10(step / rounding)))
+
+
 def _name(fn: Callable[..., Any]) -> str:
     return type(fn).__name__ if isinstance(fn, Module) else getattr(fn, "__name__", repr(fn))
 
 
-def _worst(moving: list[int], names: list[str], analytic: list[Array], along: Along) -> str:
-    """The entry of the variables `moving` whose two derivatives differ most, as three aligned lines.
+def _worst(moving: list[int], names: list[str], analytic: list[Array], along: Along) -> tuple[int, list[str]]:
+    """The variable of `moving` whose two derivatives differ most, and its worst entry as three aligned lines.
 
     Large arrays are halved, keeping the half whose derivative along a random direction is further off, until few enough
     entries are left to try each.
@@ -170,4 +187,4 @@ def _worst(moving: list[int], names: list[str], analytic: list[Array], along: Al
     tried = [(*compare(worst, e, torch.ones_like(e, dtype=torch.float64)), e.item()) for e in entries.split(1)]
     claimed, numeric, flat = max(tried, key=lambda t: abs(t[0] - t[1]))
     index = [int(i) for i in torch.unravel_index(torch.tensor(flat), analytic[worst].shape)]
-    return f"  worst at  {names[worst]}{index}\n  analytic: {claimed: .12e}\n  numeric:  {numeric: .12e}"
+    return worst, [f"worst at  {names[worst]}{index}", f"analytic: {claimed: .12e}", f"numeric:  {numeric: .12e}"]

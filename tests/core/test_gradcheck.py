@@ -98,28 +98,87 @@ def zero(x: Array):
     return x.exp(), torch.zeros_like
 
 
-WRONG: list[tuple[Callable[..., Any], tuple[Array, ...]]] = [
-    (factor, (normal(3),)),
-    (sign, (normal(3),)),
-    (dropped_mean, (normal(4, 2),)),
-    (batch_norm_without("mean"), (normal(5, 3),)),
-    (batch_norm_without("deviation"), (normal(5, 3),)),
-    (softmax_without_sum, (normal(2, 3),)),
-    (transposed_kernel, (normal(2, 3, 5, 5), normal(2, 3, 3, 3, seed=1))),
-    (transposed_factor, (normal(2, 3), normal(3, 3, seed=1))),
-    (missing_accumulation, (normal(3),)),
-    (missing_sum, (normal(3, 2), normal(2, seed=1))),
-    (mean_for_sum, (normal(3, 2), normal(2, seed=1))),
-    (wrong_axis, (normal(3, 3),)),
-    (zero, (normal(3),)),
+def sum_for_mean(x: Array):
+    return x.mean(1), lambda ȳ: ȳ[:, None].expand(x.shape)
+
+
+def swapped(a: Array, b: Array):
+    return a * b, lambda ȳ: (ȳ * a, ȳ * b)
+
+
+def flipped_kernel(x: Array, w: Array):
+    """A convolution whose weight gradient comes out as a mathematician's kernel, last tap first."""
+    y, right = conv2d.rule(x, w)
+    return y, lambda ȳ: (cast(Any, right(ȳ))[0], cast(Any, right(ȳ))[1]().flip(2, 3))
+
+
+#: A wrong rule, its inputs, and the words of the hint that must explain it ("" where none of the hypotheses can).
+WRONG: list[tuple[Callable[..., Any], tuple[Array, ...], str]] = [
+    (factor, (normal(3),), "every entry is 1.001 times what it should be"),
+    (sign, (normal(3),), "every entry has the wrong sign"),
+    (dropped_mean, (normal(4, 2),), "what is missing is the same along axis 0"),
+    (batch_norm_without("mean"), (normal(5, 3),), "what is missing is the same along axis 0"),
+    (batch_norm_without("deviation"), (normal(5, 3),), "what is missing is a multiple of the value along axis 0"),
+    (softmax_without_sum, (normal(2, 3),), "what is missing is a multiple of the value along axis 1"),
+    (
+        transposed_kernel,
+        (normal(2, 3, 5, 5), normal(2, 3, 3, 3, seed=1)),
+        "the gradient would be right if input 1 were transposed",
+    ),
+    (
+        transposed_factor,
+        (normal(2, 3), normal(3, 3, seed=1)),
+        "the gradient would be right if input 1 were transposed",
+    ),
+    (
+        flipped_kernel,
+        (normal(2, 2, 4, 5), normal(3, 2, 2, 3, seed=1)),
+        "the gradient is right when flipped along its last two axes",
+    ),
+    (missing_accumulation, (normal(3),), ""),
+    (
+        missing_sum,
+        (normal(3, 2), normal(2, seed=1)),
+        "only entry 0 along axis 0 of the value's cotangent (3, 2) arrives: the sum over that axis is missing",
+    ),
+    (
+        mean_for_sum,
+        (normal(3, 2), normal(2, seed=1)),
+        "every entry is 3 times too small, the size of axis 0 of the value (3, 2): a mean where a sum is due?",
+    ),
+    (
+        sum_for_mean,
+        (normal(2, 3),),
+        "every entry is 3 times too large, the size of axis 1 of input 0 (2, 3): a sum where a mean is due?",
+    ),
+    (wrong_axis, (normal(3, 3),), "the gradient is right when transposed"),
+    (swapped, (normal(3), normal(3, seed=1)), "two gradients are returned in the wrong order"),
+    (zero, (normal(3),), "the gradient is 0"),
 ]
 
 
-@pytest.mark.parametrize(("rule", "inputs"), WRONG, ids=lambda p: p.__name__ if callable(p) else "")
+@pytest.mark.parametrize(("rule", "inputs", "hint"), WRONG, ids=[w[0].__name__ for w in WRONG])
 @pytest.mark.parametrize("seed", range(3))
-def test_wrong_rule_is_caught(rule: Callable[..., Any], inputs: tuple[Array, ...], seed: int) -> None:
-    with pytest.raises(GradientError):
+def test_wrong_rule_is_caught_and_explained(
+    rule: Callable[..., Any], inputs: tuple[Array, ...], hint: str, seed: int
+) -> None:
+    with pytest.raises(GradientError) as caught:
         gradcheck(Primitive(rule), *inputs, seed=seed)
+    found = re.search(r"hint:     (.+)", str(caught.value))
+    assert hint in found[1] if hint and found else (hint, found) == ("", None)
+
+
+def test_a_hint_survives_a_function_that_refuses_what_is_tried() -> None:
+    """A triangular factor: its transpose is refused, and the gradient's mistake is one that nobody knows."""
+
+    def upper_only(x: Array, r: Array):
+        if r.tril(-1).any():
+            raise ValueError("r must be upper triangular")
+        return x @ r, lambda ȳ: (torch.sin(ȳ), torch.triu(x.mT @ ȳ))
+
+    with pytest.raises(GradientError, match="analytic") as caught:
+        gradcheck(Primitive(upper_only), normal(2, 3), torch.eye(3, dtype=torch.float64).mul(2))
+    assert "hint" not in str(caught.value)
 
 
 def test_the_same_rules_done_right_pass() -> None:
@@ -191,7 +250,9 @@ def test_message_names_the_parameter() -> None:
 
 
 def test_float32_is_refused_with_the_reason() -> None:
-    with pytest.raises(TypeError, match=r"input 1 is torch\.float32; differences need torch.float64"):
+    with pytest.raises(
+        TypeError, match=r"input 1 is torch\.float32, but differences .* about 3 digits of a difference over 0\.001"
+    ):
         gradcheck(lambda a, b: a * b, normal(2), torch.ones(2))
     with pytest.raises(TypeError, match=r"weight is torch\.float32"):
         gradcheck(Conv2d(1, 1, 1), normal(1, 1, 2, 2))

@@ -1,0 +1,186 @@
+"""What may be wrong with a gradient: the classic mistakes, each tried as a hypothesis.
+
+A mistake leaves a trace. A missing factor makes the gradient proportional to the right one; a dropped mean leaves an
+error that is the same along the axes of the mean; a transposed factor gives exactly the gradient that would be right if
+that factor *were* transposed. Each hypothesis is tried along a few random directions, so it costs a few calls of the
+function whatever the size of the arrays, and is believed only if it explains all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import combinations
+
+import torch
+
+from .tape import Array
+from .tensor import Tensor
+
+#: d/dt ⟨f(x + t u), v⟩ for directions u of all variables and a cotangent v, by differences.
+Numeric = Callable[[list[Array], Array], float]
+Axes = tuple[int, ...]
+
+_DIRECTIONS = 3
+_CLOSE = 1e-6  # far above the differences' own error, far below any mistake that it would take for explained
+
+
+class Suspect:
+    """A variable whose gradient is wrong, and everything that a hypothesis may ask about it.
+
+    Args:
+        variables, names: all variables of the function, k being the suspect's number.
+        analytic: the gradient that the pullback claims for each.
+        y, v: the function's value, and the cotangent that the gradients belong to.
+        numeric: the derivative by differences.
+    """
+
+    def __init__(
+        self,
+        k: int,
+        variables: list[Tensor],
+        names: list[str],
+        analytic: list[Array],
+        y: Array,
+        v: Array,
+        numeric: Numeric,
+    ) -> None:
+        self.k, self.variables, self.names, self.analytic, self.y, self.v = k, variables, names, analytic, y, v
+        self.claimed, self._numeric = analytic[k], numeric
+        self._generator = torch.Generator().manual_seed(0)
+
+    def explained(self, claim: Array, *, v: Array | None = None, without: Array | None = None, over: Axes = ()) -> bool:
+        """Whether differences agree with the gradient `claim` along random directions.
+
+        Args:
+            v: another cotangent for the differences.
+            without: only directions that are orthogonal to this array along the axes `over` are tried.
+        """
+        for _ in range(_DIRECTIONS):
+            u = self.direction()
+            if without is not None:
+                u = u - without * (u * without).sum(over, keepdim=True) / without.square().sum(over, keepdim=True)
+            terms, numeric = u * claim, self.numeric(u, v)
+            scale = max(terms.norm().item(), abs(numeric))
+            if not abs(terms.sum().item() - numeric) <= _CLOSE * scale or scale == 0:
+                return False
+        return True
+
+    def direction(self) -> Array:
+        like = self.claimed
+        return torch.randn(like.shape, generator=self._generator, dtype=like.dtype).to(like.device)
+
+    def numeric(self, u: Array, v: Array | None = None) -> float:
+        us = [torch.zeros_like(g) for g in self.analytic]
+        us[self.k] = u
+        return self._numeric(us, self.v if v is None else v)
+
+
+def hint(suspect: Suspect) -> str:
+    """The mistake that explains the wrong gradient, in a sentence; empty if it is none of the classic ones."""
+    for hypothesis in (_nothing, _factor, _swapped, _transposed, _transposed_factor, _missing_sum, _missing_term):
+        if found := hypothesis(suspect):
+            return found
+    return ""
+
+
+def _nothing(s: Suspect) -> str:
+    return "" if s.claimed.any() else "the gradient is 0: it was never computed, or never added"
+
+
+def _factor(s: Suspect) -> str:
+    """Is the gradient a multiple of the right one?"""
+    u = s.direction()
+    numeric = s.numeric(u)
+    factor = (u * s.claimed).sum().item() / numeric if numeric else math.inf
+    if not math.isfinite(factor) or factor == 0 or not s.explained(s.claimed / factor):
+        return ""
+    if abs(factor + 1) < _CLOSE:
+        return "every entry has the wrong sign"
+    for n, text in ((factor, "{n} times too large"), (1 / factor, "{n} times too small")):
+        if abs(n - round(n)) < _CLOSE * abs(n) and abs(n) > 1:
+            kind = "a sum where a mean is due" if n is factor else "a mean where a sum is due"
+            axes = _axes_of_size(s, abs(round(n)))
+            return "every entry is " + text.format(n=round(n)) + (f", the size of {axes}: {kind}?" if axes else "")
+    return f"every entry is {factor:.6g} times what it should be" if s.claimed.numel() > 1 else ""
+
+
+def _axes_of_size(s: Suspect, n: int) -> str:
+    """Axes of the value or of the suspect whose sizes multiply to n."""
+    for shape, whose in ((s.y.shape, "the value"), (s.claimed.shape, s.names[s.k])):
+        for axes in _subsets(len(shape), smallest_first=True):
+            if math.prod(shape[a] for a in axes) == n:
+                return f"{_said(axes)} of {whose} {tuple(shape)}"
+    return ""
+
+
+def _swapped(s: Suspect) -> str:
+    for j, other in enumerate(s.analytic):
+        if j != s.k and other.shape == s.claimed.shape and s.explained(other):
+            return f"this is the gradient of {s.names[j]}: two gradients are returned in the wrong order"
+    return ""
+
+
+def _transposed(s: Suspect) -> str:
+    for what, changed in _rearranged(s.claimed):
+        if s.explained(changed):
+            return f"the gradient is right when {what}"
+    return ""
+
+
+def _transposed_factor(s: Suspect) -> str:
+    """Would the gradient be right if another variable were transposed or flipped?"""
+    for j, variable in enumerate(s.variables):
+        before = variable.data
+        for what, changed in _rearranged(before) if j != s.k else ():
+            try:
+                variable.data = changed
+                fits = s.explained(s.claimed)
+            except Exception:  # the function may refuse such a variable, which says nothing about the gradient
+                fits = False
+            finally:
+                variable.data = before
+            if fits:
+                return f"the gradient would be right if {s.names[j]} were {what}"
+    return ""
+
+
+def _rearranged(x: Array) -> Iterator[tuple[str, Array]]:
+    """x with its last two axes exchanged, and flipped, where that changes anything but the order."""
+    if x.ndim >= 2 and x.shape[-1] == x.shape[-2] > 1:
+        yield "transposed", x.mT
+    if x.ndim >= 2 and max(x.shape[-2:]) > 1:
+        yield "flipped along its last two axes", x.flip(-2, -1)
+
+
+def _missing_sum(s: Suspect) -> str:
+    """Does only one slice of the cotangent arrive?"""
+    for axis, n in enumerate(s.v.shape):
+        for index in (0, n - 1) if n > 1 else ():
+            slice_only = torch.zeros_like(s.v)
+            slice_only.select(axis, index).copy_(s.v.select(axis, index))
+            if s.explained(s.claimed, v=slice_only):
+                return (
+                    f"only entry {index} along axis {axis} of the value's cotangent {tuple(s.v.shape)} arrives: "
+                    "the sum over that axis is missing"
+                )
+    return ""
+
+
+def _missing_term(s: Suspect) -> str:
+    """Is what is missing the same along some axes, or a multiple of the value along them?"""
+    shape = s.claimed.shape
+    for what, array in (("the same", torch.ones_like(s.claimed)), ("a multiple of the value", s.y)):
+        for axes in _subsets(len(shape)) if array.shape == shape else ():
+            if math.prod(shape[a] for a in axes) > 1 and s.explained(s.claimed, without=array, over=axes):
+                return f"what is missing is {what} along {_said(axes)}: was a sum or a mean over it dropped?"
+    return ""
+
+
+def _subsets(axes: int, *, smallest_first: bool = False) -> Iterator[Axes]:
+    for size in range(1, axes + 1) if smallest_first else range(axes, 0, -1):
+        yield from combinations(range(axes), size)
+
+
+def _said(axes: Axes) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"
