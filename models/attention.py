@@ -18,13 +18,15 @@ with gated convolution* (2019); Yu & Koltun, *Multi-scale context aggregation by
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
 
-from ..core import Array, Module, Tensor, concatenate
+from ..core import Array, Module, PhotomendError, Tensor, concatenate, did_you_mean
 from ..layers import (
     CBAM,
+    ChannelAttention,
     Conv2d,
     GatedConv2d,
     PixelShuffle,
@@ -32,25 +34,40 @@ from ..layers import (
     Residual,
     Sequential,
     SiLU,
+    SpatialAttention,
     SqueezeExcitation,
 )
-from .geometry import distance_to_known
+from .geometry import distance_to_known, require_hole
 from .harmonic import harmonic_fill
 from .network import RepairNetwork
 
+#: What can be left out, to measure what it is worth.
+PARTS = ("fill", "mask", "channel", "spatial", "skips")
 
-def features(masked: Array, mask: Array) -> tuple[Array, Array, Array]:
-    """The harmonic fill (N, 3, H, W), its contrast (N, 1, 1, 1), and what the network sees (N, 5, H, W).
 
-    The network sees the fill, the mask, and the distance to the known pixels in units of 16 pixels. The fill is
-    shown less its mean colour and divided by its contrast (the standard deviation, at least 5 grey levels), and the
+def features(masked: Array, mask: Array, without: Collection[str] = ()) -> tuple[Array, Array, Array]:
+    """The fill to start from (N, 3, H, W), its contrast (N, 1, 1, 1), and what the network sees (N, 5, H, W).
+
+    The network sees the harmonic fill, the mask, and the distance to the known pixels in units of 16 pixels. The fill
+    is shown less its mean colour and divided by its contrast (the standard deviation, at least 5 grey levels), and the
     network's answer is multiplied by the contrast again: what continues an edge in a bright, harsh photo does so in
     a dark, soft one, and need not be learned twice.
+
+    Without "fill" the holes start at the mean known colour; without "mask" both the mask and the distance are 0.
     """
-    fill = harmonic_fill(masked, mask)
+    fill = _mean_fill(masked, mask) if "fill" in without else harmonic_fill(masked, mask)
     centred = fill - fill.mean(dim=(2, 3), keepdim=True)
     contrast = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(5 / 255)
-    return fill, contrast, torch.cat((centred / contrast, mask, distance_to_known(mask) / 16), dim=1)
+    where = torch.cat((mask, distance_to_known(mask) / 16), dim=1)
+    return fill, contrast, torch.cat((centred / contrast, where * 0 if "mask" in without else where), dim=1)
+
+
+def _mean_fill(masked: Array, mask: Array) -> Array:
+    """The photos with their holes in the mean colour of their known pixels."""
+    require_hole(masked, mask)
+    known = 1 - mask
+    mean = (masked * known).sum(dim=(2, 3), keepdim=True) / known.sum(dim=(2, 3), keepdim=True)
+    return torch.where(mask > 0.5, mean, masked)
 
 
 class AttentionModel(RepairNetwork):
@@ -60,33 +77,46 @@ class AttentionModel(RepairNetwork):
         width: channels at half the resolution; twice as many at a quarter, four times at an eighth.
         dilations: of the bottleneck's residual blocks, one block for each.
         window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
+        without: the PARTS to leave out: the "fill" to start from and be added to, the "mask" among what it sees,
+            "channel" or "spatial" attention, the "skips" from the encoder to the decoder.
     """
 
     name = "attention"
 
-    def __init__(self, width: int = 32, dilations: tuple[int, ...] = (1, 2, 4), window: int = 96) -> None:
-        self.width, self.dilations, self.window = width, tuple(dilations), window
+    def __init__(
+        self,
+        width: int = 32,
+        dilations: tuple[int, ...] = (1, 2, 4),
+        window: int = 96,
+        without: Collection[str] = (),
+    ) -> None:
+        self.width, self.dilations, self.window, self.without = width, tuple(dilations), window, tuple(without)
         self._check_settings(width=width, window=window, **{f"dilations[{i}]": d for i, d in enumerate(dilations)})
+        for part in self.without:
+            if part not in PARTS:
+                raise PhotomendError(f"without (={part!r}) is no part of it; {did_you_mean(part, PARTS)}")
         half, quarter, eighth = width, 2 * width, 4 * width
+        both = 1 if "skips" in self.without else 2  # what a decoder sees: the deeper level, and the skip beside it
         self.stem = Sequential(
             PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), Conv2d(half, half, 3, padding=1), SiLU()
         )
         self.encoder4 = Sequential(_down(half, quarter), Conv2d(quarter, quarter, 3, padding=1), SiLU())
         self.encoder8 = _down(quarter, eighth)
-        self.bottleneck = Sequential(*(_block(eighth, dilation) for dilation in self.dilations), CBAM(eighth))
+        self.bottleneck = Sequential(*(self._block(eighth, d) for d in self.dilations), self._attention(eighth))
         self.up4 = _up(eighth, quarter)
-        self.skip4 = CBAM(quarter)
-        self.decoder4 = Sequential(Conv2d(2 * quarter, quarter, 3, padding=1), SiLU())
+        self.skip4 = self._attention(quarter) if both == 2 else None
+        self.decoder4 = Sequential(Conv2d(both * quarter, quarter, 3, padding=1), SiLU())
         self.up2 = _up(quarter, half)
-        self.skip2 = CBAM(half)
-        self.decoder2 = Sequential(Conv2d(2 * half, half, 3, padding=1), SiLU())
+        self.skip2 = self._attention(half) if both == 2 else None
+        self.decoder2 = Sequential(Conv2d(both * half, half, 3, padding=1), SiLU())
         last = Conv2d(half, 12, 3, padding=1)
         last.weight.data.zero_()
         self.head = Sequential(last, PixelShuffle(2))
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"width": self.width, "dilations": list(self.dilations), "window": self.window}
+        left_out = {"without": list(self.without)} if self.without else {}
+        return {"width": self.width, "dilations": list(self.dilations), "window": self.window, **left_out}
 
     def forward(self, masked: Array, mask: Array) -> Tensor:
         """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
@@ -95,17 +125,40 @@ class AttentionModel(RepairNetwork):
             ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
         """
         self._require_divisible(masked)
-        fill, contrast, seen = features(masked, mask)
+        fill, contrast, seen = features(masked, mask, self.without)
         return fill + self.residual(seen) * (contrast * mask)
 
     def residual(self, seen: Array) -> Tensor:
-        """(N, 5, H, W) → (N, 3, H, W): what is to be added to the harmonic fill, in units of the contrast."""
+        """(N, 5, H, W) → (N, 3, H, W): what is to be added to the fill, in units of the contrast."""
         at2 = self.stem(seen)
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))
-        at4 = self.decoder4(concatenate(self.up4(deep), self.skip4(at4), dim=1))
-        at2 = self.decoder2(concatenate(self.up2(at4), self.skip2(at2), dim=1))
+        at4 = self.decoder4(_beside(self.up4(deep), self.skip4, at4))
+        at2 = self.decoder2(_beside(self.up2(at4), self.skip2, at2))
         return self.head(at2)
+
+    def _attention(self, channels: int) -> Module:
+        """Channel attention, then spatial attention (together CBAM), or what is left of them."""
+        if "channel" in self.without:
+            return Sequential() if "spatial" in self.without else SpatialAttention()
+        return ChannelAttention(channels) if "spatial" in self.without else CBAM(channels)
+
+    def _block(self, channels: int, dilation: int) -> Module:
+        """A residual block that widens its view by dilation and weighs its answer by channel."""
+        weigh = [] if "channel" in self.without else [SqueezeExcitation(channels)]
+        return Residual(
+            Sequential(
+                Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
+                SiLU(),
+                Conv2d(channels, channels, 3, padding=1),
+                *weigh,
+            )
+        )
+
+
+def _beside(deeper: Tensor, skip: Module | None, encoded: Tensor) -> Tensor:
+    """The decoder's input: the deeper level and, where there is a skip connection, what it lets through."""
+    return deeper if skip is None else concatenate(deeper, skip(encoded), dim=1)
 
 
 def _down(inputs: int, outputs: int) -> Module:
@@ -116,15 +169,3 @@ def _down(inputs: int, outputs: int) -> Module:
 def _up(inputs: int, outputs: int) -> Module:
     """Twice the resolution by a pixel shuffle."""
     return Sequential(Conv2d(inputs, 4 * outputs, 1), PixelShuffle(2))
-
-
-def _block(channels: int, dilation: int) -> Module:
-    """A residual block that widens its view by dilation and weighs its answer by channel."""
-    return Residual(
-        Sequential(
-            Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
-            SiLU(),
-            Conv2d(channels, channels, 3, padding=1),
-            SqueezeExcitation(channels),
-        )
-    )
