@@ -14,6 +14,9 @@ import torch
 from photomend.core import Array, Module, Tensor, gradcheck
 from photomend.tests.verification.case import Case, Device
 
+#: The largest relative error that each oracle allows in float64.
+TOLERANCE = {"differences": 1e-8, "adjoint": 1e-12, "torch": 1e-10, "loops": 1e-10}
+
 #: A way to lay the same numbers out in memory.
 Layout = Callable[[Array], Array]
 
@@ -129,6 +132,26 @@ def loops_error(case: Case, device: Device = "cpu") -> float:
     errors = [relative_error(value.data if isinstance(value, Tensor) else value, torch.from_numpy(np.array(expected)))]
     errors += [relative_error(b.data, torch.from_numpy(np.array(state[name]))) for name, b in module.named_buffers()]
     return max(errors)
+
+
+def trespasses(case: Case) -> list[str]:
+    """What a backward pass does to arrays that aren't its own: the callers' that were changed, and the gradients that
+    share memory with them (the optimizer will change those in place). No oracle, but a promise of every rule."""
+    module, inputs = case.ours(), case.inputs()
+    leaves = [Tensor(x) for x in inputs]
+    named = [(f"input {i}", leaf) for i, leaf in enumerate(leaves)] + list(module.named_parameters())
+    y = module(*leaves)
+    v = random_like(y.data, seed=3).clone()
+    before = {name: t.data.clone() for name, t in named} | {"the cotangent": v.clone()}
+    y.backward(v)
+    after = {name: t.data for name, t in named} | {"the cotangent": v}
+    found = [f"{name} was changed" for name in after if not torch.equal(after[name], before[name])]
+    held = {array.untyped_storage().data_ptr() for array in after.values()}
+    for name, variable in named:
+        assert variable.grad is not None
+        if variable.grad.untyped_storage().data_ptr() in held:
+            found.append(f"the gradient of {name} shares memory")
+    return found
 
 
 def relative_error(ours: Array | None, theirs: Array | None) -> float:
