@@ -11,6 +11,7 @@ from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, avg
 from .residual import Residual, ResidualBlock, SkipConnection
 from .sequential import Sequential
 from .shuffle import PixelShuffle, PixelUnshuffle, pixel_shuffle, pixel_unshuffle
+from .spectral_norm import SpectralConv2d, spectral_norm
 from .upsample import UpsampleBilinear, UpsampleNearest, upsample_bilinear, upsample_nearest
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Sigmoid",
     "SkipConnection",
     "SpatialAttention",
+    "SpectralConv2d",
     "SqueezeExcitation",
     "Tanh",
     "UpsampleBilinear",
@@ -56,6 +58,7 @@ __all__ = [
     "relu",
     "sigmoid",
     "silu",
+    "spectral_norm",
     "tanh",
     "upsample_bilinear",
     "upsample_nearest",

@@ -1,4 +1,4 @@
-"""What training minimises: the error in the hole."""
+"""What training minimises: the error in the hole, and what two networks that train against each other minimise."""
 
 from __future__ import annotations
 
@@ -42,3 +42,58 @@ def hole_loss(
         return (2 * mse_weight * d + mae_weight * torch.sign(d)) * (ȳ / count), None, None
 
     return (mse_weight * d.square().sum() + mae_weight * d.abs().sum()) / count, hole_loss_pullback
+
+
+@primitive
+def hinge_loss(scores: Array, patches: Array, *, sign: int) -> tuple[Array, Pullback]:
+    """mean max(0, 1 − sign · score) over the chosen patches: what a discriminator minimises; a single number.
+
+    Real patches (sign 1) should score at least 1, fake ones (sign −1) at most −1; those that do are done with, and
+    ds = −sign / n where sign · score < 1 and 0 elsewhere, so at the kink too.
+
+    Source: Lim & Ye, *Geometric GAN* (2017), https://arxiv.org/abs/1705.02894.
+
+    Args:
+        scores: any shape.
+        patches: of that shape, 1 = counts, 0 = doesn't.
+        sign: 1 or −1.
+
+    Raises:
+        ValueError: shapes differ, or no patch is chosen.
+    """
+    count = _chosen("hinge_loss", scores, patches)
+    room = 1 - sign * scores
+
+    def hinge_loss_pullback(ȳ: Array):
+        return -sign * patches * (room > 0) * (ȳ / count), None
+
+    return (room.clamp_min(0) * patches).sum() / count, hinge_loss_pullback
+
+
+@primitive
+def patch_mean(scores: Array, patches: Array) -> tuple[Array, Pullback]:
+    """The mean score of the chosen patches, which a generator maximises; ds = 1 / n there and 0 elsewhere.
+
+    Args:
+        scores: any shape.
+        patches: of that shape, 1 = counts, 0 = doesn't.
+
+    Raises:
+        ValueError: shapes differ, or no patch is chosen.
+    """
+    count = _chosen("patch_mean", scores, patches)
+
+    def patch_mean_pullback(ȳ: Array):
+        return patches * (ȳ / count), None
+
+    return (scores * patches).sum() / count, patch_mean_pullback
+
+
+def _chosen(op: str, scores: Array, patches: Array) -> Array:
+    """How many patches are chosen."""
+    if patches.shape != scores.shape:
+        raise ValueError(f"{op}: scores {tuple(scores.shape)} and patches {tuple(patches.shape)} don't belong together")
+    count = patches.sum()
+    if count == 0:
+        raise ValueError(f"{op}: no patch is chosen")
+    return count

@@ -37,6 +37,7 @@ NOT_READ: dict[str, tuple[int, ...]] = {
     "relu": (0,),
     "reshape": (0,),
     "sigmoid": (0,),
+    "spectral_norm": (0,),
     "sqrt": (0,),
     "subtract": (0, 1),
     "sum": (0,),
