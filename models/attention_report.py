@@ -22,30 +22,32 @@ class AttentionReportModel(RepairNetwork):
     """The report's architecture, built from the same layers as `photomend.models.attention.AttentionModel`.
 
     Args:
+        width: channels at half the resolution; twice as many at a quarter, four times at an eighth, half at the full.
         window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
     """
 
     name = "attention-report"
 
-    def __init__(self, window: int = 224) -> None:
-        self.window = window
-        self._check_settings(window=window)
-        self.encoder2 = _down(3, 64)
-        self.encoder4 = _down(64, 128)
-        self.encoder8 = _down(128, 256)
-        self.bottleneck = Sequential(*(ResidualBlock(256) for _ in range(3)))
-        self.up4 = _up(256, 128)
-        self.skip4 = CBAM(128)
-        self.decoder4 = _merge(256, 128)
-        self.up2 = _up(128, 64)
-        self.skip2 = CBAM(64)
-        self.decoder2 = _merge(128, 64)
-        self.up1 = _up(64, 32)
-        self.refine = Sequential(_merge(32, 32), Conv2d(32, 3, 3, padding=1), Sigmoid())
+    def __init__(self, width: int = 64, window: int = 224) -> None:
+        self.width, self.window = width, window
+        self._check_settings(width=width, window=window)
+        full, half, quarter, eighth = width // 2, width, 2 * width, 4 * width
+        self.encoder2 = _down(3, half)
+        self.encoder4 = _down(half, quarter)
+        self.encoder8 = _down(quarter, eighth)
+        self.bottleneck = Sequential(*(ResidualBlock(eighth) for _ in range(3)))
+        self.up4 = _up(eighth, quarter)
+        self.skip4 = CBAM(quarter)
+        self.decoder4 = _merge(2 * quarter, quarter)
+        self.up2 = _up(quarter, half)
+        self.skip2 = CBAM(half)
+        self.decoder2 = _merge(2 * half, half)
+        self.up1 = _up(half, full)
+        self.refine = Sequential(_merge(full, full), Conv2d(full, 3, 3, padding=1), Sigmoid())
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"window": self.window}
+        return {"width": self.width, "window": self.window}
 
     def forward(self, masked: Array, mask: Array) -> Tensor:
         """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W).

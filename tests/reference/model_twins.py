@@ -32,12 +32,15 @@ class AttentionModel(nn.Module):
 
     def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         fill, contrast, seen = features(masked, mask)
+        return fill + self.residual(seen) * (contrast * mask)
+
+    def residual(self, seen: torch.Tensor) -> torch.Tensor:
         at2 = self.stem(seen)
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))
         at4 = self.decoder4(torch.cat((self.up4(deep), self.skip4(at4)), 1))
         at2 = self.decoder2(torch.cat((self.up2(at4), self.skip2(at2)), 1))
-        return fill + self.head(at2) * (contrast * mask)
+        return self.head(at2)
 
 
 def down(inputs: int, outputs: int) -> nn.Module:
@@ -60,20 +63,21 @@ def block(channels: int, dilation: int) -> nn.Module:
 
 
 class AttentionReportModel(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
-        self.encoder2 = normed(3, 64, 4, 2)
-        self.encoder4 = normed(64, 128, 4, 2)
-        self.encoder8 = normed(128, 256, 4, 2)
-        self.bottleneck = nn.Sequential(*(ResidualBlock(256) for _ in range(3)))
-        self.up4 = up(256, 128, 3)
-        self.skip4 = CBAM(128, 16, 7)
-        self.decoder4 = normed(256, 128, 3, 1)
-        self.up2 = up(128, 64, 3)
-        self.skip2 = CBAM(64, 16, 7)
-        self.decoder2 = normed(128, 64, 3, 1)
-        self.up1 = up(64, 32, 3)
-        self.refine = nn.Sequential(normed(32, 32, 3, 1), nn.Conv2d(32, 3, 3, padding=1), nn.Sigmoid())
+        full, half, quarter, eighth = width // 2, width, 2 * width, 4 * width
+        self.encoder2 = normed(3, half, 4, 2)
+        self.encoder4 = normed(half, quarter, 4, 2)
+        self.encoder8 = normed(quarter, eighth, 4, 2)
+        self.bottleneck = nn.Sequential(*(ResidualBlock(eighth) for _ in range(3)))
+        self.up4 = up(eighth, quarter, 3)
+        self.skip4 = CBAM(quarter, 16, 7)
+        self.decoder4 = normed(2 * quarter, quarter, 3, 1)
+        self.up2 = up(quarter, half, 3)
+        self.skip2 = CBAM(half, 16, 7)
+        self.decoder2 = normed(2 * half, half, 3, 1)
+        self.up1 = up(half, full, 3)
+        self.refine = nn.Sequential(normed(full, full, 3, 1), nn.Conv2d(full, 3, 3, padding=1), nn.Sigmoid())
 
     def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         known = masked * (1 - mask)
@@ -88,3 +92,27 @@ class AttentionReportModel(nn.Module):
 def normed(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=1, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class OnPhotos(nn.Module):
+    """A network on given photos, which are buffers."""
+
+    def __init__(self, network: nn.Module, masked: torch.Tensor, mask: torch.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("masked", masked)
+        self.register_buffer("mask", mask)
+
+    def forward(self) -> torch.Tensor:
+        return self.network(self.masked, self.mask)
+
+
+class AttentionResidual(nn.Module):
+    """What the attention model adds to the fill."""
+
+    def __init__(self, network: AttentionModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        return self.network.residual(seen)

@@ -1,4 +1,4 @@
-"""What a case is: one primitive or layer in one setting, and everything it is checked against.
+"""What a case is: one primitive, layer or model in one setting, and everything it is checked against.
 
 A case builds our side and its torch.nn twin with the same weights, draws float64 inputs that stay clear of kinks (a
 ReLU at 0, ties under a maximum) by far more than a difference step, and knows its NumPy loops and what it is linear in.
@@ -40,10 +40,10 @@ class Call(Module):
 
 @dataclass(frozen=True)
 class Case:
-    """One setting of one primitive or layer.
+    """One setting of one primitive, layer or model.
 
     Args:
-        name: ``subject/setting``; the subject is the primitive's or the layer's name.
+        name: ``subject/setting``; the subject is the primitive's, the layer's or the model's name.
         make: builds ours. Its weights are drawn afterwards, so that no scale is 1 and no bias 0.
         make_twin: builds the torch.nn twin, whose state dict has the same keys.
         draws: one for each input.
@@ -52,6 +52,7 @@ class Case:
             taken together with everything else held.
         training: the mode it runs in.
         settle: moves drawn weights to where hidden kinks are far away.
+        step: of the central differences; smaller where hidden kinks are too many to keep all of them far away.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Case:
     linear_in: tuple[tuple[int | str, ...], ...] = ()
     training: bool = True
     settle: Callable[[Module], None] | None = None
+    step: float = 1e-3
 
     @property
     def subject(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -57,13 +57,8 @@ _NORM_PRIMITIVES += [
 ]
 
 
-def _batch_norm(training: bool):
-    def loops(state: State, x: np.ndarray) -> np.ndarray:
-        state["num_batches_tracked"] += training
-        statistics: Any = {name: state[name] for name in ("running_mean", "running_var")}
-        return norm.batch_norm(x, state.get("weight"), state.get("bias"), training=training, **statistics)
-
-    return loops
+def _batch_norm(training: bool) -> Callable[[State, np.ndarray], np.ndarray]:
+    return lambda state, x: norm.batch_norm_layer(state, x, training)
 
 
 _AFFINE: tuple[tuple[int | str, ...], ...] = (("weight", "bias"),)
@@ -124,13 +119,8 @@ def _clear_block(module: Module) -> None:
                 parameter.data = 6.0 * torch.tensor(signs, dtype=torch.float64)
 
 
-def _residual_block(training: bool):
-    def loops(state: State, x: np.ndarray) -> np.ndarray:
-        state["bn1.num_batches_tracked"] += training
-        state["bn2.num_batches_tracked"] += training
-        return attention.residual_block(state, x, training)
-
-    return loops
+def _residual_block(training: bool) -> Callable[[State, np.ndarray], np.ndarray]:
+    return lambda state, x: attention.residual_block(state, x, training)
 
 
 _BLOCKS = [
@@ -154,7 +144,9 @@ def _inner(name: str, state: State, x: np.ndarray) -> np.ndarray:
 
 
 def _spatial_skip(state: State, x: np.ndarray) -> np.ndarray:
-    return np.concatenate((attention.spatial_attention(state, x, "skip."), _inner("inner", state, x)), 1)
+    return np.concatenate(
+        (attention.spatial_attention(attention.under(state, "skip"), x), _inner("inner", state, x)), 1
+    )
 
 
 def _norm_of_conv(state: State, x: np.ndarray) -> np.ndarray:

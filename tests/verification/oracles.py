@@ -54,7 +54,7 @@ def random_like(y: Array, seed: int, *, expanded: bool = False) -> Array:
 
 def difference_error(case: Case, device: Device = "cpu") -> float:
     """Relative error of the pullback against central differences."""
-    return gradcheck(case.ours(device=device), *case.inputs(device=device))
+    return gradcheck(case.ours(device=device), *case.inputs(device=device), step=case.step)
 
 
 def adjoint_error(case: Case, group: tuple[int | str, ...], device: Device = "cpu") -> float:

@@ -1,6 +1,6 @@
-"""The registry: every primitive and every public layer, in every setting that it is checked in.
+"""The registry: every primitive, every public layer and every network, in every setting that it is checked in.
 
-A new primitive or layer is one more entry here; `tests/verification/test_registry.py` fails until it has one.
+A new primitive, layer or network is one more entry here; `tests/verification/test_registry.py` fails until it has one.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from photomend.tests.verification.case import Case
 from photomend.tests.verification.cases_compositions import COMPOSITION_CASES
 from photomend.tests.verification.cases_core import CORE_CASES
-from photomend.tests.verification.cases_gan import GAN_CASES
 from photomend.tests.verification.cases_layers import LAYER_CASES
+from photomend.tests.verification.cases_models import MODEL_CASES
 from photomend.tests.verification.cases_train import TRAIN_CASES
 
-_FAMILIES = (CORE_CASES, LAYER_CASES, COMPOSITION_CASES, TRAIN_CASES, GAN_CASES)
+_FAMILIES = (CORE_CASES, LAYER_CASES, COMPOSITION_CASES, MODEL_CASES, TRAIN_CASES)
 
 
 def registry(cases: Iterable[Case]) -> dict[str, Case]:

@@ -1,4 +1,4 @@
-"""The registry is complete: no primitive and no public layer without a case."""
+"""The registry is complete: no primitive, no public layer and no network without a case."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pkgutil
 import photomend
 import pytest
 import torch
-from photomend import layers
+from photomend import layers, models
 from photomend.core import Module, all_primitives
 from photomend.tests.verification.case import Case
 from photomend.tests.verification.registry import CASES, registry
@@ -44,9 +44,14 @@ def test_every_layer_has_a_case() -> None:
     assert [name for name in our_layers() if name not in SUBJECTS] == []
 
 
+def test_every_network_has_a_case() -> None:
+    assert [name for name in models.TRAINED if name not in SUBJECTS] == []
+
+
 def test_every_case_has_a_subject() -> None:
     """A renamed or removed layer takes its cases along."""
-    assert [name for name in sorted(SUBJECTS) if name not in {*our_primitives(), *our_layers()}] == []
+    known = {*our_primitives(), *our_layers(), *models.TRAINED}
+    assert [name for name in sorted(SUBJECTS) if name not in known] == []
 
 
 def test_names_are_unique() -> None:

@@ -9,9 +9,14 @@ import numpy as np
 
 from .activation import elementwise, relu, sigmoid
 from .conv import conv2d, linear
-from .norm import batch_norm
+from .norm import batch_norm_layer
 
 State = dict[str, np.ndarray]
+
+
+def under(state: State, name: str) -> State:
+    """The weights of the part called `name`, by their names within it."""
+    return {key.removeprefix(f"{name}."): array for key, array in state.items() if key.startswith(f"{name}.")}
 
 
 def over_pixels(x: np.ndarray, summary: str) -> np.ndarray:
@@ -23,10 +28,9 @@ def over_pixels(x: np.ndarray, summary: str) -> np.ndarray:
     return y
 
 
-def mlp(state: State, prefix: str, x: np.ndarray) -> np.ndarray:
-    hidden = linear(x, state[f"{prefix}mlp.0.weight"], state[f"{prefix}mlp.0.bias"])
-    hidden = elementwise(relu, hidden)
-    return linear(hidden, state[f"{prefix}mlp.2.weight"], state[f"{prefix}mlp.2.bias"])
+def mlp(state: State, x: np.ndarray) -> np.ndarray:
+    hidden = elementwise(relu, linear(x, state["mlp.0.weight"], state["mlp.0.bias"]))
+    return linear(hidden, state["mlp.2.weight"], state["mlp.2.bias"])
 
 
 def weigh_channels(x: np.ndarray, scores: np.ndarray) -> np.ndarray:
@@ -38,23 +42,23 @@ def weigh_channels(x: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 def squeeze_excitation(state: State, x: np.ndarray) -> np.ndarray:
     """One weight for each channel, from the channels' means."""
-    return weigh_channels(x, mlp(state, "", over_pixels(x, "mean")))
+    return weigh_channels(x, mlp(state, over_pixels(x, "mean")))
 
 
-def channel_attention(state: State, x: np.ndarray, prefix: str = "") -> np.ndarray:
+def channel_attention(state: State, x: np.ndarray) -> np.ndarray:
     """One weight for each channel, from the channels' means and largest values through one network."""
-    scores = mlp(state, prefix, over_pixels(x, "mean")) + mlp(state, prefix, over_pixels(x, "max"))
+    scores = mlp(state, over_pixels(x, "mean")) + mlp(state, over_pixels(x, "max"))
     return weigh_channels(x, scores)
 
 
-def spatial_attention(state: State, x: np.ndarray, prefix: str = "") -> np.ndarray:
+def spatial_attention(state: State, x: np.ndarray) -> np.ndarray:
     """One weight for each pixel, from the mean and the largest value of all its channels."""
     n_images, channels, height, width = x.shape
     maps = np.empty((n_images, 2, height, width))
     for n, r, q in np.ndindex(n_images, height, width):
         values = [x[n, c, r, q] for c in range(channels)]
         maps[n, :, r, q] = sum(values) / channels, max(values)
-    w = state[f"{prefix}conv.weight"]
+    w = state["conv.weight"]
     scores = conv2d(maps, w, padding=w.shape[2] // 2)
     y = np.empty(x.shape)
     for n, c, r, q in np.ndindex(x.shape):
@@ -64,7 +68,7 @@ def spatial_attention(state: State, x: np.ndarray, prefix: str = "") -> np.ndarr
 
 def cbam(state: State, x: np.ndarray) -> np.ndarray:
     """Channels first, then pixels."""
-    return spatial_attention(state, channel_attention(state, x, "channel."), "spatial.")
+    return spatial_attention(under(state, "spatial"), channel_attention(under(state, "channel"), x))
 
 
 def residual_block(state: State, x: np.ndarray, training: bool) -> np.ndarray:
@@ -72,8 +76,7 @@ def residual_block(state: State, x: np.ndarray, training: bool) -> np.ndarray:
 
     def conv_then_norm(z: np.ndarray, number: int) -> np.ndarray:
         z = conv2d(z, state[f"conv{number}.weight"], padding=1)
-        bn = {name: state[f"bn{number}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")}
-        return batch_norm(z, training=training, **bn)  # type: ignore[arg-type]
+        return batch_norm_layer(under(state, f"bn{number}"), z, training)
 
     inner = conv_then_norm(elementwise(relu, conv_then_norm(x, 1)), 2)
     return elementwise(lambda a, b: relu(a + b), x, inner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,13 @@ def batch_norm(
             y[at] = (x[at] - mean) / math.sqrt(variance + eps)
             y[at] = y[at] * (1 if weight is None else weight[c]) + (0 if bias is None else bias[c])
     return y
+
+
+def batch_norm_layer(state: dict[str, np.ndarray], x: np.ndarray, training: bool) -> np.ndarray:
+    """Batch norm with the weights (if it has any) and statistics of a layer's `state`; in training, one more batch."""
+    state["num_batches_tracked"][...] += training
+    running: dict[str, Any] = {name: state[name] for name in ("running_mean", "running_var")}
+    return batch_norm(x, state.get("weight"), state.get("bias"), training=training, **running)
 
 
 def batch_norm_backward(

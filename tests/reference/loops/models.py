@@ -1,0 +1,75 @@
+"""The networks, put together from the loops of their layers. The fills they start from are given.
+
+`state` maps the names of a network's weights to arrays, as its `state_dict()` does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .activation import elementwise, relu, sigmoid, silu
+from .attention import State, cbam, residual_block, squeeze_excitation, under
+from .conv import conv2d, gated_conv2d
+from .norm import batch_norm_layer
+from .resampling import pixel_shuffle, pixel_unshuffle
+
+
+def attention_residual(state: State, seen: np.ndarray, dilations: tuple[int, ...]) -> np.ndarray:
+    """The attention model from what it sees (N, 5, H, W) to what it adds to the fill (N, 3, H, W)."""
+    at2 = pixel_unshuffle(seen, downscale_factor=2)
+    at2 = gated_conv2d(at2, state["stem.1.conv.weight"], state["stem.1.conv.bias"], padding=1)
+    at2 = conv_silu(under(state, "stem.2"), at2)
+    at4 = conv_silu(under(state, "encoder4.0.0"), at2, stride=2)
+    at4 = conv_silu(under(state, "encoder4.1"), at4)
+    deep = conv_silu(under(state, "encoder8.0"), at4, stride=2)
+    for number, dilation in enumerate(dilations):
+        deep = deep + dilated_block(under(state, f"bottleneck.{number}.body"), deep, dilation)
+    deep = cbam(under(state, f"bottleneck.{len(dilations)}"), deep)
+    at4 = np.concatenate((up(under(state, "up4.0"), deep), cbam(under(state, "skip4"), at4)), axis=1)
+    at4 = conv_silu(under(state, "decoder4.0"), at4)
+    at2 = np.concatenate((up(under(state, "up2.0"), at4), cbam(under(state, "skip2"), at2)), axis=1)
+    at2 = conv_silu(under(state, "decoder2.0"), at2)
+    return up(under(state, "head.0"), at2)
+
+
+def conv(state: State, x: np.ndarray, **options: Any) -> np.ndarray:
+    return conv2d(x, state["weight"], state.get("bias"), **options)
+
+
+def conv_silu(state: State, x: np.ndarray, stride: int = 1) -> np.ndarray:
+    return elementwise(silu, conv(state, x, stride=stride, padding=1))
+
+
+def dilated_block(state: State, x: np.ndarray, dilation: int) -> np.ndarray:
+    """What a block of the bottleneck adds to x."""
+    inner = elementwise(silu, conv(under(state, "0"), x, padding=dilation, dilation=dilation))
+    return squeeze_excitation(under(state, "3"), conv(under(state, "2"), inner, padding=1))
+
+
+def up(state: State, x: np.ndarray) -> np.ndarray:
+    """Twice the resolution: a convolution that keeps the size, whose channels become pixels."""
+    return pixel_shuffle(conv(state, x, padding=state["weight"].shape[2] // 2), upscale_factor=2)
+
+
+def attention_report(state: State, masked: np.ndarray, mask: np.ndarray, training: bool) -> np.ndarray:
+    """The report's network from masked photos (N, 3, H, W) and masks (N, 1, H, W) to photos."""
+
+    def conv_norm_relu(name: str, x: np.ndarray, stride: int = 1) -> np.ndarray:
+        z = conv(under(state, f"{name}.0"), x, stride=stride, padding=1)
+        return elementwise(relu, batch_norm_layer(under(state, f"{name}.1"), z, training))
+
+    known = masked * (1 - mask)
+    at2 = conv_norm_relu("encoder2", known, stride=2)
+    at4 = conv_norm_relu("encoder4", at2, stride=2)
+    deep = conv_norm_relu("encoder8", at4, stride=2)
+    for number in range(3):
+        deep = residual_block(under(state, f"bottleneck.{number}"), deep, training)
+    at4 = np.concatenate((up(under(state, "up4.0"), deep), cbam(under(state, "skip4"), at4)), axis=1)
+    at4 = conv_norm_relu("decoder4", at4)
+    at2 = np.concatenate((up(under(state, "up2.0"), at4), cbam(under(state, "skip2"), at2)), axis=1)
+    at2 = conv_norm_relu("decoder2", at2)
+    full = conv_norm_relu("refine.0", up(under(state, "up1.0"), at2))
+    colours = elementwise(sigmoid, conv(under(state, "refine.1"), full, padding=1))
+    return known + colours * mask
