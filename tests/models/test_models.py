@@ -172,6 +172,10 @@ def test_unknown_names_and_settings_name_the_nearest() -> None:
         build("attention")(torch.zeros(1, 3, 50, 48), rectangle(50, 48, 9, 9, 20, 20))
 
 
+def test_a_config_from_before_a_setting_existed_builds_the_same_network() -> None:
+    assert models.build("attention-report", window=64).config == {"width": 64, "window": 64}
+
+
 def test_random_fill_is_seeded_noise() -> None:
     picture, mask = photo(64, 64), rectangle(64, 64, 5, 5, 60, 60)
     first = models.RandomFill(seed=1).reconstruct(picture, mask)
