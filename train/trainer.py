@@ -20,9 +20,6 @@ from .config import TrainConfig
 from .ema import EMA
 from .losses import hole_loss
 
-#: Settings that a resumed run can't change, because what is saved depends on them.
-FIXED = ("batch_size", "seed", "optimizer")
-
 
 class Trainer:
     """The network's weights, their average, the optimizer, and how far the run has come.
@@ -106,7 +103,7 @@ class Trainer:
         return {
             "model": self.config.model,
             "network": self.network.config,
-            "fixed": {name: getattr(self.config, name) for name in FIXED},
+            "fixed": {name: getattr(self.config, name) for name in self.config.fixed},
             "photos": self.photos,
             "progress": {name: getattr(self, name) for name in _PROGRESS},
             "best": self.best if math.isfinite(self.best) else None,
@@ -129,7 +126,7 @@ class Trainer:
         if state["model"] != self.config.model:
             raise PhotomendError(f"{path}: holds a run of {state['model']!r}, not of {self.config.model!r}")
         theirs = {**state["network"], **state["fixed"]}
-        mine = {**self.network.config, **{name: getattr(self.config, name) for name in FIXED}}
+        mine = {**self.network.config, **{name: getattr(self.config, name) for name in self.config.fixed}}
         for name in mine:
             if theirs.get(name) != mine[name]:
                 raise PhotomendError(
