@@ -1,17 +1,16 @@
-"""The protocol's table: every model on the same photos with the same holes."""
+"""Every model on the same photos with the same holes, photo by photo."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
 from ..core import Array, PhotomendError, no_grad
-from .metrics import Interval, PhotoMetrics, bootstrap_interval, bootstrap_ratio, photo_metrics
+from .metrics import PhotoMetrics, photo_metrics
 
 
 class Reconstructor(Protocol):
@@ -37,10 +36,11 @@ class Sample(Protocol):
 
 @dataclass(frozen=True)
 class PhotoResult:
-    """What a model made of one photo."""
+    """What a model made of one photo, of which `area` (a share, 0 to 1) was missing."""
 
     name: str
     class_name: str
+    area: float
     metrics: PhotoMetrics
 
 
@@ -57,10 +57,14 @@ class Evaluation:
 
     def mean(self, metric: str) -> float:
         """The metric averaged over the photos."""
-        return sum(self.values(metric)) / len(self.results)
+        values = self.by_photo(metric)
+        return sum(values) / len(values)
 
     def by_photo(self, metric: str) -> list[float]:
-        """One metric of every photo, averaged over its holes where it was shown with several."""
+        """One metric of every photo, averaged over its holes where it was shown with several.
+
+        The bootstrap draws these, since holes in one photo are not independent.
+        """
         values: defaultdict[str, list[float]] = defaultdict(list)
         for result in self.results:
             values[result.name].append(getattr(result.metrics, metric))
@@ -71,35 +75,9 @@ class Evaluation:
         """How many different photos there were."""
         return len({result.name for result in self.results})
 
-    def interval(self, metric: str) -> Interval:
-        """The 95 % bootstrap interval of that average, by photo: holes in one photo are not independent."""
-        return bootstrap_interval(self.by_photo(metric))
-
-    def summary(self) -> dict[str, Any]:
-        """A row for JSON: model, photos, mse, mse_ci, mae, mae_ci, hole_mse, hole_mae, hole_psnr, ssim.
-
-        A value that JSON has no number for (the infinite PSNR of exact rebuilds) is None.
-        """
-        row = {
-            "model": self.model,
-            "photos": self.photos,
-            "mse": self.mean("mse"),
-            "mse_ci": list(self.interval("mse")),
-            "mae": self.mean("mae"),
-            "mae_ci": list(self.interval("mae")),
-        }
-        row |= {metric: self.mean(metric) for metric in ("hole_mse", "hole_mae", "hole_psnr", "ssim")}
-        return {key: None if isinstance(v, float) and not isfinite(v) else v for key, v in row.items()}
-
-    def ratio_to(self, other: Evaluation, metric: str = "mse") -> tuple[float, Interval]:
-        """This model's average over the other's on the same photos, with the interval of the paired
-        bootstrap.
-
-        Raises ValueError when the two were not evaluated on the same photos.
-        """
-        if [result.name for result in self.results] != [result.name for result in other.results]:
-            raise ValueError(f"{self.model} and {other.model} were not evaluated on the same photos")
-        return bootstrap_ratio(self.by_photo(metric), other.by_photo(metric))
+    def part(self, belongs: Callable[[PhotoResult], bool]) -> Evaluation:
+        """The model's results on some of the photos."""
+        return Evaluation(self.model, [result for result in self.results if belongs(result)])
 
 
 def evaluate_models(
@@ -122,7 +100,12 @@ def evaluate_models(
         for name, reconstructor in reconstructors.items():
             rebuilt = paste(reconstructor, truth, mask)
             evaluations[name].results += [
-                PhotoResult(sample.name, sample.class_name, photo_metrics(truth[i], rebuilt[i], mask[i]))
+                PhotoResult(
+                    sample.name,
+                    sample.class_name,
+                    sample.mask.mean().item(),
+                    photo_metrics(truth[i], rebuilt[i], mask[i]),
+                )
                 for i, sample in enumerate(batch)
             ]
         on_photos(len(batch))
@@ -166,53 +149,3 @@ def batches(samples: Iterable[Sample], batch_size: int) -> Iterator[list[Sample]
         batch.append(sample)
     if batch:
         yield batch
-
-
-COLUMNS = ("model", "photos", "MSE", "95 %", "MAE", "95 %", "hole MSE", "hole MAE", "hole PSNR", "SSIM")
-
-
-def table(evaluations: Sequence[Evaluation], markdown: bool = False) -> str:
-    """The evaluations as an aligned text table, or one in Markdown; errors on the 0–255 scale.
-
-    With more than one model a last column gives each one's MSE relative to the best of the others, with the
-    interval of the paired bootstrap: `0.94 (0.92–0.97)` means 6 % below the best competitor.
-    """
-    rows = [list(COLUMNS)] + [cells(evaluation) for evaluation in evaluations]
-    if len(evaluations) > 1:
-        rows[0].append("MSE / best other")
-        for row, evaluation in zip(rows[1:], evaluations, strict=True):
-            others = [other for other in evaluations if other is not evaluation]
-            ratio, (low, high) = evaluation.ratio_to(min(others, key=lambda other: other.mean("mse")))
-            row.append(f"{ratio:.3f} ({low:.3f}–{high:.3f})")
-    return markdown_table(rows) if markdown else text_table(rows)
-
-
-def cells(evaluation: Evaluation) -> list[str]:
-    (mse_low, mse_high), (mae_low, mae_high) = evaluation.interval("mse"), evaluation.interval("mae")
-    return [
-        evaluation.model,
-        str(evaluation.photos),
-        f"{evaluation.mean('mse'):.2f}",
-        f"{mse_low:.2f}–{mse_high:.2f}",
-        f"{evaluation.mean('mae'):.3f}",
-        f"{mae_low:.3f}–{mae_high:.3f}",
-        f"{evaluation.mean('hole_mse'):.1f}",
-        f"{evaluation.mean('hole_mae'):.2f}",
-        f"{evaluation.mean('hole_psnr'):.2f}",
-        f"{evaluation.mean('ssim'):.4f}",
-    ]
-
-
-def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns aligned: the first to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
-    return "\n".join([lines[0], "─" * len(lines[0]), *lines[1:]])
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> str:
-    rule = ["---", *["---:"] * (len(rows[0]) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])

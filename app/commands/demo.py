@@ -12,13 +12,14 @@ from ...data.loader import EvaluationSet, require_readable
 from ...data.photos import say_skipped
 from ...train.checkpoint import BEST, LAST, STATE
 from ...train.config import TrainConfig
-from ...train.evaluate import evaluate_models, table
+from ...train.evaluate import evaluate_models
 from ...train.loop import CONFIG, LOG
 from ..comparison import ROWS, draw_comparison
 from ..options import FOLDER, runtime_options, start
 from ..reconstructors import load_reconstructor
 from ..runs import GRID_FIGURE, LOSS_FIGURE, train_and_show
 from ..sources import open_source, with_several_holes
+from ..tables import Tables, as_text
 
 MODEL = "attention"
 CLASSICAL = ("random", "border", "harmonic")
@@ -52,7 +53,7 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     models[MODEL] = load_reconstructor(str(out), target_device)
     seed_everything(0)
     samples = EvaluationSet(with_several_holes(test), limit=MOST_PHOTOS)
-    click.echo(table(evaluate_models(models, samples, device=target_device)))
+    click.echo(as_text(Tables.of(evaluate_models(models, samples, device=target_device))))
     if samples.skipped:
         click.echo(say_skipped(len(samples.skipped), len(samples)))
     draw_comparison(EvaluationSet(test, limit=ROWS), models, target_device, out / GRID_FIGURE)

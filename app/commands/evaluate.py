@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -12,11 +11,12 @@ from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...data.photos import say_skipped
-from ...train.evaluate import evaluate_models, table
+from ...train.evaluate import evaluate_models
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, photo_options, runtime_options, start, write_text
 from ..reconstructors import load_reconstructor
 from ..sources import SPLIT_CHOICES, open_source, with_several_holes
+from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 
 
 @click.command("evaluate", no_args_is_help=True)
@@ -36,9 +36,10 @@ from ..sources import SPLIT_CHOICES, open_source, with_several_holes
 )
 @click.option("--seed", type=SEED, help="Of the holes: the same seed, the same holes.  [default: 0]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Photos at a time.")
-@click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
+@click.option("--json", "json_file", type=FILE, help="Write all numbers here; a .json file, replaced at the end.")
+@click.option("--csv", "csv_file", type=FILE, help="Write all numbers here; a .csv file, one line a model and group.")
+@click.option("--markdown", "markdown_file", type=FILE, help="Write all tables here; an .md file.")
 @click.option("--figure", type=FILE, help="Draw some of the photos as each model rebuilds them; a .png file.")
-@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
 @runtime_options
 def command(
     photos: Path | None,
@@ -48,16 +49,19 @@ def command(
     seed: int | None,
     batch_size: int,
     json_file: Path | None,
+    csv_file: Path | None,
+    markdown_file: Path | None,
     figure: Path | None,
-    markdown: bool,
     device: str,
     threads: int | None,
 ) -> int:
     """Compare models on the same photos with the same holes; without --photos and --data, on the sample photos.
 
-    Each photo of --photos is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. Errors are in grey
-    levels (0–255), over all pixels and over the hole only, with 95 % bootstrap intervals; the last column
-    compares a model's MSE with that of the best other model, photo by photo.
+    Each photo of --photos is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. MSE and MAE are in
+    grey levels (0–255) over all pixels, the hole's over the hole only; sharpness is the gradient energy in the hole
+    relative to the truth's. Under each value stands its 95 % bootstrap interval; the last columns compare a model's
+    MSE with that of the harmonic fill and of the best other model, photo by photo. The files hold all of it by the
+    hole's area and by class, too.
 
     \b
     photomend evaluate --photos DIR --models random,harmonic,RUN --json table.json
@@ -67,7 +71,7 @@ def command(
     names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
     if not names:
         raise click.UsageError("--models names no model")
-    for file, suffix in ((json_file, ".json"), (figure, ".png")):
+    for file, suffix in ((json_file, ".json"), (csv_file, ".csv"), (markdown_file, ".md"), (figure, ".png")):
         if file is not None:
             check_target(file, suffix)
     if data is not None and seed is not None:
@@ -79,15 +83,16 @@ def command(
     samples = EvaluationSet(with_several_holes(source), seed)
     seed_everything(seed)  # for models that fill with chance
     with tqdm(total=len(samples), unit="photo", leave=False, disable=None) as bar:
-        evaluations = evaluate_models(reconstructors, samples, batch_size, target_device, bar.update)
-    click.echo(table(evaluations, markdown))
+        tables = Tables.of(evaluate_models(reconstructors, samples, batch_size, target_device, bar.update))
+    click.echo(as_text(tables))
     if samples.skipped:
         click.echo(say_skipped(len(samples.skipped), len(samples)))
     if figure is not None:
         draw_comparison(EvaluationSet(source, seed, limit=ROWS), reconstructors, target_device, figure)
         click.echo(figure)
-    if json_file is not None:
-        write_text(json_file, json.dumps([evaluation.summary() for evaluation in evaluations], indent=2) + "\n")
+    for file, text in ((json_file, as_json), (csv_file, as_csv), (markdown_file, as_markdown)):
+        if file is not None:
+            write_text(file, text(tables))
     return 0
 
 

@@ -1,15 +1,13 @@
-"""The protocol's table: what a model is shown, what is measured, what is printed."""
+"""Evaluation: what a model is shown, and what is measured."""
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass
 
 import pytest
 import torch
-from photomend.train.evaluate import Evaluation, evaluate, evaluate_models, table
-
-KEYS = ["model", "photos", "mse", "mse_ci", "mae", "mae_ci", "hole_mse", "hole_mae", "hole_psnr", "ssim"]
+from photomend.train.evaluate import Evaluation, evaluate, evaluate_models
 
 
 @dataclass
@@ -48,22 +46,20 @@ def test_numbers_by_hand() -> None:
     sample = photos([(16, 20)])[0]
     sample.photo = torch.zeros(3, 16, 20)
     evaluation = evaluate(Constant(10 / 255), [sample], "ten")
-    row = evaluation.summary()
-    assert list(row) == KEYS
-    assert row["model"] == "ten"
-    assert row["photos"] == 1
-    assert row["hole_mse"] == pytest.approx(100, rel=1e-5)
-    assert row["mse"] == pytest.approx(100 * 30 / 320, rel=1e-5)  # the known pixels were pasted back
-    assert row["mae"] == pytest.approx(10 * 30 / 320, rel=1e-5)
-    assert json.loads(json.dumps(row)) == row
+    assert evaluation.model == "ten"
+    assert evaluation.photos == 1
+    assert evaluation.mean("hole_mse") == pytest.approx(100, rel=1e-5)
+    assert evaluation.mean("mse") == pytest.approx(100 * 30 / 320, rel=1e-5)  # the known pixels were pasted back
+    assert evaluation.mean("mae") == pytest.approx(10 * 30 / 320, rel=1e-5)
+    assert evaluation.results[0].area == pytest.approx(30 / 320)
 
 
 def test_answers_are_clamped() -> None:
     sample = photos([(16, 20)])[0]
     sample.photo = torch.ones(3, 16, 20)
-    row = evaluate(Constant(7.0), [sample], "white").summary()
-    assert row["mse"] == 0
-    assert row["hole_psnr"] is None  # infinite, for which JSON has no number
+    evaluation = evaluate(Constant(7.0), [sample], "white")
+    assert evaluation.mean("mse") == 0
+    assert evaluation.mean("hole_psnr") == math.inf
 
 
 def test_only_equal_sizes_share_a_batch() -> None:
@@ -85,29 +81,15 @@ def test_models_see_one_pass_over_the_samples() -> None:
     assert heard == [2, 1]
     assert dark.model == "dark"
     assert dark.mean("mse") < bright.mean("mse")
-    ratio, (low, high) = dark.ratio_to(bright)
-    assert ratio == pytest.approx(dark.mean("mse") / bright.mean("mse"))
-    assert low <= ratio <= high < 1
 
 
-def test_tables() -> None:
-    models = {"dark": Constant(0.1), "bright": Constant(0.9)}
-    evaluations = evaluate_models(models, photos([(16, 20)] * 3))
-    lines = table(evaluations).splitlines()
-    assert len({len(line) for line in lines}) == 1
-    assert lines[0].startswith("model ")
-    assert lines[2].startswith("dark ")
-    markdown = table(evaluations, markdown=True).splitlines()
-    assert markdown[1].startswith("| --- | ---: |")
-    assert {line.count("|") for line in markdown} == {12}
-    assert f"{evaluations[0].mean('mse'):.2f}" in markdown[2]
-    assert "best other" not in table(evaluations[:1])
-
-
-def test_different_photos_cannot_be_compared() -> None:
-    one, other = (evaluate(Constant(0.1), photos([(16, 20)] * n), name) for n, name in ((1, "one"), (2, "other")))
-    with pytest.raises(ValueError, match="one and other were not evaluated on the same photos"):
-        one.ratio_to(other)
+def test_a_photo_counts_once_however_many_holes_it_has() -> None:
+    one, other = photos([(16, 20)] * 2)
+    evaluation = evaluate(Constant(0.2), [one, one, one, other], "grey")
+    assert evaluation.photos == 2
+    first, last = evaluation.values("mse")[0], evaluation.values("mse")[-1]
+    assert evaluation.by_photo("mse") == pytest.approx([first, last])
+    assert evaluation.mean("mse") == pytest.approx((first + last) / 2)
 
 
 def test_nothing_to_evaluate() -> None:

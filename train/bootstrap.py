@@ -1,0 +1,84 @@
+"""How sure an average is: 95 % intervals from resampling the photos (Efron & Tibshirani 1993, chapters 13 and 14).
+
+Every number here is an average over photos, so a photo is what is drawn. All metrics of all models are resampled by the
+same draws: that is one matrix product, and it keeps the pairs of a comparison together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import nan
+
+import numpy as np
+
+Interval = tuple[float, float]
+Rows = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+RESAMPLES = 10_000
+
+
+def bootstrap_interval(values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
+    """The 95 % interval of the mean of `values` by the percentile bootstrap.
+
+    Without a mean there is no interval: it is (nan, nan) where a value isn't finite. Raises ValueError for no values.
+    """
+    return bootstrap_intervals([values], seed, resamples)[0]
+
+
+def bootstrap_intervals(rows: Sequence[Sequence[float]], seed: int = 0, resamples: int = RESAMPLES) -> list[Interval]:
+    """`bootstrap_interval` of each row of values, all of the same photos."""
+    return [percentiles(means) for means in resampled_means(np.asarray(rows, dtype=np.float64), seed, resamples)]
+
+
+def bootstrap_ratio(
+    values: Sequence[float], reference: Sequence[float], seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[float, Interval]:
+    """mean(values) / mean(reference) over the *same* photos, and its 95 % interval.
+
+    Photos are drawn in pairs, so what makes a photo hard for both models cancels: the interval is far narrower than the
+    two separate ones suggest. A ratio below 1 whose interval excludes 1 is a real gain.
+
+    Raises ValueError when the two have different lengths.
+    """
+    return bootstrap_ratios([(values, reference)], seed, resamples)[0]
+
+
+def bootstrap_ratios(
+    pairs: Sequence[tuple[Sequence[float], Sequence[float]]], seed: int = 0, resamples: int = RESAMPLES
+) -> list[tuple[float, Interval]]:
+    """`bootstrap_ratio` of each pair of rows, all of the same photos."""
+    for values, reference in pairs:
+        if len(values) != len(reference):
+            raise ValueError(f"values ({len(values)}) and reference ({len(reference)}) are not of the same photos")
+    above, below = (np.asarray([pair[i] for pair in pairs], dtype=np.float64) for i in (0, 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = above.mean(axis=1) / below.mean(axis=1)
+        means = resampled_means(np.concatenate((above, below)), seed, resamples)
+        resampled = means[: len(pairs)] / means[len(pairs) :]
+    return [(float(ratio), percentiles(own)) for ratio, own in zip(ratios, resampled, strict=True)]
+
+
+def resampled_means(rows: Rows, seed: int, resamples: int) -> Rows:
+    """Means (R, resamples) of R rows (R, n), all rows resampled by the same draws."""
+    count = rows.shape[1]
+    if count == 0:
+        raise ValueError("values: a bootstrap needs at least one")
+    with np.errstate(invalid="ignore"):  # an infinite value that wasn't drawn is 0 · ∞, no number
+        return np.concatenate([rows @ times.T for times in draws(count, seed, resamples)], axis=1) / count
+
+
+def draws(count: int, seed: int, resamples: int) -> Iterator[Rows]:
+    """How often each of `count` photos is drawn, (resamples, count) in blocks of a few million numbers."""
+    rng = np.random.default_rng(seed)
+    block = max(1, 2_000_000 // count)
+    for start in range(0, resamples, block):
+        size = min(block, resamples - start)
+        drawn = rng.integers(count, size=(size, count)) + count * np.arange(size)[:, None]
+        yield np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count).astype(np.float64)
+
+
+def percentiles(samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Interval:
+    if not np.isfinite(samples).all():
+        return nan, nan
+    low, high = np.percentile(samples, (2.5, 97.5))
+    return float(low), float(high)

@@ -1,0 +1,117 @@
+"""What an evaluation comes to: averages with their intervals, over all photos, by the hole's area and by class."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+from .bootstrap import bootstrap_intervals, bootstrap_ratios
+from .evaluate import Evaluation, PhotoResult
+
+#: The averages over photos, in the table's order.
+MEANS = ("mse", "mae", "hole_mse", "hole_mae", "hole_psnr", "ssim")
+#: The model that the others' MSE is divided by: the Laplace equation, the bar for a learned one.
+REFERENCE = "harmonic"
+#: Where the bins of hole area end, in percent of the photo. The protocol's fall into the first four.
+AREAS = (3, 4, 5, 10, 20)
+
+
+class Estimate(NamedTuple):
+    """A value and its 95 % bootstrap interval; nan where there is none."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A model's numbers over some photos.
+
+    `metrics` holds those of MEANS; `sharpness`, the gradient energy in the holes relative to the truth's; and, if they
+    can be had, `mse_to_harmonic` and `mse_to_best_other`: the MSE over that of the harmonic fill and over that of the
+    best other model, by the paired bootstrap.
+    """
+
+    model: str
+    photos: int
+    metrics: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The photos that have something in common, and every model's numbers over them."""
+
+    name: str
+    summaries: list[Summary]
+
+    @property
+    def photos(self) -> int:
+        return self.summaries[0].photos
+
+
+def summarize(evaluations: Sequence[Evaluation]) -> list[Summary]:
+    """A summary of each model, in the same order.
+
+    Raises ValueError when they were not evaluated on the same photos.
+    """
+    for evaluation in evaluations[1:]:
+        if [result.name for result in evaluation.results] != [result.name for result in evaluations[0].results]:
+            raise ValueError(f"{evaluation.model} and {evaluations[0].model} were not evaluated on the same photos")
+    rows = {(e.model, metric): e.by_photo(metric) for e in evaluations for metric in MEANS}
+    intervals = dict(zip(rows, bootstrap_intervals(list(rows.values())), strict=True))
+    pairs = {(e.model, "sharpness"): (e.by_photo("texture"), e.by_photo("true_texture")) for e in evaluations}
+    for evaluation in evaluations:
+        for name, other in rivals(evaluation, evaluations).items():
+            pairs[evaluation.model, name] = rows[evaluation.model, "mse"], rows[other.model, "mse"]
+    ratios = dict(zip(pairs, bootstrap_ratios(list(pairs.values())), strict=True))
+    return [
+        Summary(
+            e.model,
+            e.photos,
+            {metric: Estimate(e.mean(metric), *intervals[e.model, metric]) for metric in MEANS}
+            | {name: Estimate(value, *ends) for (model, name), (value, ends) in ratios.items() if model == e.model},
+        )
+        for e in evaluations
+    ]
+
+
+def rivals(evaluation: Evaluation, evaluations: Sequence[Evaluation]) -> dict[str, Evaluation]:
+    """Whom a model's MSE is compared with, by the name of the ratio."""
+    others = [other for other in evaluations if other is not evaluation]
+    if not others:
+        return {}
+    best = {"mse_to_best_other": min(others, key=lambda other: other.mean("mse"))}
+    reference = [other for other in evaluations if other.model == REFERENCE]
+    return {"mse_to_harmonic": reference[0], **best} if reference else best
+
+
+def by_area(evaluations: Sequence[Evaluation]) -> list[Group]:
+    """The summaries by the share of the photo that was missing, smallest first, in the bins of AREAS."""
+    labels = [f"below {AREAS[0]} %", *(f"{low} to {high} %" for low, high in pairwise(AREAS))]
+    labels.append(f"{AREAS[-1]} % and more")
+    return grouped(evaluations, labels, lambda result: labels[bisect_right(AREAS, 100 * result.area)])
+
+
+def by_class(evaluations: Sequence[Evaluation]) -> list[Group]:
+    """The summaries by class, in alphabetical order; photos without a class are left out."""
+    names = sorted({result.class_name for result in evaluations[0].results if result.class_name})
+    return grouped(evaluations, names, lambda result: result.class_name)
+
+
+def grouped(
+    evaluations: Sequence[Evaluation], names: Sequence[str], name_of: Callable[[PhotoResult], str]
+) -> list[Group]:
+    groups = []
+    for name in names:
+
+        def belongs(result: PhotoResult, name: str = name) -> bool:
+            return name_of(result) == name
+
+        parts = [evaluation.part(belongs) for evaluation in evaluations]
+        if parts[0].results:
+            groups.append(Group(name, summarize(parts)))
+    return groups
