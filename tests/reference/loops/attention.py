@@ -1,5 +1,7 @@
 """Channel and spatial attention and the residual block, put together from the loops of their parts.
 
+The backward passes of both attentions stand in `attention_backward.py`.
+
 `state` maps the names of a layer's weights to arrays, as its `state_dict()` does.
 """
 
@@ -28,6 +30,16 @@ def over_pixels(x: np.ndarray, summary: str) -> np.ndarray:
     return y
 
 
+def over_channels(x: np.ndarray) -> np.ndarray:
+    """(N, C, H, W) → (N, 2, H, W): each pixel's mean and largest value."""
+    n_images, channels, height, width = x.shape
+    maps = np.empty((n_images, 2, height, width))
+    for n, r, q in np.ndindex(n_images, height, width):
+        values = [x[n, c, r, q] for c in range(channels)]
+        maps[n, :, r, q] = sum(values) / channels, max(values)
+    return maps
+
+
 def mlp(state: State, x: np.ndarray) -> np.ndarray:
     hidden = elementwise(relu, linear(x, state["mlp.0.weight"], state["mlp.0.bias"]))
     return linear(hidden, state["mlp.2.weight"], state["mlp.2.bias"])
@@ -53,13 +65,8 @@ def channel_attention(state: State, x: np.ndarray) -> np.ndarray:
 
 def spatial_attention(state: State, x: np.ndarray) -> np.ndarray:
     """One weight for each pixel, from the mean and the largest value of all its channels."""
-    n_images, channels, height, width = x.shape
-    maps = np.empty((n_images, 2, height, width))
-    for n, r, q in np.ndindex(n_images, height, width):
-        values = [x[n, c, r, q] for c in range(channels)]
-        maps[n, :, r, q] = sum(values) / channels, max(values)
     w = state["conv.weight"]
-    scores = conv2d(maps, w, padding=w.shape[2] // 2)
+    scores = conv2d(over_channels(x), w, padding=w.shape[2] // 2)
     y = np.empty(x.shape)
     for n, c, r, q in np.ndindex(x.shape):
         y[n, c, r, q] = x[n, c, r, q] * sigmoid(scores[n, 0, r, q])

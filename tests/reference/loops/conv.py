@@ -91,3 +91,14 @@ def linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndar
         if b is not None:
             y[(*row, o)] += b[o]
     return y
+
+
+def linear_backward(ȳ: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cotangents (x̄, w̄, b̄): each product x w of the sum sends ȳ w to its x and ȳ x to its w."""
+    x̄, w̄, b̄ = np.zeros(x.shape), np.zeros(w.shape), np.zeros(w.shape[0])
+    for *row, o in np.ndindex(ȳ.shape):
+        for i in range(w.shape[1]):
+            x̄[(*row, i)] += ȳ[(*row, o)] * w[o, i]
+            w̄[o, i] += ȳ[(*row, o)] * x[(*row, i)]
+        b̄[o] += ȳ[(*row, o)]
+    return x̄, w̄, b̄

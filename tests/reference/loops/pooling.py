@@ -1,4 +1,4 @@
-"""Pooling in plain loops; the backward pass of max pooling shows what "routing" a gradient means."""
+"""Pooling in plain loops, forwards and backwards: a mean shares its cotangent out, a maximum routes it."""
 
 from __future__ import annotations
 
@@ -62,6 +62,19 @@ def avg_pool2d(x: np.ndarray, *, kernel_size: Size, stride: Size | None = None, 
         for row, column in of_pixel[r, q]:
             y[n, c, r, q] += x[n, c, row, column] / (rows * columns)
     return y
+
+
+def avg_pool2d_backward(
+    ȳ: np.ndarray, x: np.ndarray, *, kernel_size: Size, stride: Size | None = None, padding: Size = 0
+) -> np.ndarray:
+    """Every pixel under a window gets the same share of its cotangent, padding included (its share is lost)."""
+    of_pixel = windows((x.shape[2], x.shape[3]), kernel_size, stride, padding)
+    rows, columns = pair(kernel_size)
+    x̄ = np.zeros(x.shape)
+    for n, c, r, q in np.ndindex(ȳ.shape):
+        for row, column in of_pixel[r, q]:
+            x̄[n, c, row, column] += ȳ[n, c, r, q] / (rows * columns)
+    return x̄
 
 
 def global_avg_pool2d(x: np.ndarray) -> np.ndarray:

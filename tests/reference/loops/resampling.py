@@ -1,4 +1,4 @@
-"""Shuffling pixels into channels and back, and upsampling, in plain loops."""
+"""Shuffling pixels into channels and back, and upsampling, in plain loops; the bilinear kind backwards as well."""
 
 from __future__ import annotations
 
@@ -54,3 +54,13 @@ def upsample_bilinear(x: np.ndarray, *, scale_factor: int) -> np.ndarray:
             for q, of_column in between(column, s, width):
                 y[n, c, row, column] += of_row * of_column * x[n, c, r, q]
     return y
+
+
+def upsample_bilinear_backward(ȳ: np.ndarray, x: np.ndarray, *, scale_factor: int) -> np.ndarray:
+    """The same four weights the other way: what an output pixel took from an input pixel, its cotangent gives back."""
+    s, x̄ = scale_factor, np.zeros(x.shape)
+    for n, c, row, column in np.ndindex(ȳ.shape):
+        for r, of_row in between(row, s, x.shape[2]):
+            for q, of_column in between(column, s, x.shape[3]):
+                x̄[n, c, r, q] += of_row * of_column * ȳ[n, c, row, column]
+    return x̄
