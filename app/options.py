@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,3 +55,17 @@ def write_text(path: Path, text: str) -> None:
             draft.write_text(text, encoding="utf-8")
     except OSError as error:
         raise PhotomendError(f"{path}: can't be written ({error.strerror})") from error
+
+
+def check_target(path: Path, suffix: str) -> None:
+    """Refuse, before any work, a file of another kind or in a folder that isn't there or takes no files.
+
+    Raises PhotomendError.
+    """
+    folder = path.absolute().parent
+    if path.suffix.lower() != suffix:
+        raise PhotomendError(f"{path}: the name of this file must end in {suffix}")
+    if path.is_dir() or not folder.is_dir():
+        raise PhotomendError(f"{path}: {'is a folder' if path.is_dir() else 'there is no folder to write it to'}")
+    if not os.access(folder, os.W_OK):
+        raise PhotomendError(f"{path}: no file can be written to its folder")

@@ -13,7 +13,7 @@ from ...data.loader import EvaluationSet
 from ...data.photos import say_skipped
 from ...train.evaluate import evaluate_models
 from ..comparison import ROWS, draw_comparison
-from ..options import FILE, SEED, photo_options, runtime_options, start, write_text
+from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, write_text
 from ..reconstructors import load_reconstructor
 from ..sources import SPLIT_CHOICES, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
@@ -94,11 +94,3 @@ def command(
         if file is not None:
             write_text(file, text(tables))
     return 0
-
-
-def check_target(path: Path, suffix: str) -> None:
-    """Refuse, before any work, a file of another kind or in a folder that isn't there. Raises PhotomendError."""
-    if path.suffix.lower() != suffix:
-        raise PhotomendError(f"{path}: the name of this file must end in {suffix}")
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise PhotomendError(f"{path}: {'is a folder' if path.is_dir() else 'there is no folder to write it to'}")
