@@ -23,9 +23,9 @@ def _bottleneck(channels: int, reduction: int, name: str) -> Sequential:
     return Sequential(Linear(channels, hidden), ReLU(), Linear(hidden, channels))
 
 
-def _weigh_channels(x: Array | Tensor, scores: Tensor) -> Tensor:
-    """x · σ(scores) for x (N, C, H, W) and scores (N, C)."""
-    return x * reshape(sigmoid(scores), shape=(*scores.shape, 1, 1))
+def _channel_weights(scores: Tensor) -> Tensor:
+    """σ(scores) for scores (N, C), shaped (N, C, 1, 1) to weigh the channels of images."""
+    return reshape(sigmoid(scores), shape=(*scores.shape, 1, 1))
 
 
 class SqueezeExcitation(Module):
@@ -39,8 +39,12 @@ class SqueezeExcitation(Module):
     def __init__(self, channels: int, reduction: int = 16) -> None:
         self.mlp = _bottleneck(channels, reduction, "SqueezeExcitation")
 
+    def weights(self, x: Array | Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, 1, 1)."""
+        return _channel_weights(self.mlp(mean(x, dim=(2, 3))))
+
     def forward(self, x: Array | Tensor) -> Tensor:
-        return _weigh_channels(x, self.mlp(mean(x, dim=(2, 3))))
+        return x * self.weights(x)
 
 
 class ChannelAttention(Module):
@@ -54,8 +58,12 @@ class ChannelAttention(Module):
     def __init__(self, channels: int, reduction: int = 16) -> None:
         self.mlp = _bottleneck(channels, reduction, "ChannelAttention")
 
+    def weights(self, x: Array | Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C, 1, 1)."""
+        return _channel_weights(self.mlp(mean(x, dim=(2, 3))) + self.mlp(amax(x, dim=(2, 3))))
+
     def forward(self, x: Array | Tensor) -> Tensor:
-        return _weigh_channels(x, self.mlp(mean(x, dim=(2, 3))) + self.mlp(amax(x, dim=(2, 3))))
+        return x * self.weights(x)
 
 
 class SpatialAttention(Module):
@@ -70,9 +78,13 @@ class SpatialAttention(Module):
             raise ValueError(f"SpatialAttention: kernel_size (={kernel_size}) must be odd")
         self.conv = Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
-    def forward(self, x: Array | Tensor) -> Tensor:
+    def weights(self, x: Array | Tensor) -> Tensor:
+        """(N, C, H, W) → (N, 1, H, W)."""
         maps = concatenate(mean(x, dim=1, keepdim=True), amax(x, dim=1, keepdim=True), dim=1)
-        return x * sigmoid(self.conv(maps))
+        return sigmoid(self.conv(maps))
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return x * self.weights(x)
 
 
 class CBAM(Module):
