@@ -283,3 +283,13 @@ def test_a_bad_pullback_is_named(returned, error: type[Exception], message: str)
 
     with pytest.raises(error, match=message):
         Primitive(wrong)(Tensor(torch.ones(2))).backward(torch.ones(2))
+
+
+def test_a_pullback_may_return_a_list() -> None:
+    def listed(x: Array):
+        return x * 3, lambda ȳ: [ȳ * 3]
+
+    x = Tensor(doubles(1.0))
+    Primitive(listed)(x).backward()
+    assert x.grad is not None
+    assert x.grad.item() == 3.0

@@ -73,6 +73,22 @@ def test_max_pooling_of_a_plateau() -> None:
     assert found == [[[[1.0, 0, 0, 0], [0, 0, 2.0, 0], [3.0, 0, 4.0, 0], [0, 0, 0, 0]]]]
 
 
+def test_max_pooling_of_nothing_but_minus_infinity() -> None:
+    """The first still counts, though nothing is larger than what the search starts from."""
+    x = torch.full((1, 1, 2, 4), -torch.inf)
+    ours = gradients(lambda x: max_pool2d(x, kernel_size=2), x)
+    assert ours == torch_gradients(lambda x: F.max_pool2d(x, 2), x) == [[[[[1.0, 0, 2.0, 0], [0, 0, 0, 0]]]]]
+
+
+@pytest.mark.parametrize("size", [(1, 33_000), (33_000, 1)])
+def test_max_pooling_under_a_window_of_many_pixels(size: tuple[int, int]) -> None:
+    """More than 16 bits can number."""
+    x = Tensor(torch.arange(33_000.0).reshape(1, 1, *size))
+    max_pool2d(x, kernel_size=size).backward()
+    assert x.grad is not None
+    assert x.grad.nonzero()[:, 2:].tolist() == [[n - 1 for n in size]]
+
+
 def test_global_max_pooling_shares_a_tie() -> None:
     """Like amax, and unlike torch's AdaptiveMaxPool2d, which gives it all to the first."""
     (found,) = gradients(GlobalMaxPool2d(), PLATEAU)

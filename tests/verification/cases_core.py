@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from photomend import core
@@ -15,6 +19,10 @@ from photomend.tests.verification.case import Case, apart, away_from, normal, op
 
 def _where(a: Tensor, b: Tensor, *, condition: torch.Tensor) -> Tensor:
     return core.where(condition, a, b)
+
+
+def _with_second(f: Callable[[Any, Any], Any], second: float, first: Any) -> Any:
+    return f(first, second)
 
 
 _CONDITION = torch.tensor([[True, False, True, True], [False, False, True, False]])
@@ -41,6 +49,27 @@ _ELEMENTWISE = [
         ("first broadcast", (normal(4), positive(2, 3, 4))),
         ("both broadcast", (normal(3, 1), positive(1, 4))),
         ("no axes", (normal(2, 3), positive())),
+    )
+]
+
+_WITH_A_NUMBER = [
+    op(
+        f"{name}/{setting}",
+        ours,
+        positive(2, 3),
+        twin=plain,
+        loops=lambda x, f=plain: elementwise(f, x),
+    )
+    for name, f in (
+        ("add", operator.add),
+        ("subtract", operator.sub),
+        ("multiply", operator.mul),
+        ("divide", operator.truediv),
+    )
+    for primitive in (core.all_primitives()[name],)
+    for setting, ours, plain in (
+        ("a number second", partial(_with_second, primitive, 1.5), partial(_with_second, f, 1.5)),
+        ("a number first", partial(primitive, 1.5), partial(f, 1.5)),
     )
 ]
 
@@ -133,7 +162,9 @@ _REDUCTIONS = [
         f"{name}/dim {dim}{', kept' if keepdim else ''}",
         core.all_primitives()[name],
         apart(2, 3, 4) if name == "amax" else normal(2, 3, 4),
-        twin=lambda x, dim, keepdim, f=twin: f(x, dim=tuple(range(x.ndim)) if dim is None else dim, keepdim=keepdim),
+        twin=lambda x, dim, keepdim, f=twin: f(
+            x, dim=tuple(range(x.ndim)) if dim in (None, ()) else dim, keepdim=keepdim
+        ),
         loops=loops.reduce(f),
         linear_in=((0,),) if name in ("sum", "mean") else (),
         dim=dim,
@@ -145,7 +176,15 @@ _REDUCTIONS = [
         ("variance", lambda x, dim, keepdim: torch.var(x, dim, correction=0, keepdim=keepdim), loops.variance_of),
         ("amax", torch.amax, max),
     )
-    for dim, keepdim in ((None, False), (1, False), ((0, 2), False), ((-1, 0), True), (-2, True))
+    for dim, keepdim in (
+        (None, False),
+        ((), False),
+        (1, False),
+        ((0, 2), False),
+        ((-1, 0), False),
+        ((-1, 0), True),
+        (-2, True),
+    )
 ]
 
 _SHAPING = [
@@ -200,6 +239,9 @@ _SHAPING = [
             (
                 (normal(4, 3, 5), (slice(1, 4, 2), 1)),
                 (normal(4, 3, 5), (..., None, slice(0, 2))),
+                (normal(4, 3), 2),
+                (normal(4, 3), slice(1, 3)),
+                (normal(4, 3), _TWICE),
                 (normal(4, 3), (_TWICE,)),
                 (normal(4, 3, 5), (slice(None), _TWICE)),
                 (normal(4, 3), (_TWICE, torch.tensor([1, 1, 1]))),
@@ -228,6 +270,7 @@ _CONCATENATE = [
 
 CORE_CASES: list[Case] = [
     *_ELEMENTWISE,
+    *_WITH_A_NUMBER,
     *_UNARY,
     *_POWER,
     *_CHOICES,

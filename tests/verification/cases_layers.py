@@ -98,14 +98,15 @@ _GEOMETRIES: list[tuple[str, tuple[int, ...], tuple[int, int, int, int], dict[st
     ("plain", (2, 3, 5, 4), (4, 3, 3, 3), {}),
     ("one tap", (2, 3, 3, 4), (4, 3, 1, 1), {}),
     ("padding", (2, 3, 4, 5), (2, 3, 3, 3), {"padding": 1}),
+    ("wide padding", (1, 2, 2, 3), (2, 2, 5, 4), {"padding": (3, 2)}),
     ("stride", (2, 2, 6, 7), (3, 2, 3, 3), {"stride": 2, "padding": 1}),
     ("even kernel", (2, 2, 6, 8), (3, 2, 4, 4), {"stride": 2, "padding": 1}),
     ("dilation", (1, 2, 6, 7), (3, 2, 3, 3), {"dilation": 2, "padding": 1}),
     ("groups", (2, 4, 4, 4), (6, 2, 3, 3), {"groups": 2, "padding": 1}),
     ("depthwise", (2, 4, 5, 4), (4, 1, 3, 3), {"groups": 4, "stride": 2}),
     ("skipped pixels", (1, 2, 6, 7), (2, 2, 2, 2), {"stride": 3}),
-    ("rows and columns", (1, 4, 7, 8), (4, 2, 3, 2),
-     {"stride": (2, 3), "padding": (0, 2), "dilation": (2, 3), "groups": 2}),
+    ("rows and columns", (1, 4, 9, 8), (4, 2, 3, 2),
+     {"stride": (2, 3), "padding": (0, 2), "dilation": (3, 2), "groups": 2}),
 ]  # fmt: skip
 
 _CONVOLUTION = [
@@ -205,7 +206,8 @@ _POOLING = [
     case
     for setting, options in (
         ("plain", {"kernel_size": 2}),
-        ("overlapping", {"kernel_size": 3, "stride": 1}),
+        ("overlapping", {"kernel_size": 3, "stride": 1, "padding": (0, 1)}),
+        ("wide windows", {"kernel_size": (4, 5), "stride": 1, "padding": 2}),
         ("padding", {"kernel_size": 3, "stride": 2, "padding": 1}),
         ("rows and columns", {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 0)}),
     )

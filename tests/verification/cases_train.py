@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from photomend.core import Array, Tensor
 from photomend.tests.reference.loops import losses as loops
-from photomend.tests.verification.case import Case, apart, op
+from photomend.tests.verification.case import Case, Draw, apart, op
 from photomend.train.losses import hole_loss
 
 
@@ -23,16 +23,22 @@ _MASK = torch.zeros(2, 1, 3, 4, dtype=torch.float64)
 _MASK[0, 0, 1:, 1:3] = 1
 _MASK[1, 0, :2, 2:] = 1
 
-TRAIN_CASES: list[Case] = [
-    op(
-        f"hole_loss/{setting}",
+
+def hole_loss_case(name: str, draw: Draw, *, target: float, **weights: float) -> Case:
+    """The loss of a prediction of shape (2, 3, 3, 4) against a target that is everywhere the same."""
+    return op(
+        name,
         _hole_loss,
-        apart(2, 3, 3, 4),
+        draw,
         twin=_twin,
         loops=loops.hole_loss,
-        target=torch.full((2, 3, 3, 4), 0.01, dtype=torch.float64),
+        target=torch.full((2, 3, 3, 4), target, dtype=torch.float64),
         mask=_MASK,
         **weights,  # type: ignore[arg-type]
     )
-    for setting, weights in (("standard", {}), ("other weights", {"mse_weight": 0.5, "mae_weight": 3.0}))
+
+
+TRAIN_CASES: list[Case] = [
+    hole_loss_case("hole_loss/standard", apart(2, 3, 3, 4), target=0.01),
+    hole_loss_case("hole_loss/other weights", apart(2, 3, 3, 4), target=0.01, mse_weight=0.5, mae_weight=3.0),
 ]

@@ -7,6 +7,7 @@ the right operation but may share a convention with us; the NumPy loops are the 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -155,11 +156,12 @@ def trespasses(case: Case) -> list[str]:
 
 
 def relative_error(ours: Array | None, theirs: Array | None) -> float:
-    """Largest difference, relative to the largest entry; infinite where shapes differ or one has no gradient."""
+    """Largest difference, relative to the largest entry; infinite where shapes differ, one has no gradient, or a number
+    is NaN (which `max` over several errors would pass over)."""
     if ours is None or theirs is None or ours.shape != theirs.shape:
         return float("inf")
     if theirs.numel() == 0:
         return 0.0
     ours, theirs = ours.double().cpu(), theirs.double().cpu()
-    difference = (ours - theirs).abs().max().item()
-    return difference / (theirs.abs().max().item() or 1.0)
+    error = (ours - theirs).abs().max().item() / (theirs.abs().max().item() or 1.0)
+    return float("inf") if math.isnan(error) else error

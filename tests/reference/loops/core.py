@@ -26,7 +26,7 @@ def reduce(f: Callable[[list[float]], float]) -> Callable[..., np.ndarray]:
     """The reduction of arrays that applies f to the list of all values along the axes `dim`."""
 
     def reduction(x: np.ndarray, *, dim: Axes = None, keepdim: bool = False) -> np.ndarray:
-        dims = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+        dims = range(x.ndim) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
         axes = {d % x.ndim for d in dims}
         lists: dict[tuple[int, ...], list[float]] = {}
         for at in np.ndindex(x.shape):
@@ -98,7 +98,8 @@ def concatenate(*xs: np.ndarray, dim: int = 1) -> np.ndarray:
 
 def getitem(x: np.ndarray, *, index: Any) -> np.ndarray:
     """NumPy's own indexing is the definition; a loop would only repeat its rules."""
-    return x[tuple(np.asarray(part) if hasattr(part, "numpy") else part for part in index)]
+    parts = index if isinstance(index, tuple) else (index,)
+    return x[tuple(np.asarray(part) if hasattr(part, "numpy") else part for part in parts)]
 
 
 def pad(x: np.ndarray, *, padding: tuple[int, int, int, int]) -> np.ndarray:

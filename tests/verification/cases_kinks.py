@@ -1,0 +1,123 @@
+"""Cases at kinks and ties, where no derivative exists: the convention is always torch's.
+
+Differences see nothing there but the two sides, so these cases stand beside the registry and are compared with torch
+and, for the value, with the loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from photomend import core, layers
+from photomend.core import Array, Tensor
+from photomend.tests.reference import gan_twins
+from photomend.tests.reference.loops import activation, gan, pooling
+from photomend.tests.reference.loops import core as loops
+from photomend.tests.reference.loops.activation import elementwise
+from photomend.tests.verification.case import Case, Draw, op
+from photomend.tests.verification.cases_train import hole_loss_case
+from photomend.train.losses import hinge_loss
+
+
+def _exactly(values: Sequence[object]) -> Draw:
+    return lambda generator: torch.tensor(values, dtype=torch.float64)
+
+
+def _hinge_loss(scores: Tensor, *, patches: Array, sign: int) -> Tensor:
+    return hinge_loss(scores, patches, sign=sign)
+
+
+_AROUND_ZERO = _exactly([[-1.0, 0.0, 2.0], [-0.0, 0.5, -2.0]])
+_AROUND_ONE = _exactly([[-1.0, 1.0, 2.0], [0.0, -2.0, 1.0]])
+_PLATEAU = _exactly([[[[1, 1, 0, 1], [1, 1, 2, 2], [0, 0, 2, 2], [0, 0, 0, 0]]]])
+_TIES = _exactly([[1, 2, 2], [3, 3, 3], [0, 0, -1]])
+
+_ACTIVATIONS = [
+    op(f"{name}/at 0", primitive, _AROUND_ZERO, twin=twin, loops=partial(elementwise, f))
+    for name, primitive, twin, f in (
+        ("relu", layers.relu, F.relu, activation.relu),
+        ("leaky_relu", layers.leaky_relu, F.leaky_relu, activation.leaky_relu),
+        ("absolute", core.absolute, torch.abs, abs),
+    )
+]
+
+_CHOICES = [
+    op(
+        "clamp/at its edges",
+        core.clamp,
+        _AROUND_ZERO,
+        twin=lambda x, low, high: torch.clamp(x, low, high),
+        loops=lambda x, low, high: elementwise(lambda v: min(max(v, low), high), x),
+        low=-1.0,
+        high=0.5,
+    ),
+    op(
+        "maximum/ties",
+        core.maximum,
+        _exactly([1, 2, 3]),
+        _exactly([[1, 3, 2], [0, 2, 4]]),
+        twin=torch.maximum,
+        loops=lambda a, b: elementwise(max, a, b),
+    ),
+    *(
+        op(
+            f"amax/ties, dim {dim}",
+            core.amax,
+            _TIES,
+            twin=lambda x, dim, keepdim: x.amax(dim, keepdim),
+            loops=loops.reduce(max),
+            dim=dim,
+            keepdim=keepdim,
+        )
+        for dim, keepdim in ((1, False), ((0, 1), True))
+    ),
+]
+
+_POWERS = [
+    op(
+        f"power/{exponent} at 0",
+        core.power,
+        _AROUND_ZERO,
+        twin=torch.pow,
+        loops=lambda x, exponent: elementwise(lambda v: v**exponent, x),
+        exponent=exponent,
+    )
+    for exponent in (0, 1, 2)
+]
+
+_WINDOWS: dict[str, dict[str, Any]] = {
+    "plateau": {"kernel_size": 2},
+    "plateau, padding": {"kernel_size": 3, "stride": 1, "padding": 1},
+}
+_POOLING = [
+    op(f"max_pool2d/{name}", layers.max_pool2d, _PLATEAU, twin=F.max_pool2d, loops=pooling.max_pool2d, **options)
+    for name, options in _WINDOWS.items()
+]
+
+_HINGES = [
+    op(
+        f"hinge_loss/at the hinge of sign {sign}",
+        _hinge_loss,
+        _AROUND_ONE,
+        twin=gan_twins.hinge_loss,
+        loops=gan.hinge_loss,
+        patches=torch.tensor([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]], dtype=torch.float64),
+        sign=sign,
+    )
+    for sign in (1, -1)
+]
+
+KINK_CASES: list[Case] = [
+    *_ACTIVATIONS,
+    *_CHOICES,
+    *_POWERS,
+    *_POOLING,
+    *_HINGES,
+    hole_loss_case(
+        "hole_loss/perfect pixels", lambda generator: torch.zeros(2, 3, 3, 4, dtype=torch.float64), target=0.0
+    ),
+]
