@@ -63,7 +63,7 @@ def multiply(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 
 @primitive
 def divide(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """a / b; da = ȳ / b, db = −ȳ · a / b²."""
+    """a / b; da = ȳ / b, db = −ȳ · a / b². At b = 0 value and derivatives are infinite or NaN, as in torch."""
     shape_a, shape_b = _shape(a), _shape(b)
     y = a / b
     kept = _for(b, y)
@@ -97,7 +97,7 @@ def exp(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def log(x: Array) -> tuple[Array, Pullback]:
-    """ln x for x > 0; dx = ȳ / x."""
+    """ln x for x > 0; dx = ȳ / x. At x = 0 the value is −∞ and the derivative infinite, as in torch."""
 
     def log_pullback(ȳ: Array):
         return ȳ / x
@@ -118,7 +118,10 @@ def sqrt(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def power(x: Array, *, exponent: Scalar) -> tuple[Array, Pullback]:
-    """xⁿ for a fixed number n; dx = ȳ · n · xⁿ⁻¹."""
+    """xⁿ for a fixed number n; dx = ȳ · n · xⁿ⁻¹.
+
+    At x = 0, as in torch: 0⁰ = 1, so for n = 1 the derivative is 1 and for n = 0 it is 0; for n < 1 it is infinite.
+    """
 
     def power_pullback(ȳ: Array):
         return ȳ * (exponent * x ** (exponent - 1)) if exponent != 0 else torch.zeros_like(x)

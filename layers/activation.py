@@ -90,14 +90,14 @@ def glu(x: Array) -> tuple[Array, Pullback]:
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0); at the kink see `relu`."""
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return relu(x)
 
 
 class LeakyReLU(Module):
-    """x where x > 0, else ``negative_slope · x``."""
+    """x where x > 0, else ``negative_slope · x``; at the kink see `leaky_relu`."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope

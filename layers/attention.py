@@ -31,6 +31,8 @@ def _channel_weights(scores: Tensor) -> Tensor:
 class SqueezeExcitation(Module):
     """x · σ(mlp(mean of x over all pixels)): one weight in (0, 1) for each channel of each image.
 
+    The hidden layer's ReLU has slope 0 at 0, as in torch.
+
     Args:
         channels: C of the input (N, C, H, W).
         reduction: the hidden layer has C / reduction units.
@@ -49,6 +51,9 @@ class SqueezeExcitation(Module):
 
 class ChannelAttention(Module):
     """x · σ(mlp(mean of x) + mlp(max of x)), both over all pixels, through one shared network (CBAM, eq. 2).
+
+    Pixels that tie for the largest share its gradient evenly, and the hidden layer's ReLU has slope 0 at 0, as in
+    torch.
 
     Args:
         channels: C of the input (N, C, H, W).
@@ -69,6 +74,8 @@ class ChannelAttention(Module):
 class SpatialAttention(Module):
     """x · σ(conv(mean and max of x over its channels)): one weight in (0, 1) for each pixel (CBAM, eq. 3).
 
+    Channels that tie for the largest share its gradient evenly, as in torch.
+
     Args:
         kernel_size: of the convolution from the two maps to the weights; odd, so that the size stays.
     """
@@ -88,7 +95,7 @@ class SpatialAttention(Module):
 
 
 class CBAM(Module):
-    """Channel attention, then spatial attention (CBAM, eq. 1); see both."""
+    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties as well."""
 
     def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
         self.channel = ChannelAttention(channels, reduction)

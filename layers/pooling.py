@@ -131,7 +131,10 @@ class GlobalAvgPool2d(Module):
 
 
 class GlobalMaxPool2d(Module):
-    """(N, C, H, W) → (N, C, 1, 1): the largest value over all pixels."""
+    """(N, C, H, W) → (N, C, 1, 1): the largest value over all pixels; several that tie share its gradient evenly.
+
+    So do ties under torch's `amax`; its `AdaptiveMaxPool2d(1)`, of the same value, gives everything to the first.
+    """
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return amax(x, dim=(2, 3), keepdim=True)

@@ -39,6 +39,8 @@ class SkipConnection(Module):
 class ResidualBlock(Module):
     """relu(x + bn(conv(relu(bn(conv(x)))))) with two 3×3 convolutions that keep channels and size.
 
+    At 0 both ReLUs have slope 0, as in torch.
+
     Source: He et al., *Deep residual learning for image recognition* (2016), fig. 2.
     """
 

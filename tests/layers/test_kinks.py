@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from photomend.core import Array, Tensor, absolute, amax, clamp, maximum
-from photomend.layers import CBAM, GlobalMaxPool2d, leaky_relu, max_pool2d, relu
+from photomend.core import Array, Tensor, absolute, amax, clamp, divide, log, maximum, power, sqrt
+from photomend.layers import (
+    ChannelAttention,
+    GlobalMaxPool2d,
+    ResidualBlock,
+    SpatialAttention,
+    SqueezeExcitation,
+    leaky_relu,
+    max_pool2d,
+    relu,
+)
+from photomend.tests.verification.oracles import relative_error, results, twin_results
+from photomend.tests.verification.registry import CASES
 from photomend.train.losses import hole_loss
 
 
@@ -28,6 +40,7 @@ def torch_gradients(f: Callable[..., Array], *inputs: Array) -> list[list[Any]]:
 
 
 ZERO = torch.tensor([-1.0, 0.0, -0.0, 1.0])
+POLES = torch.tensor([0.0, -0.0, 0.0, 4.0, -0.0])
 TIES = torch.tensor([[1.0, 2.0, 2.0], [3.0, 3.0, 3.0]])
 PLATEAU = torch.tensor([[1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 2.0, 2.0], [0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]])[
     None, None
@@ -95,11 +108,109 @@ def test_global_max_pooling_shares_a_tie() -> None:
     assert found == [[[[0, 0, 0, 0], [0, 0, 0.25, 0.25], [0, 0, 0.25, 0.25], [0, 0, 0, 0]]]]
 
 
-def test_attention_of_a_flat_image_shares_ties() -> None:
-    """A constant image ties everywhere; all its pixels are equal, so all their gradients are."""
-    torch.manual_seed(0)
-    (found,) = gradients(lambda x: CBAM(4, 2, 1)(x) * torch.ones(1, 4, 3, 3), torch.ones(1, 4, 3, 3))
-    assert torch.isfinite(torch.tensor(found)).all()
+@pytest.mark.parametrize("name", ["ChannelAttention", "SpatialAttention", "CBAM"])
+@pytest.mark.parametrize("x", [torch.ones(2, 8, 2, 3), torch.arange(96).reshape(2, 8, 2, 3) % 3], ids=["flat", "ties"])
+def test_attention_shares_ties_as_torch_does(name: str, x: Array) -> None:
+    """In CBAM the weights of the channels part what tied between them."""
+    case = CASES[name]
+    module = case.ours()
+    ours, v = results(module, (x.double(),))
+    theirs = twin_results(case.twin(module), (x.double(),), v)
+    for key, array in theirs.items():
+        assert relative_error(ours[key], array) <= 1e-10, key
+
+
+@pytest.mark.parametrize("name", ["SqueezeExcitation", "ChannelAttention"])
+def test_attention_passes_nothing_through_a_hidden_unit_at_zero(name: str) -> None:
+    case = CASES[name]
+    module = case.ours()
+    mlp = dict(module.named_parameters())
+    mlp["mlp.0.weight"].data.zero_()
+    mlp["mlp.0.bias"].data.zero_()
+    ours, v = results(module, case.inputs())
+    theirs = twin_results(case.twin(module), case.inputs(), v)
+    for found in (ours, theirs):
+        assert not found["gradient of mlp.0.weight"].any()
+        assert not found["gradient of mlp.0.bias"].any()
+        assert found["gradient of mlp.2.bias"].any()
+
+
+def test_a_residual_block_passes_nothing_at_zero() -> None:
+    """With γ = β = 0 in the second norm and x = 0, what arrives at the last ReLU is 0 everywhere."""
+    case = CASES["ResidualBlock/training"]
+    module, x = case.ours(), torch.zeros(2, 3, 2, 3, dtype=torch.float64)
+    for name, parameter in module.named_parameters():
+        if name.startswith("bn2"):
+            parameter.data.zero_()
+    ours, v = results(module, (x,))
+    theirs = twin_results(case.twin(module), (x,), v)
+    gradients = [key for key in theirs if key.startswith("gradient")]
+    assert [key for key in gradients if ours[key].any() or theirs[key].any()] == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "inputs"),
+    [
+        (sqrt, torch.sqrt, (POLES,)),
+        (log, torch.log, (POLES,)),
+        (divide, torch.divide, (torch.tensor([1.0, -1.0, 0.0, 2.0, 0.0]), POLES)),
+        *(
+            (lambda x, n=n: power(x, exponent=n), lambda x, n=n: x**n, (POLES,))
+            for n in (-1, -0.5, 0, 0.5, 1, 1.5, 2, 3)
+        ),
+    ],
+    ids=["sqrt", "log", "divide", *(f"power {n}" for n in (-1, -0.5, 0, 0.5, 1, 1.5, 2, 3))],
+)
+def test_at_zero_value_and_derivative_are_torchs(ours, theirs, inputs: tuple[Array, ...]) -> None:
+    """Infinite, NaN or neither: of +0 and −0 as numerators, denominators and bases."""
+    torch.testing.assert_close(ours(*inputs), theirs(*inputs), equal_nan=True)
+    found, expected = (torch.tensor(g) for g in (gradients(ours, *inputs), torch_gradients(theirs, *inputs)))
+    torch.testing.assert_close(found, expected, equal_nan=True)
+
+
+def test_at_zero_what_the_docstrings_say() -> None:
+    zero = torch.zeros(1)
+    for f, value, slope in (
+        (sqrt, 0, math.inf),
+        (log, -math.inf, math.inf),
+        (lambda x: power(x, exponent=0), 1, 0),
+        (lambda x: power(x, exponent=0.5), 0, math.inf),
+        (lambda x: power(x, exponent=1), 0, 1),
+        (lambda x: power(x, exponent=2), 0, 0),
+    ):
+        assert f(zero).item() == value
+        assert gradients(f, zero) == [[slope]]
+
+
+def test_a_clamp_of_no_width_lets_the_gradient_pass_at_its_only_value() -> None:
+    found = gradients(lambda x: clamp(x, low=0, high=0), ZERO)
+    assert found == torch_gradients(lambda x: torch.clamp(x, 0, 0), ZERO) == [[0.0, 2.0, 3.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    "kinked",
+    [
+        relu.rule,
+        leaky_relu.rule,
+        absolute.rule,
+        clamp.rule,
+        maximum.rule,
+        amax.rule,
+        max_pool2d.rule,
+        sqrt.rule,
+        log.rule,
+        power.rule,
+        divide.rule,
+        GlobalMaxPool2d,
+        SqueezeExcitation,
+        ChannelAttention,
+        SpatialAttention,
+        ResidualBlock,
+    ],
+    ids=lambda kinked: kinked.__name__,
+)
+def test_the_docstring_states_the_convention(kinked: Any) -> None:
+    assert "torch" in (kinked.__doc__ or "")
 
 
 def test_a_perfect_pixel_has_no_absolute_error_gradient() -> None:
