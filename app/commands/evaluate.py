@@ -7,14 +7,15 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...data.photos import say_skipped
+from ...models import NAMES
 from ...train.evaluate import evaluate_models
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, write_text
 from ..reconstructors import load_reconstructor
+from ..report import write_report
 from ..sources import SPLIT_CHOICES, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 
@@ -40,6 +41,7 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 @click.option("--csv", "csv_file", type=FILE, help="Write all numbers here; a .csv file, one line a model and group.")
 @click.option("--markdown", "markdown_file", type=FILE, help="Write all tables here; an .md file.")
 @click.option("--figure", type=FILE, help="Draw some of the photos as each model rebuilds them; a .png file.")
+@click.option("--report", type=FILE, help="Write a page with tables, photos, curves and settings; an .html file.")
 @runtime_options
 def command(
     photos: Path | None,
@@ -52,6 +54,7 @@ def command(
     csv_file: Path | None,
     markdown_file: Path | None,
     figure: Path | None,
+    report: Path | None,
     device: str,
     threads: int | None,
 ) -> int:
@@ -71,7 +74,8 @@ def command(
     names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
     if not names:
         raise click.UsageError("--models names no model")
-    for file, suffix in ((json_file, ".json"), (csv_file, ".csv"), (markdown_file, ".md"), (figure, ".png")):
+    targets = (json_file, ".json"), (csv_file, ".csv"), (markdown_file, ".md"), (figure, ".png"), (report, ".html")
+    for file, suffix in targets:
         if file is not None:
             check_target(file, suffix)
     if data is not None and seed is not None:
@@ -90,6 +94,23 @@ def command(
     if figure is not None:
         draw_comparison(EvaluationSet(source, seed, limit=ROWS), reconstructors, target_device, figure)
         click.echo(figure)
+    if report is not None:
+        write_report(
+            report,
+            f"{len(names)} models on {Path(source.origin).name}",
+            tables,
+            list(EvaluationSet(source, seed, limit=ROWS)),
+            reconstructors,
+            {name: Path(name) for name in names if name not in NAMES},
+            {
+                "photos": f"{Path(source.origin).name}, split: {split}",
+                "holes": str(len(samples) - len(samples.skipped)),
+                "unreadable photos": str(len(samples.skipped)),
+                "seed of the holes": "stored with the photos" if data is not None else str(seed),
+            },
+            target_device,
+        )
+        click.echo(report)
     for file, text in ((json_file, as_json), (csv_file, as_csv), (markdown_file, as_markdown)):
         if file is not None:
             write_text(file, text(tables))

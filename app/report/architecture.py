@@ -1,0 +1,172 @@
+"""A network's drawing: boxes are the parts that really ran, arrows are read off the tape that they left."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+from markupsafe import Markup
+
+from ...core import Array, Module, Tensor
+from ...core.tape import Node
+from ...layers import Sequential
+from ...models import RepairNetwork
+from .probe import listening
+from .svg import Element, drawing, element
+
+#: Size of a box, and the room between boxes, in the drawing's own units.
+BOX, LINE, ACROSS, DOWN = 94.0, 13.0, 20.0, 36.0
+INPUT, OUTPUT = "photo and mask", "rebuilt photo"
+
+
+@dataclass
+class Part:
+    """A direct child of a network as it ran: what it holds, what it gave, and whose results it was given."""
+
+    name: str
+    contents: list[str]
+    shape: tuple[int, ...]
+    parameters: int
+    sources: list[str]
+
+
+def trace(network: RepairNetwork) -> list[Part]:
+    """Run a network on an empty window with a hole in its middle; its parts in the order in which they ran.
+
+    The last part is the network's own output, with the names of those that it was made from. A part that is given an
+    array of no other part (there is no tape behind it) has the network's input as its source.
+    """
+    modules = dict(network.named_children())
+    parts: dict[str, Part] = {}
+    made: dict[int, str] = {}  # who made the result with this identity, a node or an array
+    kept: list[Any] = []  # what those identities belong to: were it gone, another thing could have the same
+
+    def heard(name: str, arguments: tuple[Any, ...], result: Array | Tensor) -> None:
+        sources = sorted({source for x in arguments for source in sources_of(x, made)}, key=list(parts).index)
+        module = modules.get(name, network)
+        parts[name] = Part(
+            name, list(contents(module)), tuple(result.shape[1:]), module.parameter_count(), sources or [INPUT]
+        )
+        key = result.node if isinstance(result, Tensor) else result
+        kept.append(key)
+        made[id(key)] = name
+
+    side, hole = network.window, network.window // 3
+    masked, mask = torch.full((1, 3, side, side), 0.5), torch.zeros(1, 1, side, side)
+    mask[:, :, hole:-hole, hole:-hole] = 1
+    device = network.parameters()[0].data.device
+    was_training = network.training
+    network.eval()
+    try:
+        with listening(modules, heard):
+            result = network((masked * (1 - mask)).to(device), mask.to(device))
+    finally:
+        network.train(was_training)
+    ends = sorted(sources_of(result, made), key=list(parts).index)
+    own = Part(OUTPUT, [], tuple(result.shape[1:]), network.parameter_count(), ends or [INPUT])
+    return [*parts.values(), own]
+
+
+def sources_of(x: Array | Tensor, made: dict[int, str]) -> set[str]:
+    """Who made what `x` was computed from: the nearest parts behind it on the tape."""
+    if not isinstance(x, Tensor):
+        return {made[id(x)]} if id(x) in made else set()
+    found: set[str] = set()
+    seen: set[int] = set()
+    ahead: list[Node] = [x.node]
+    while ahead:
+        node = ahead.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if id(node) in made:
+            found.add(made[id(node)])
+        else:
+            ahead += [parent for parent in node.parents if parent is not None]
+    return found
+
+
+def contents(module: Module) -> Iterator[str]:
+    """The layers in a module, sequences taken apart, equal neighbours counted."""
+    for name, same in groupby(layers_in(module)):
+        times = len(list(same))
+        yield f"{times} × {name}" if times > 1 else name
+
+
+def layers_in(module: Module) -> Iterator[str]:
+    if isinstance(module, Sequential):
+        for _, child in module.named_children():
+            yield from layers_in(child)
+    else:
+        weight = getattr(getattr(module, "conv", module), "weight", None)  # a gated convolution has one inside
+        kernel = f" {weight.shape[2]}×{weight.shape[3]}" if weight is not None and weight.ndim == 4 else ""
+        yield type(module).__name__ + kernel
+
+
+def draw(parts: list[Part], title: str) -> Markup:
+    """The parts from left to right by how many stand before them, from top to bottom by how small their results are."""
+    column = {INPUT: 0}
+    for part in parts:
+        column[part.name] = 1 + max(column[source] for source in part.sources)
+    heights = sorted({part.shape[1] if len(part.shape) == 3 else 1 for part in parts}, reverse=True)
+    level = {part.name: heights.index(part.shape[1] if len(part.shape) == 3 else 1) for part in parts}
+    level[INPUT] = level[OUTPUT]
+    tall = LINE * (max(len(part.contents) for part in parts) + 3) + 10
+    pitch = tall + DOWN
+
+    def corner(name: str) -> tuple[float, float]:
+        return 2 + column[name] * (BOX + ACROSS), DOWN + level[name] * pitch
+
+    arrows = [
+        arrow(corner(source), corner(part.name), tall, column[part.name] - column[source])
+        for part in parts
+        for source in part.sources
+    ]
+    boxes = [box(part, corner(part.name), tall) for part in parts]
+    boxes.append(box(Part(INPUT, [], (), 0, []), corner(INPUT), tall))
+    width = 4 + (1 + max(column.values())) * BOX + max(column.values()) * ACROSS
+    return drawing(width, DOWN / 2 + len(heights) * pitch, title, [arrow_head(), *arrows, *boxes], "architecture")
+
+
+def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int) -> Element:
+    """From the right side of one box to the left side of the other; over what lies between them if anything does."""
+    (x0, y0), (x1, y1) = (start[0] + BOX, start[1] + tall / 2), (end[0] - 3, end[1] + tall / 2)
+    if columns > 1 and start[1] == end[1]:
+        over = start[1] - DOWN / 2
+        x0, x1 = start[0] + BOX / 2, end[0] + BOX / 2
+        path = f"M{x0:.1f},{start[1]:.1f} V{over:.1f} H{x1:.1f} V{end[1] - 3:.1f}"
+    else:
+        middle = x1 - ACROSS / 2
+        path = f"M{x0:.1f},{y0:.1f} H{middle:.1f} V{y1:.1f} H{x1:.1f}"
+    return element("path", d=path, class_="arrow", marker_end="url(#head)")
+
+
+def arrow_head() -> Element:
+    head = element("marker", id="head", markerWidth=7, markerHeight=7, refX=5, refY=3, orient="auto")
+    head.append(element("path", d="M0,0 L6,3 L0,6 Z", class_="head"))
+    return head
+
+
+def box(part: Part, corner: tuple[float, float], tall: float) -> Element:
+    """A part's box: its name, its layers, the shape of its result, and how many numbers it was trained for."""
+    x, y = corner
+    group = element("g")
+    group.append(element("rect", x=x, y=y, width=BOX, height=tall, rx=6, class_="part"))
+    shape = " × ".join(map(str, part.shape))
+    numbers = f"{count(part.parameters)} weights" if part.parameters else ""
+    lines = [(part.name, "part-name"), *((each, "layer") for each in part.contents), (shape, "shape")]
+    lines += [(numbers, "shape")] if numbers else []
+    top = y + (tall - LINE * len(lines)) / 2 + 9.5
+    for index, (text, class_) in enumerate(lines):
+        group.append(element("text", text, x=x + BOX / 2, y=top + LINE * index, class_=f"{class_} middle"))
+    return group
+
+
+def count(number: int) -> str:
+    """A number of parameters with at most three digits: 812, 4.61 k, 1.18 M."""
+    power = 0 if number < 1000 else min(2, int(math.log10(number)) // 3)
+    return f"{number / 1000**power:.3g}{('', ' k', ' M')[power]}"

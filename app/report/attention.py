@@ -1,0 +1,103 @@
+"""What a network attends to: the weights that its channel and spatial attentions gave, on photos that are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ...core import Array, Module, Tensor, no_grad
+from ...data.loader import Sample
+from ...layers import ChannelAttention, SpatialAttention, SqueezeExcitation
+from ...models import RepairNetwork
+from ..comparison import to_photo
+from .images import Image, colour, jpeg, png
+from .probe import listening
+
+
+@dataclass(frozen=True)
+class Attended:
+    """One photo through the network's window, and the spatial weights of each attention that has them, by its name."""
+
+    window: Image
+    spatial: dict[str, Image]
+
+
+@dataclass(frozen=True)
+class AttentionMaps:
+    """A network's attention: by photo where it looked, and by module which channels it weighed, a row a photo.
+
+    `channels` are pictures with a column a channel; `spans` the lowest and the highest spatial weight of each module,
+    which are black and white in its maps.
+    """
+
+    model: str
+    photos: list[Attended]
+    spans: dict[str, tuple[float, float]]
+    channels: dict[str, Image]
+
+
+def attention_maps(
+    model: str, network: RepairNetwork, samples: Iterable[Sample], device: torch.device
+) -> AttentionMaps | None:
+    """The weights that the attentions of a network give on some photos; None if it has none."""
+    attentions: dict[str, Module] = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, ChannelAttention | SpatialAttention | SqueezeExcitation)
+    }
+    if not attentions:
+        return None
+    windows: list[Array] = []
+    weights: dict[str, list[Array]] = {name: [] for name in attentions}
+
+    def heard(name: str, arguments: tuple[Array | Tensor, ...], result: Tensor) -> None:
+        if name == "":
+            windows.append(raw(arguments[0])[0])
+        else:
+            attention = attentions[name]
+            assert isinstance(attention, ChannelAttention | SpatialAttention | SqueezeExcitation)
+            weights[name].append(attention.weights(arguments[0]).data[0].cpu())
+
+    with no_grad(), listening({"": network, **attentions}, heard):
+        for sample in samples:
+            photo, mask = sample.photo[None].to(device), sample.mask[None].to(device)
+            network.reconstruct(photo * (1 - mask), mask)
+    spatial = {name: own for name, own in weights.items() if isinstance(attentions[name], SpatialAttention)}
+    spans = {
+        name: (min(w.min().item() for w in own), max(w.max().item() for w in own)) for name, own in spatial.items()
+    }
+    photos = [
+        Attended(
+            jpeg(to_photo(window), f"photo {index + 1} as {model} sees it"),
+            {
+                name: png(
+                    colour(between(own[index][0], *spans[name])), f"spatial weights of {name} on photo {index + 1}"
+                )
+                for name, own in spatial.items()
+            },
+        )
+        for index, window in enumerate(windows)
+    ]
+    channels = {
+        name: channel_strip(own, f"channel weights of {name}, a row for each of {len(own)} photos")
+        for name, own in weights.items()
+        if name not in spatial
+    }
+    return AttentionMaps(model, photos, spans, channels)
+
+
+def raw(x: Array | Tensor) -> Array:
+    return x.data if isinstance(x, Tensor) else x
+
+
+def between(weights: Array, low: float, high: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    return ((weights.double() - low) / max(high - low, 1e-12)).numpy()
+
+
+def channel_strip(weights: list[Array], alt: str) -> Image:
+    """Weights (C, 1, 1) of each photo, from 0 (black) to 1, as a picture with a row of 4 pixels for each photo."""
+    rows = torch.stack([w[:, 0, 0] for w in weights]).repeat_interleave(4, dim=0)
+    return png(colour(rows.double().numpy()), alt)

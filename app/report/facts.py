@@ -1,0 +1,76 @@
+"""Settings, seeds and versions: what somebody needs who wants to see the same numbers."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ... import __version__
+from ...core import PhotomendError
+from ...core.module import Module
+from ...train.checkpoint import find_checkpoint, load_checkpoint
+from ...train.loop import CONFIG
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A table of names and values."""
+
+    title: str
+    rows: dict[str, str]
+
+
+def machine(device: torch.device) -> Facts:
+    """What it ran on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    rows = {
+        "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "photomend": __version__,
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "NumPy": np.__version__,
+        "device": f"{device.type} ({name})",
+        "threads": str(torch.get_num_threads()),
+    }
+    return Facts("Machine", rows)
+
+
+def run(model: str, weights: Path, network: object) -> Facts:
+    """What a trained model is and how it was trained, as far as its files say: `weights` is a run folder or a file."""
+    checkpoint = load_checkpoint(weights)
+    rows = {"weights": f"{find_checkpoint(weights).name}, step {checkpoint.step}", "model": checkpoint.model}
+    if isinstance(network, Module):
+        rows["parameters"] = f"{network.parameter_count():,}".replace(",", " ")
+    rows |= described(checkpoint.config)
+    settings = weights / CONFIG
+    if weights.is_dir() and settings.is_file():
+        rows |= {f"training: {key}": value for key, value in described(read_json(settings)).items()}
+    return Facts(model, rows)
+
+
+def described(values: Mapping[str, Any]) -> dict[str, str]:
+    """Settings that are given, as texts."""
+    return {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in values.items()
+        if value is not None and value != {}
+    }
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises PhotomendError naming the file when it can't be read or is none."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PhotomendError(f"{path}: not a file of settings ({error})") from error
+    if not isinstance(values, dict):
+        raise PhotomendError(f"{path}: not a file of settings")
+    return values

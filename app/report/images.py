@@ -1,0 +1,134 @@
+"""Photos for the page: as they are, close to the hole, and where they are wrong; each a data: URI with its words."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from PIL import Image as Pillow
+
+from ...core import Array
+from ...data.loader import Sample
+from ...train.evaluate import Reconstructor, paste
+from ...train.metrics import PEAK, photo_metrics
+from ..comparison import to_photo
+
+#: The error, in grey levels, that an error map shows brightest, and its colours.
+BRIGHTEST, COLOURS = 64, "inferno"
+#: Known pixels around the hole in a close-up, and the longest side of a photo on the page.
+MARGIN, LONGEST = 12, 320
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Image:
+    """A picture and what it shows, in words for those who don't see it."""
+
+    uri: str
+    width: int
+    height: int
+    alt: str
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What a model made of a photo: all of it, the hole from close by, the error there, and the MSE over the photo."""
+
+    model: str
+    whole: Image
+    close: Image
+    error: Image
+    mse: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo with its hole, as the models rebuilt it, and as it was."""
+
+    name: str
+    masked: Image
+    masked_close: Image
+    rebuilt: list[Rebuilt]
+    truth: Image
+    truth_close: Image
+
+
+def show(samples: Iterable[Sample], models: Mapping[str, Reconstructor], device: torch.device) -> list[Shown]:
+    """Every sample as every model rebuilds it."""
+    shown = []
+    for sample in samples:
+        truth, mask = sample.photo[None].to(device), sample.mask[None].to(device)
+        window = close_up(sample.mask)
+        original, hole = to_photo(sample.photo), to_photo(sample.photo * (1 - sample.mask))
+        shown.append(
+            Shown(
+                sample.name,
+                jpeg(hole, f"{sample.name} with its hole"),
+                jpeg(hole[window], f"the hole in {sample.name}"),
+                [rebuild(sample, name, paste(model, truth, mask)[0].cpu(), window) for name, model in models.items()],
+                jpeg(original, f"{sample.name}, the original"),
+                jpeg(original[window], f"{sample.name}, the original where the hole was"),
+            )
+        )
+    return shown
+
+
+def rebuild(sample: Sample, model: str, photo: Array, window: tuple[slice, slice]) -> Rebuilt:
+    mse = photo_metrics(sample.photo, photo, sample.mask).mse
+    pixels = to_photo(photo)
+    error = PEAK * (photo - sample.photo).abs().mean(dim=0).numpy()
+    about = f"{sample.name} rebuilt by {model}"
+    return Rebuilt(
+        model,
+        jpeg(pixels, about),
+        jpeg(pixels[window], f"{about}, close to the hole"),
+        error_map(error[window], f"Error of {about}: {error[sample.mask[0].numpy() > 0.5].mean():.0f} grey levels"),
+        mse,
+    )
+
+
+def close_up(mask: Array) -> tuple[slice, slice]:
+    """Rows and columns of a square around the hole of mask (1, H, W), or as much of one as the photo has."""
+    ends = [torch.nonzero(mask[0].any(dim=1 - axis))[:, 0] for axis in (0, 1)]
+    side = max(int(at[-1] - at[0]) + 1 for at in ends) + 2 * MARGIN
+    starts = [
+        max(0, min(int(at[0] + at[-1] + 1 - side) // 2, size - side))
+        for at, size in zip(ends, mask.shape[1:], strict=True)
+    ]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+
+
+def error_map(error: np.ndarray[Any, Any], alt: str) -> Image:
+    """Errors (H, W) in grey levels as colours, from none (black) to BRIGHTEST."""
+    return png(colour(error / BRIGHTEST), alt)
+
+
+def colour(values: np.ndarray[Any, Any]) -> Pixels:
+    """Values (H, W) from 0 to 1 as colours (H, W, 3)."""
+    coloured: Pixels = colormaps[COLOURS](values.clip(0, 1), bytes=True)[..., :3]
+    return coloured
+
+
+def jpeg(pixels: Pixels, alt: str) -> Image:
+    """A photo, made smaller where it is larger than the page shows it."""
+    picture = Pillow.fromarray(pixels)
+    picture.thumbnail((LONGEST, LONGEST), Pillow.Resampling.LANCZOS)
+    return encoded(picture, alt, "jpeg", quality=88, optimize=True)
+
+
+def png(pixels: Pixels, alt: str) -> Image:
+    """A drawing, exact up to its number of colours."""
+    return encoded(Pillow.fromarray(pixels).quantize(64), alt, "png", optimize=True)
+
+
+def encoded(picture: Pillow.Image, alt: str, kind: str, **options: Any) -> Image:
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Image(f"data:image/{kind};base64,{text}", *picture.size, alt)

@@ -1,0 +1,149 @@
+"""The report's page: what goes in, and how the template puts it together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from math import inf, isfinite, log
+from pathlib import Path
+
+import torch
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib import colormaps
+
+from ...data.loader import Sample
+from ...models import RepairNetwork
+from ...train.evaluate import Reconstructor
+from ...train.log import read_log
+from ...train.loop import LOG
+from ...train.summary import Estimate, Summary
+from ..options import write_text
+from ..tables import COLUMNS, Tables, interval, number
+from . import facts
+from .architecture import draw, trace
+from .attention import attention_maps
+from .charts import interval_chart
+from .curves import curves
+from .facts import Facts
+from .images import BRIGHTEST, COLOURS, show
+
+#: Photos whose attention is shown.
+ATTENDED = 4
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A network's architecture, the models that have it, and all of its modules in words."""
+
+    models: list[str]
+    picture: Markup
+    modules: str
+
+
+def write_report(
+    path: Path,
+    title: str,
+    tables: Tables,
+    samples: Sequence[Sample],
+    models: Mapping[str, Reconstructor],
+    weights: Mapping[str, Path],
+    evaluation: Mapping[str, str],
+    device: torch.device,
+) -> None:
+    """Write the report of an evaluation: one HTML file, which loads nothing.
+
+    Args:
+        path: the file, replaced whole or not at all.
+        title: its heading.
+        tables: the evaluation.
+        samples: the photos to show, as the evaluation saw them.
+        models: the models, ready, by the names of the tables.
+        weights: of those that were trained the run folder or weights file.
+        evaluation: what was evaluated on what, by name, for the settings.
+        device: where the models are.
+
+    Raises PhotomendError naming the file when it or a run's log or settings can't be read or written.
+    """
+    networks = {name: model for name, model in models.items() if isinstance(model, RepairNetwork)}
+    attended = {name: attention_maps(name, network, samples[:ATTENDED], device) for name, network in networks.items()}
+    logs = {name: read_log(folder / LOG) for name, folder in weights.items() if (folder / LOG).is_file()}
+    page = environment().get_template("page.html.jinja")
+    html = page.render(
+        title=title,
+        tables=tables,
+        columns=COLUMNS,
+        best={metric: best(tables.overall, metric) for metric in tables.metrics},
+        chart=comparison(tables.overall),
+        shown=show(samples, models, device),
+        favourite=min(tables.overall, key=lambda summary: summary.metrics["mse"].value).model,
+        curves={name: curves(name, log) for name, log in logs.items() if log},
+        attended=[maps for maps in attended.values() if maps is not None],
+        drawings=drawings(networks),
+        facts=[
+            Facts("Evaluation", dict(evaluation)),
+            facts.machine(device),
+            *(facts.run(name, folder, models[name]) for name, folder in weights.items()),
+        ],
+        brightest=BRIGHTEST,
+        ramp=ramp(),
+        style=asset("style.css"),
+        script=asset("script.js"),
+    )
+    write_text(path, html)
+
+
+def environment() -> Environment:
+    """Templates that escape everything and refuse what they weren't given."""
+    made = Environment(
+        loader=PackageLoader(__package__, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"number": number, "interval": interval}
+    return made
+
+
+def asset(name: str) -> Markup:
+    """A style sheet or a script of ours, as it stands in its file beside this one."""
+    return Markup(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
+
+
+def best(summaries: Sequence[Summary], metric: str) -> str:
+    """The model that this metric favours: the lowest error, the highest PSNR and SSIM, the sharpness nearest to 1."""
+
+    def worth(estimate: Estimate) -> float:
+        if metric == "sharpness":
+            return -abs(log(estimate.value)) if estimate.value > 0 else -inf
+        return estimate.value if metric in ("hole_psnr", "ssim") else -estimate.value
+
+    return max(summaries, key=lambda summary: worth(summary.metrics[metric])).model
+
+
+def comparison(summaries: Sequence[Summary]) -> Markup:
+    """Every model's MSE with its interval, the best first."""
+    ranked = sorted(summaries, key=lambda summary: summary.metrics["mse"].value)
+    estimates = {s.model: s.metrics["mse"] for s in ranked if isfinite(s.metrics["mse"].value)}
+    words = "; ".join(f"{name} {estimate.value:.2f}" for name, estimate in estimates.items())
+    return interval_chart("MSE over the whole photo, with 95 % intervals", estimates, f"MSE of each model: {words}")
+
+
+def drawings(networks: Mapping[str, RepairNetwork]) -> list[Drawing]:
+    """A drawing of each architecture, once for all models that share it."""
+    sharing: dict[str, list[str]] = {}
+    for name, network in networks.items():
+        modules = repr(network).split("\n", 1)[-1]  # without the class: another name is no other architecture
+        sharing.setdefault(f"{network.window}\n{modules}", []).append(name)
+    return [
+        Drawing(names, draw(trace(networks[names[0]]), f"architecture of {names[0]}"), repr(networks[names[0]]))
+        for names in sharing.values()
+    ]
+
+
+def ramp() -> str:
+    """The colours of the error maps as a CSS gradient."""
+    colours = (colormaps[COLOURS](i / 8, bytes=True)[:3] for i in range(9))
+    return f"linear-gradient(to right, {', '.join('rgb({} {} {})'.format(*colour) for colour in colours)})"
