@@ -14,12 +14,19 @@ from ..core import PhotomendError, did_you_mean
 from .attention import AttentionModel
 from .attention_report import AttentionReportModel
 from .border import BorderFill
+from .classical import BiharmonicFill, NavierStokesFill, TeleaFill
+from .cnn import BasicNetwork
 from .harmonic import HarmonicFill, harmonic_fill
+from .linear import LinearModel
 from .network import RepairNetwork
 from .random_fill import RandomFill
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
-    made.name: made for made in (RandomFill, BorderFill, HarmonicFill, AttentionModel, AttentionReportModel)
+    made.name: made
+    for made in (
+        *(RandomFill, BorderFill, HarmonicFill, TeleaFill, NavierStokesFill, BiharmonicFill),
+        *(LinearModel, BasicNetwork, AttentionModel, AttentionReportModel),
+    )
 }
 
 #: Every model's name, as the command line takes it.
@@ -52,10 +59,15 @@ __all__ = [
     "TRAINED",
     "AttentionModel",
     "AttentionReportModel",
+    "BasicNetwork",
+    "BiharmonicFill",
     "BorderFill",
     "HarmonicFill",
+    "LinearModel",
+    "NavierStokesFill",
     "RandomFill",
     "RepairNetwork",
+    "TeleaFill",
     "build",
     "harmonic_fill",
 ]

@@ -15,6 +15,12 @@ from .schedules import StepLR, WarmupCosine
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "step")
+#: What a model's runs have in place of the defaults below. Where only mean colours are painted, the squared error is
+#: what their means minimise.
+MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "linear": {"batch_size": 64, "lr": 2e-2, "mse_weight": 1.0, "mae_weight": 0.0},
+    "cnn": {"batch_size": 32, "mse_weight": 1.0, "mae_weight": 0.0},
+}
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,7 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "config") -> Self:
-        """A configuration from keys and values, as a file gives them.
+        """A configuration from keys and values, as a file gives them; other keys take the model's defaults.
 
         Raises:
             PhotomendError: an unknown key (the nearest is named), a value of the wrong type, or one out of range.
@@ -105,7 +111,7 @@ class RunConfig:
             if key not in known:
                 raise PhotomendError(f"{where}: unknown key {key!r}; {did_you_mean(key, tuple(known))}")
             _check_type(where, known[key], value)
-        return cls(**values)
+        return cls(**{**MODEL_DEFAULTS.get(values.get("model", cls.model), {}), **values})
 
     def to_dict(self) -> dict[str, Any]:
         """Keys and values for a JSON file."""

@@ -27,9 +27,10 @@ DEFAULT_MINUTES = 20.0
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
 @click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
 @click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
-@click.option("--batch-size", type=int, help=f"Crops a step.  [default: {TrainConfig.batch_size}]")
+@click.option("--batch-size", type=int, help="Crops a step.  [default: the model's]")
 @click.option("--crop", type=int, help="Side of the training crops, in pixels.  [default: the model's]")
-@click.option("--lr", type=float, help=f"The highest learning rate.  [default: {TrainConfig.lr}]")
+@click.option("--splits", type=int, help="linear: rows and columns that the hole is split into, 2 to 8.  [default: 2]")
+@click.option("--lr", type=float, help="The highest learning rate.  [default: the model's]")
 @click.option(
     "--seed", type=SEED, help=f"Of the first weights, the crops and their holes.  [default: {TrainConfig.seed}]"
 )
@@ -48,13 +49,14 @@ def command(
     out: Path,
     resume: bool,
     crop: int | None,
+    splits: int | None,
     config_file: Path | None,
     device: str,
     threads: int | None,
     **options: Any,
 ) -> int:
-    """Train MODEL (attention or attention-report) on photos; without --photos and --data, on the sample
-    photos.
+    """Train MODEL (linear, cnn, attention or attention-report) on photos; without --photos and --data,
+    on the sample photos.
 
     70 % of the photos are trained on and 10 % validate each epoch. The run folder gets the weights (best
     and last), a state to resume from, the settings, a log, and after each epoch a loss curve and a picture
@@ -71,7 +73,8 @@ def command(
     if model not in models.TRAINED:
         raise PhotomendError(f"no model to train is called {model!r}; {did_you_mean(model, models.TRAINED)}")
     given = {name: value for name, value in options.items() if value is not None}
-    config = settle(model, given, crop, config_file, out / CONFIG if resume else None)
+    network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
+    config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
     train_and_show(config, training, validation, out, resume, start(device, threads))
     click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {out}")
@@ -79,9 +82,10 @@ def command(
 
 
 def settle(
-    model: str, given: dict[str, Any], crop: int | None, config_file: Path | None, resumed: Path | None
+    model: str, given: dict[str, Any], network: dict[str, Any], config_file: Path | None, resumed: Path | None
 ) -> TrainConfig:
-    """The run's settings: the resumed run's, under those of the file, under those of the command line.
+    """The run's settings: the resumed run's, under those of the file, under those of the command line (`given`, and
+    `network`: the model's own).
 
     Raises:
         PhotomendError: an unreadable file, an unknown key (the nearest is named), or a value that does not
@@ -95,8 +99,8 @@ def settle(
     settings = merge(settings, given)
     if "steps" not in settings and "minutes" not in settings:
         settings["minutes"] = DEFAULT_MINUTES
-    if crop is not None:
-        settings["model_config"] = {**settings.get("model_config", {}), "window": crop}
+    if network:
+        settings["model_config"] = {**settings.get("model_config", {}), **network}
     named = settings.setdefault("model", model)
     if named != model:
         raise PhotomendError(f"{where}: is for the model {named!r}, not {model!r}")

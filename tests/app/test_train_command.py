@@ -111,14 +111,14 @@ def test_mistakes(
 
 
 def test_settings_lie_over_each_other(tmp_path: Path, small: Path) -> None:
-    assert settle("attention", {}, None, None, None).minutes == module.DEFAULT_MINUTES
-    config = settle("attention", {"batch_size": 7, "steps": 3}, None, small, None)
+    assert settle("attention", {}, {}, None, None).minutes == module.DEFAULT_MINUTES
+    config = settle("attention", {"batch_size": 7, "steps": 3}, {}, small, None)
     assert (config.batch_size, config.workers, config.steps, config.minutes) == (7, 0, 3, None)
     resumed = tmp_path / "config.json"
     resumed.write_text(json.dumps(config.to_dict()))
-    again = settle("attention", {"minutes": 2.0}, None, None, resumed)
+    again = settle("attention", {"minutes": 2.0}, {}, None, resumed)
     assert (again.batch_size, again.steps, again.minutes) == (7, None, 2.0)
-    assert settle("attention", {}, None, None, resumed) == config
+    assert settle("attention", {}, {}, None, resumed) == config
     assert merge({"steps": 1, "lr": 2}, {"lr": 3}) == {"steps": 1, "lr": 3}
 
 

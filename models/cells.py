@@ -1,0 +1,140 @@
+"""Holes cut into cells, and photos seen in a hole's own coordinates.
+
+Both are products with constant matrices, Rows · x · Columnsᵀ: one matrix says what each row belongs to, the other what
+each column does. So they are exact, differentiable, and the same for a batch of holes of any size.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..core import Array, Tensor, matmul
+from .geometry import hole_bounds
+
+#: Colours that describe the ring around a hole: eight on each side and the four corners.
+RING = 36
+#: Pixels (by area) from which on a tile counts as covered; less is a rounding error of its edges.
+SLIVER = 1e-6
+
+
+def paint_cells(cells: Array | Tensor, mask: Array) -> Tensor:
+    """Colours (N, C, k, k) as photos (N, C, H, W) in which each cell of the hole's k × k grid has its colour.
+
+    The grid divides the bounds of the hole in mask (N, 1, H, W): cell j of an axis takes the rows (columns) from
+    ⌊j s / k⌋ to before ⌊(j + 1) s / k⌋ of s, so the cells cover the bounds exactly and differ by one pixel at most; a
+    hole narrower than k has some that are empty. Outside the bounds everything is 0.
+    """
+    k = cells.shape[-1]
+    (top, left, bottom, right), (height, width) = _bounds(mask), mask.shape[2:]
+    rows = _membership(top, bottom, height, k).to(mask.dtype)
+    columns = _membership(left, right, width, k).to(mask.dtype)
+    return matmul(matmul(rows, cells), columns.mT)
+
+
+def composite_cells(cells: Array | Tensor, masked: Array, mask: Array) -> Tensor:
+    """`masked` (N, 3, H, W) with the missing pixels of mask (N, 1, H, W) painted in the colours of their cells."""
+    missing = mask > 0.5
+    return torch.where(missing, 0.0, masked) + paint_cells(cells, mask) * missing.to(mask.dtype)
+
+
+def cell_means(photo: Array, mask: Array, k: int) -> tuple[Array, Array]:
+    """The mean colours (N, C, k, k) of the missing pixels in each cell of `paint_cells`, 0 where a cell has none, and
+    how many (N, 1, k, k) it has.
+    """
+    (top, left, bottom, right), (height, width) = _bounds(mask), mask.shape[2:]
+    rows = _membership(top, bottom, height, k).to(photo.dtype)
+    columns = _membership(left, right, width, k).to(photo.dtype)
+    missing = (mask > 0.5).to(photo.dtype)
+    count = rows.mT @ missing @ columns
+    return rows.mT @ (photo * missing) @ columns / count.clamp_min(1), count
+
+
+def ring_colours(masked: Array, mask: Array, sides: int = (RING - 4) // 4) -> tuple[Array, Array]:
+    """The colours of the known pixels that touch the hole's bounds, by position, and their mean.
+
+    The ring is one pixel wide. Each of its four sides is cut into `sides` equal pieces, whose mean colours stand
+    beside the four corners', 4 · sides + 4 colours in reading order. Where the hole touches the photo's edge there is
+    no ring: those colours take the mean of the others. If nothing is left (the bounds are the whole photo), the mean
+    is that of all known pixels.
+
+    Returns:
+        (N, C, 4 · sides + 4), the colours less their mean, and (N, C, 1), the mean.
+    """
+    top, left, bottom, right = _bounds(mask)
+    known = (mask <= 0.5).to(masked.dtype)
+    tiles = _Grid(_ring_edges(top, bottom, sides), _ring_edges(left, right, sides), masked)
+    colours, covered = tiles.means(masked, known)
+    around = _outermost(sides + 2, mask.device)
+    ring, present = colours.flatten(2)[:, :, around], covered.flatten(2)[:, :, around]
+    everywhere = torch.where(known > 0, masked, 0.0).sum(dim=(2, 3)) / known.sum(dim=(2, 3))
+    count = present.sum(dim=2, keepdim=True)
+    mean = torch.where(count > 0, ring.sum(dim=2, keepdim=True) / count.clamp_min(1), everywhere[..., None])
+    return torch.where(present, ring - mean, 0.0), mean
+
+
+def hole_aligned(masked: Array, mask: Array, inner: int, margin: int) -> tuple[Array, Array]:
+    """A photo in its hole's own coordinates: every hole, whatever its size, lies in the same place.
+
+    The hole's bounds are cut into inner × inner equal tiles, and `margin` more of the same size stand on each side.
+    Each has the mean colour of its known pixels, weighted by area; a tile without any (in the hole, or beyond the
+    photo) is 0.
+
+    Returns:
+        Colours (N, C, S, S) with S = inner + 2 · margin, and which tiles have one, (N, 1, S, S), 1 or 0.
+    """
+    top, left, bottom, right = _bounds(mask)
+    position = torch.arange(-margin, inner + margin + 1, dtype=torch.float64, device=mask.device) / inner
+    tiles = _Grid(top + position * (bottom - top), left + position * (right - left), masked)
+    colours, covered = tiles.means(masked, (mask <= 0.5).to(masked.dtype))
+    return colours, covered.to(masked.dtype)
+
+
+class _Grid:
+    """Tiles between row edges (N, R + 1) and column edges (N, S + 1), in pixels, in the photo or beyond."""
+
+    def __init__(self, row_edges: Array, column_edges: Array, like: Array) -> None:
+        self.rows = _overlap(row_edges, like.shape[2]).to(like.dtype)
+        self.columns = _overlap(column_edges, like.shape[3]).to(like.dtype)
+
+    def means(self, x: Array, known: Array) -> tuple[Array, Array]:
+        """The mean of the known pixels of x (N, C, H, W) in each tile, 0 where there are none; and where there are."""
+        coverage = self.rows @ known @ self.columns.mT
+        sums = self.rows @ torch.where(known > 0, x, 0.0) @ self.columns.mT
+        covered = coverage > SLIVER
+        return torch.where(covered, sums / coverage.clamp_min(SLIVER), 0.0), covered
+
+
+def _bounds(mask: Array) -> tuple[Array, Array, Array, Array]:
+    """Top, left, bottom and right of the holes, each (N, 1), whole numbers on the mask's device."""
+    bounds = torch.tensor(hole_bounds(mask), device=mask.device)
+    return bounds[:, 0:1], bounds[:, 1:2], bounds[:, 2:3], bounds[:, 3:4]
+
+
+def _membership(start: Array, stop: Array, size: int, k: int) -> Array:
+    """(N, 1, size, k): whether a position of an axis lies in cell j of k from start to before stop (N, 1)."""
+    position = torch.arange(size, device=start.device) - start
+    cell = torch.div((position + 1) * k - 1, stop - start, rounding_mode="floor")
+    inside = (position >= 0) & (position < stop - start)
+    belongs = (cell[..., None] == torch.arange(k, device=start.device)) & inside[..., None]
+    return belongs[:, None]
+
+
+def _ring_edges(start: Array, stop: Array, sides: int) -> Array:
+    """(N, sides + 3): a pixel before the hole, its equal pieces, a pixel behind it."""
+    fraction = torch.arange(sides + 1, dtype=torch.float64, device=start.device) / sides
+    return torch.cat((start - 1.0, start + fraction * (stop - start), stop + 1.0), dim=1)
+
+
+def _outermost(side: int, device: torch.device) -> Array:
+    """The numbers of the outermost tiles of a side × side grid, in reading order."""
+    number = torch.arange(side * side, device=device).reshape(side, side)
+    inner = torch.zeros(side, side, dtype=torch.bool, device=device)
+    inner[1:-1, 1:-1] = True
+    return number[~inner]
+
+
+def _overlap(edges: Array, size: int) -> Array:
+    """(N, 1, S, size): how much of each pixel of an axis lies between edges i and i + 1."""
+    pixel = torch.arange(size, dtype=torch.float64, device=edges.device)
+    low, high = edges[:, :-1, None], edges[:, 1:, None]
+    return (torch.minimum(high, pixel + 1) - torch.maximum(low, pixel)).clamp_min(0)[:, None]

@@ -1,0 +1,102 @@
+"""The basic network: convolutions look at the photo around the hole and name the mean colour of each of 4 × 4 cells.
+
+    masked photo, mask ── tiles in the hole's own coordinates, less the ring's mean colour, at unit contrast
+          │
+          ▼  32 × 32: the hole lies in the middle 16 × 16, whatever its size
+        convolution, batch norm, ReLU, max pooling ── three times, then two linear layers ──┐
+                                                                                            ▼
+        the ring of known pixels that touch the hole ── a linear layer ──────────────────── + ── 4 × 4 cells
+
+Because the hole always lies in the same place, no cell has to be found: the layers can learn what each one needs. The
+linear path gives the convolutions what linear regression knows already (`photomend.models.linear`), so that they learn
+the rest. There is no harmonic fill in it.
+
+Sources: Ioffe & Szegedy, *Batch normalization* (2015); Cheng et al., *Wide & deep learning for recommender systems*
+(2016), for the linear path beside the deep one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..core import Array, Module, Tensor, reshape
+from ..layers import BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, Sequential
+from .cells import RING, composite_cells, hole_aligned, ring_colours
+from .geometry import require_hole
+from .network import RepairNetwork
+
+#: Rows and columns of cells in a hole.
+GRID = 4
+#: Tiles across the hole, and across what is seen on each side of it.
+INNER, MARGIN = 16, 8
+
+
+def features(masked: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
+    """What the network sees of photos, in units in which they are alike.
+
+    Returns:
+        The tiles (N, 4, 32, 32): colours less the ring's mean and divided by the contrast, and whether there is one;
+        the ring (N, 108), likewise; the ring's mean colour (N, 3, 1, 1); and the contrast (N, 1, 1, 1), the root mean
+        square of the tiles' differences from that mean, at least 5 grey levels.
+    """
+    tiles, covered = hole_aligned(masked, mask, INNER, MARGIN)
+    ring, mean = ring_colours(masked, mask)
+    mean = mean[..., None]
+    centred = (tiles - mean) * covered
+    values = 3 * covered.sum(dim=(2, 3), keepdim=True)
+    contrast = (centred.square().sum(dim=(1, 2, 3), keepdim=True) / values).sqrt().clamp_min(5 / 255)
+    return torch.cat((centred / contrast, covered), dim=1), (ring / contrast[..., 0]).flatten(1), mean, contrast
+
+
+class BasicNetwork(RepairNetwork):
+    """A convolutional network that paints a hole in 4 × 4 cells, each in one colour.
+
+    Its last layers start at zero, so training starts at the mean colour of the ring. It is trained with the squared
+    error (`mse_weight` 1, `mae_weight` 0, its training defaults): over a cell's pixels that is the squared error of the
+    cell's mean colour, but for what no prediction changes.
+
+    Args:
+        width: channels of the first convolution; twice and four times as many in the next two.
+        window: side of the square crops it is trained on and looks through, pixels.
+    """
+
+    name = "cnn"
+    stride = 1
+
+    def __init__(self, width: int = 32, window: int = 128) -> None:
+        self.width, self.window = width, window
+        self._check_settings(width=width, window=window)
+        self.backbone = Sequential(_stage(4, width), _stage(width, 2 * width), _stage(2 * width, 4 * width))
+        pooled = (INNER + 2 * MARGIN) // 8
+        last = Linear(256, 3 * GRID**2)
+        self.head = Sequential(Linear(4 * width * pooled**2, 256), ReLU(), last)
+        self.ring = Linear(3 * RING, 3 * GRID**2, bias=False)
+        last.weight.data.zero_()
+        self.ring.weight.data.zero_()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"width": self.width, "window": self.window}
+
+    def forward(self, masked: Array, mask: Array) -> Tensor:
+        """Paint the cells: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
+
+        Raises:
+            ValueError: shapes don't fit, or a mask is empty or covers its photo.
+        """
+        require_hole(masked, mask)
+        tiles, ring, mean, contrast = features(masked, mask)
+        seen = self.backbone(tiles)
+        change = self.head(reshape(seen, shape=(len(tiles), -1))) + self.ring(ring)
+        return composite_cells(reshape(change, shape=(len(tiles), 3, GRID, GRID)) * contrast + mean, masked, mask)
+
+
+def _stage(inputs: int, outputs: int) -> Module:
+    """Two convolutions, and half the resolution."""
+    return Sequential(*_convolution(inputs, outputs), *_convolution(outputs, outputs), MaxPool2d(2))
+
+
+def _convolution(inputs: int, outputs: int) -> tuple[Module, Module, Module]:
+    return Conv2d(inputs, outputs, 3, padding=1, bias=False), BatchNorm2d(outputs), ReLU()

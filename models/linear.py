@@ -1,0 +1,62 @@
+"""Linear regression: from the colours around the hole straight to the mean colour of each of its parts.
+
+The hole is split into equal cells, and each cell's mean red, green and blue are linear maps, with a bias, of the
+colours around the hole. They are trained by gradient descent like any network here; since they are linear, the best
+weights are also known in closed form (`photomend.train.ridge`), and that is the check on the descent.
+
+Source: Bishop, *Pattern recognition and machine learning* (2006), §3.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..core import Array, Tensor, reshape
+from ..layers import Linear
+from .cells import RING, composite_cells, ring_colours
+from .geometry import require_hole
+from .network import RepairNetwork
+
+FEWEST, MOST = 2, 8
+
+
+class LinearModel(RepairNetwork):
+    """A linear map from the ring of known pixels around the hole to the mean colour of each cell in it.
+
+    What is mapped are the ring's colours less their mean, and what is predicted is each cell's difference from that
+    mean. This is as linear as mapping the colours themselves, and it makes the descent fast: the features have the
+    mean 0, and a photo's brightness, by far the largest thing they share, needs no weights.
+
+    With the squared error as its loss (`mse_weight` 1, `mae_weight` 0, its training defaults) the sum over a cell's
+    pixels is n · (prediction − the cell's mean)² plus what no prediction changes, so it is trained on the mean
+    colours.
+
+    Args:
+        splits: rows and columns that the hole is split into, 2 to 8.
+        window: side of the square crops it is trained on and looks through, pixels.
+    """
+
+    name = "linear"
+    stride = 1
+
+    def __init__(self, splits: int = 2, window: int = 96) -> None:
+        self.splits, self.window = splits, window
+        self._check_settings(splits=splits, window=window)
+        if not FEWEST <= splits <= MOST:
+            raise ValueError(f"splits (={splits}) must be from {FEWEST} to {MOST}")
+        self.regression = Linear(3 * RING, 3 * splits**2)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"splits": self.splits, "window": self.window}
+
+    def forward(self, masked: Array, mask: Array) -> Tensor:
+        """Paint the cells: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
+
+        Raises:
+            ValueError: shapes don't fit, or a mask is empty or covers its photo.
+        """
+        require_hole(masked, mask)
+        ring, mean = ring_colours(masked, mask)
+        change = reshape(self.regression(ring.flatten(1)), shape=(len(ring), 3, self.splits, self.splits))
+        return composite_cells(change + mean[..., None], masked, mask)
