@@ -1,0 +1,142 @@
+"""Mutants that no check of gradients can notice, each group with the reason.
+
+An entry is a mutant's whole identity, so it ends when its function is written differently, and the run says which
+entries are out of date: those that no longer exist, and those that are noticed after all.
+"""
+
+from __future__ import annotations
+
+from photomend.tests.mutation.mutants import Identity
+
+
+def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Identity, ...]:
+    return tuple(Identity(file, function, *change) for change in changes)  # type: ignore[arg-type]
+
+
+_SUM = "gradient.sum(dim=axes, keepdim=True)"
+_BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
+_LENGTH = "(self.images - 1) * rows * columns + (self.out[0] - 1) * columns + self.out[1])"
+_SMALL = "kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max"
+
+#: By the reason why each computes the same gradients.
+EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
+    "Summing an axis of size 1 changes nothing, and the last reshape gives every sum its shape: which of these axes "
+    "are summed, and whether any, only matters for speed.": _of(
+        "core/primitive.py",
+        "sum_to_shape",
+        ("take_branch", "if gradient.shape == shape", "if False"),
+        ("drop_term", "n == 1 and gradient.shape[i + extra] != 1", "n == 1"),
+        ("drop_term", "i + extra", "i", 2),
+        ("drop_term", "i + extra", "extra", 2),
+        ("flip_sign", "i + extra", "i - extra", 2),
+        ("change_constant", "gradient.shape[i + extra] != 1", "gradient.shape[i + extra] != 0"),
+        ("flip_keepdim", _SUM, _SUM.replace("True", "False")),
+        ("take_branch", f"{_SUM}.reshape(shape) if axes else gradient.reshape(shape)", f"{_SUM}.reshape(shape)"),
+        ("drop_call", "gradient.reshape(shape)", "gradient"),
+    ),
+    "Every entry of the inverse permutation is written over.": _of(
+        "core/shaping.py",
+        "permute",
+        ("change_constant", "[0]", "[1]"),
+        ("change_constant", "[0]", "[-1]"),
+    ),
+    "The general way, an array of positions, is right for basic indices too, only slower.": (
+        *_of("core/shaping.py", "getitem", ("take_branch", "if _is_basic(index)", "if False")),
+        *_of(
+            "core/shaping.py",
+            "_is_basic",
+            ("take_branch", "index if isinstance(index, tuple) else (index,)", "(index,)"),
+            ("drop_term", _BASIC, _BASIC.removeprefix("part is None or ")),
+            ("drop_term", _BASIC, _BASIC.replace("part is Ellipsis or ", "")),
+            ("drop_term", _BASIC, "part is None or part is Ellipsis"),
+        ),
+    ),
+    "The first axis of an array with one axis is also its last.": _of(
+        "core/shaping.py",
+        "getitem",
+        (
+            "change_constant",
+            "x̄.view(-1).index_add_(0, positions.reshape(-1), ȳ.reshape(-1))",
+            "x̄.view(-1).index_add_(-1, positions.reshape(-1), ȳ.reshape(-1))",
+        ),
+    ),
+    "A sum made anew, or a copy of one that is ours already, holds the same numbers: only memory is saved.": (
+        *_of(
+            "core/tape.py",
+            "_visit",
+            ("take_branch", "if parent in summed", "if False"),
+            ("drop_statement", "summed.add(parent)", "pass"),
+        ),
+        *_of(
+            "core/tape.py",
+            "_leave_gradient",
+            ("take_branch", "gradient if owned else gradient.clone()", "gradient.clone()"),
+        ),
+    ),
+    "A plane that is larger than needed holds more zeros, which no window reaches.": _of(
+        "layers/conv.py",
+        "_Grid.plane",
+        ("drop_factor", "(h + 2 * ph) / sh", "h + 2 * ph"),
+        ("exchange_operator", "(h + 2 * ph) / sh", "(h + 2 * ph) * sh"),
+        ("change_constant", "2 * ph", "3 * ph"),
+        ("drop_factor", "(w + 2 * pw) / sw", "w + 2 * pw"),
+        ("exchange_operator", "(w + 2 * pw) / sw", "(w + 2 * pw) * sw"),
+        ("change_constant", "2 * pw", "3 * pw"),
+    ),
+    "The length is below 0 only without images, where there are no rows to take a part of.": _of(
+        "layers/conv.py",
+        "_Grid.length",
+        ("change_constant", f"max(0, {_LENGTH}", f"max(1, {_LENGTH}"),
+        ("change_constant", f"max(0, {_LENGTH}", f"max(-1, {_LENGTH}"),
+    ),
+    "One group is a batch of one, of which the first is also the last; the plain product only saves time.": _of(
+        "layers/conv.py",
+        "_accumulate",
+        ("take_branch", "if len(total) == 1", "if False"),
+        ("change_constant", "len(total) == 1", "len(total) == 0"),
+        ("change_constant", "total[0]", "total[-1]"),
+        ("change_constant", "a[0]", "a[-1]"),
+        ("change_constant", "b[0]", "b[-1]"),
+    ),
+    "The width of a tap's number is only about memory: 32 bits are enough for all, and the last of 32,767 taps has the "
+    "number 32,766.": _of(
+        "layers/pooling.py",
+        "max_pool2d",
+        ("flip_comparison", _SMALL, _SMALL.replace("<=", "<")),
+        ("take_branch", "torch.int16 if few else torch.int32", "torch.int32"),
+    ),
+    "Without padding the copy is of the same size as x, and with more than was asked for no window reaches it.": _of(
+        "layers/pooling.py",
+        "_padded",
+        ("take_branch", "if padding == (0, 0)", "if False"),
+        ("change_axis", "padding == (0, 0)", "padding == (0,)"),
+        ("change_constant", "padding == (0, 0)", "padding == (-1, 0)"),
+        ("change_constant", "padding == (0, 0)", "padding == (0, -1)"),
+        ("change_constant", "2 * ph", "3 * ph"),
+        ("change_constant", "2 * pw", "3 * pw"),
+    ),
+    "Beyond the last pixel both neighbours are the last pixel, whatever their weights; and what `long` cuts off from a "
+    "number that isn't negative is what `floor` does.": _of(
+        "layers/upsample.py",
+        "_neighbours",
+        ("drop_term", "size - 1", "size"),
+        ("flip_sign", "size - 1", "size + 1"),
+        ("change_constant", "size - 1", "size - 0"),
+        ("drop_call", "centre.floor()", "centre"),
+    ),
+    "It is applied twice, to rows and to columns, and (−1)² = 1.": _of(
+        "layers/upsample.py",
+        "_interpolate_adjoint",
+        ("negate", "x̄", "-1 * x̄"),
+    ),
+    "The taps' numbers need only be different: i k − j are for 0 ≤ j < k.": _of(
+        "layers/windows.py",
+        "taps",
+        ("flip_sign", "i * kernel[1] + j", "i * kernel[1] - j"),
+    ),
+}
+
+
+def reasons() -> dict[Identity, str]:
+    """Why each listed mutant is equivalent."""
+    return {identity: reason for reason, group in EQUIVALENTS.items() for identity in group}

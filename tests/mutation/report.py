@@ -1,0 +1,64 @@
+"""A run's figures: how many mutants there are, which were noticed by what, and which by nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from photomend.tests.mutation.equivalents import reasons
+from photomend.tests.mutation.runner import Verdict
+
+
+class Report:
+    """What became of some mutants."""
+
+    def __init__(self, verdicts: Iterable[Verdict]) -> None:
+        known = reasons()
+        self.verdicts = list(verdicts)
+        self.killed = [v for v in self.verdicts if not v.survived]
+        self.equivalent = [v for v in self.verdicts if v.survived and v.mutant.identity in known]
+        self.survivors = [v for v in self.verdicts if v.survived and v.mutant.identity not in known]
+        #: Listed as equivalent, and noticed all the same.
+        self.stale = [v for v in self.killed if v.mutant.identity in known]
+
+    @property
+    def clean(self) -> bool:
+        return not self.survivors and not self.stale
+
+    def summary(self) -> str:
+        return (
+            f"{len(self.verdicts)} mutants, {len(self.killed)} killed, {len(self.equivalent)} equivalent (listed), "
+            f"{len(self.survivors)} survivors"
+        )
+
+    def tables(self) -> str:
+        """Mutants by operator, and by what noticed them."""
+        crashes = sum(v.crashed for v in self.killed)
+        lines = [f"{'operator':20}{'mutants':>9}{'killed':>9}{'equivalent':>12}"]
+        operators = Counter(v.mutant.identity.operator for v in self.verdicts)
+        for name, count in operators.most_common():
+            killed, equivalent = (
+                sum(v.mutant.identity.operator == name for v in verdicts) for verdicts in (self.killed, self.equivalent)
+            )
+            lines.append(f"{name:20}{count:9}{killed:9}{equivalent:12}")
+        lines += ["", f"{'noticed by':20}{'in all':>9}{'first':>9}{'alone':>12}"]
+        noticed, first = Counter(n for v in self.killed for n in v.noticed), Counter(v.first for v in self.killed)
+        alone = Counter(v.first for v in self.killed if len(v.noticed) == 1)
+        for name, count in noticed.most_common():
+            lines.append(f"{name:20}{count:9}{first[name]:9}{alone[name]:12}")
+        lines += ["", f"{crashes} of the killed raised an error in all that noticed them: wrong shapes and the like."]
+        return "\n".join(lines)
+
+    def rows(self) -> list[dict[str, Any]]:
+        known = reasons()
+        return [
+            {
+                **v.mutant.identity._asdict(),
+                "line": v.mutant.line,
+                "noticed": v.noticed,
+                "survived": v.survived,
+                "equivalent": known.get(v.mutant.identity),
+            }
+            for v in self.verdicts
+        ]
