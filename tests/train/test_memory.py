@@ -1,0 +1,121 @@
+"""What is alive after a training step, counted: parameters, gradients, optimizer state, averages and buffers, no more.
+
+All tensors that Python knows of are found through its garbage collector, and told apart by the memory they own.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from photomend.core import Array, Tensor
+from photomend.tests.models.holes import crops
+from photomend.train.config import TrainConfig
+from photomend.train.losses import hole_loss
+from photomend.train.trainer import Trainer
+
+Storages = dict[int, int]
+
+SMALL: dict[str, dict[str, Any]] = {
+    "attention": {"width": 16, "dilations": [1, 2], "window": 32},
+    "attention-report": {"width": 16, "window": 32},
+}
+
+
+def storages(arrays: Iterable[Array]) -> Storages:
+    """The memory behind arrays: address → bytes, once however many views there are."""
+    owned = (array.untyped_storage() for array in arrays)
+    return {storage.data_ptr(): storage.nbytes() for storage in owned if storage.nbytes()}
+
+
+def alive() -> list[Array]:
+    return [found for found in gc.get_objects() if issubclass(type(found), torch.Tensor)]
+
+
+class Counter:
+    """What has come to life since this was made; what lived then is held, so that no address is used anew."""
+
+    def __init__(self) -> None:
+        gc.collect()
+        self.before = alive()
+
+    def born(self) -> Storages:
+        old = storages(self.before)
+        return {address: size for address, size in storages(alive()).items() if address not in old}
+
+
+@pytest.fixture(autouse=True)
+def _without_garbage_collection() -> Iterator[None]:
+    """Nothing may need the collector, or the peak would be a matter of luck."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def known(trainer: Trainer) -> list[Array]:
+    """All that should outlive a step."""
+    gradients = [parameter.grad for parameter in trainer.parameters if parameter.grad is not None]
+    slots = [array for arrays in trainer.optimizer.slots.values() for array in arrays]
+    return [*trainer.network.state_dict().values(), *gradients, *slots, *trainer.ema.weights.values()]
+
+
+def make(model: str) -> Trainer:
+    return Trainer(TrainConfig(model=model, model_config=SMALL[model], steps=10, batch_size=2, workers=0))
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_after_a_step_only_what_is_known_is_alive(model: str) -> None:
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    counter = Counter()
+    trainer = make(model)
+    for _ in range(3):
+        trainer.step(photo, mask)
+        assert counter.born() == storages(known(trainer))
+    weights = sum(p.data.nbytes for p in trainer.parameters)
+    buffers = sum(b.data.nbytes for _, b in trainer.network.named_buffers())
+    # Weights, gradients, AdamW's two slots and the average; buffers and theirs.
+    assert sum(counter.born().values()) == 5 * weights + 2 * buffers
+
+
+def loss_of(trainer: Trainer, photo: Array, mask: Array) -> Tensor:
+    return hole_loss(trainer.network(photo * (1 - mask), mask), photo, mask)
+
+
+def test_the_counter_sees_a_tape_that_is_held_and_one_that_was_walked() -> None:
+    """A loss kept for the books holds every activation, until its backward pass frees all but its own number."""
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    counter = Counter()
+    trainer = make("attention")
+    trainer.step(photo, mask)
+    expected = storages(known(trainer))
+    assert counter.born() == expected
+    loss = loss_of(trainer, photo, mask)
+    held = counter.born()
+    assert held.items() > expected.items()
+    assert sum(held.values()) > 2 * sum(p.data.nbytes for p in trainer.parameters)
+    trainer.optimizer.zero_grad()
+    loss.backward()
+    assert counter.born() == storages([*known(trainer), loss.data])
+    del loss
+    assert counter.born() == storages(known(trainer))
+
+
+def test_a_tape_that_was_never_walked_goes_with_its_result() -> None:
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    counter = Counter()
+    trainer = make("attention")
+    loss = loss_of(trainer, photo, mask)
+    assert len(counter.born()) > len(storages(known(trainer)))
+    del loss
+    assert counter.born() == storages(known(trainer))
+
+
+def test_reconstruction_leaves_nothing_but_the_photo() -> None:
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    counter = Counter()
+    network = make("attention").network
+    rebuilt = network.reconstruct(photo * (1 - mask), mask)
+    assert counter.born() == storages([*network.state_dict().values(), rebuilt])
