@@ -19,13 +19,15 @@ from .probe import listening
 from .svg import Element, drawing, element
 
 #: Size of a box, and the room between boxes, in the drawing's own units.
-BOX, LINE, ACROSS, DOWN = 94.0, 13.0, 20.0, 36.0
-INPUT, OUTPUT = "photo and mask", "rebuilt photo"
+BOX, LINE, ACROSS, DOWN = 98.0, 13.0, 18.0, 36.0
+#: Layers that a part may hold before its own parts are shown in its place.
+MOST = 7
+INPUT, OUTPUT = "photo + mask", "rebuilt photo"
 
 
 @dataclass
 class Part:
-    """A direct child of a network as it ran: what it holds, what it gave, and whose results it was given."""
+    """A part of a network as it ran: what it holds, what it gave, and whose results it was given."""
 
     name: str
     contents: list[str]
@@ -40,7 +42,7 @@ def trace(network: RepairNetwork) -> list[Part]:
     The last part is the network's own output, with the names of those that it was made from. A part that is given an
     array of no other part (there is no tape behind it) has the network's input as its source.
     """
-    modules = dict(network.named_children())
+    modules = dict(parts_of(network))
     parts: dict[str, Part] = {}
     made: dict[int, str] = {}  # who made the result with this identity, a node or an array
     kept: list[Any] = []  # what those identities belong to: were it gone, another thing could have the same
@@ -90,6 +92,15 @@ def sources_of(x: Array | Tensor, made: dict[int, str]) -> set[str]:
     return found
 
 
+def parts_of(network: Module) -> Iterator[tuple[str, Module]]:
+    """A network's direct children by name, a sequence of very many layers taken apart once."""
+    for name, child in network.named_children():
+        if isinstance(child, Sequential) and len(list(contents(child))) > MOST:
+            yield from ((f"{name}.{own}", part) for own, part in child.named_children())
+        else:
+            yield name, child
+
+
 def contents(module: Module) -> Iterator[str]:
     """The layers in a module, sequences taken apart, equal neighbours counted."""
     for name, same in groupby(layers_in(module)):
@@ -107,8 +118,12 @@ def layers_in(module: Module) -> Iterator[str]:
         yield type(module).__name__ + kernel
 
 
-def draw(parts: list[Part], title: str) -> Markup:
-    """The parts from left to right by how many stand before them, from top to bottom by how small their results are."""
+def draw(parts: list[Part], title: str, key: str = "1") -> Markup:
+    """The parts from left to right by how many stand before them, from top to bottom by how small their results are.
+
+    `key` tells this drawing's arrow heads from those of others on the page.
+    """
+    head = f"head-{key}"
     column = {INPUT: 0}
     for part in parts:
         column[part.name] = 1 + max(column[source] for source in part.sources)
@@ -122,17 +137,18 @@ def draw(parts: list[Part], title: str) -> Markup:
         return 2 + column[name] * (BOX + ACROSS), DOWN + level[name] * pitch
 
     arrows = [
-        arrow(corner(source), corner(part.name), tall, column[part.name] - column[source])
+        arrow(corner(source), corner(part.name), tall, column[part.name] - column[source], head)
         for part in parts
         for source in part.sources
     ]
     boxes = [box(part, corner(part.name), tall) for part in parts]
     boxes.append(box(Part(INPUT, [], (), 0, []), corner(INPUT), tall))
     width = 4 + (1 + max(column.values())) * BOX + max(column.values()) * ACROSS
-    return drawing(width, DOWN / 2 + len(heights) * pitch, title, [arrow_head(), *arrows, *boxes], "architecture")
+    class_ = "architecture wide" if width > 960 else "architecture"
+    return drawing(width, DOWN / 2 + len(heights) * pitch, title, [arrow_head(head), *arrows, *boxes], class_)
 
 
-def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int) -> Element:
+def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int, head: str) -> Element:
     """From the right side of one box to the left side of the other; over what lies between them if anything does."""
     (x0, y0), (x1, y1) = (start[0] + BOX, start[1] + tall / 2), (end[0] - 3, end[1] + tall / 2)
     if columns > 1 and start[1] == end[1]:
@@ -142,11 +158,11 @@ def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, col
     else:
         middle = x1 - ACROSS / 2
         path = f"M{x0:.1f},{y0:.1f} H{middle:.1f} V{y1:.1f} H{x1:.1f}"
-    return element("path", d=path, class_="arrow", marker_end="url(#head)")
+    return element("path", d=path, class_="arrow", marker_end=f"url(#{head})")
 
 
-def arrow_head() -> Element:
-    head = element("marker", id="head", markerWidth=7, markerHeight=7, refX=5, refY=3, orient="auto")
+def arrow_head(key: str) -> Element:
+    head = element("marker", id=key, markerWidth=7, markerHeight=7, refX=5, refY=3, orient="auto")
     head.append(element("path", d="M0,0 L6,3 L0,6 Z", class_="head"))
     return head
 

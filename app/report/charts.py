@@ -118,7 +118,7 @@ def interval_chart(label: str, estimates: Mapping[str, Estimate], title: str) ->
         parts.append(element("circle", cx=axis(estimate.value), cy=y, r=4.5, class_="dot"))
         parts.append(element("text", f"{estimate.value:.2f}", x=width - 70, y=y + 4, class_="tick"))
     parts.append(element("text", label, x=(left + width - 80) / 2, y=height - 4, class_="label middle"))
-    return drawing(width, height, title, parts)
+    return drawing(width, height, title, parts, "chart wide")
 
 
 def smoothed(points: Points, most: int = 300) -> list[tuple[float, float]]:

@@ -138,8 +138,12 @@ def drawings(networks: Mapping[str, RepairNetwork]) -> list[Drawing]:
         modules = repr(network).split("\n", 1)[-1]  # without the class: another name is no other architecture
         sharing.setdefault(f"{network.window}\n{modules}", []).append(name)
     return [
-        Drawing(names, draw(trace(networks[names[0]]), f"architecture of {names[0]}"), repr(networks[names[0]]))
-        for names in sharing.values()
+        Drawing(
+            names,
+            draw(trace(networks[names[0]]), f"architecture of {names[0]}", str(index)),
+            repr(networks[names[0]]),
+        )
+        for index, names in enumerate(sharing.values())
     ]
 
 
