@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -12,10 +13,10 @@ from tqdm import tqdm
 from ..data.loader import EvaluationSet
 from ..data.sources import PhotoSource
 from ..models import HarmonicFill
-from ..train.config import TrainConfig
+from ..train.config import RunConfig
 from ..train.log import read_log
 from ..train.loop import LOG, Epoch, train
-from ..train.trainer import Trainer
+from ..train.trainer import BaseTrainer
 from ..train.validation import Validation, Validator
 from .comparison import to_photo
 from .figures import loss_curve, reconstruction_grid
@@ -24,8 +25,8 @@ LOSS_FIGURE, GRID_FIGURE = "loss.png", "reconstructions.png"
 
 
 def train_and_show(
-    config: TrainConfig, photos: PhotoSource, validation: PhotoSource, out: Path, resume: bool, device: torch.device
-) -> Trainer:
+    config: RunConfig, photos: PhotoSource, validation: PhotoSource, out: Path, resume: bool, device: torch.device
+) -> BaseTrainer[Any]:
     """`train`, with a line on standard output and new figures in `out` after each epoch.
 
     The validation errors of the harmonic fill stand beside the network's: they are the bar. Raises what
@@ -51,6 +52,7 @@ def epoch_reporter(out: Path, validator: Validator) -> Callable[[Epoch], None]:
             metrics = epoch.validation.metrics
             line += f"  validation MSE {metrics['mse']:.2f} (harmonic {harmonic['mse']:.2f})"
             line += f"  MAE {metrics['mae']:.3f} ({harmonic['mae']:.3f})"
+            line += f"  hole MAE {metrics['hole_mae']:.2f}  texture {metrics['texture']:.2f}"
             draw_reconstructions(epoch.validation, epoch.step, out / GRID_FIGURE)
         tqdm.write(line)
         draw_losses(out / LOG, harmonic["mse"], out / LOSS_FIGURE)

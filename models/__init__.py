@@ -16,6 +16,7 @@ from .attention_report import AttentionReportModel
 from .border import BorderFill
 from .classical import BiharmonicFill, NavierStokesFill, TeleaFill
 from .cnn import BasicNetwork
+from .gan import GanModel
 from .harmonic import HarmonicFill, harmonic_fill
 from .linear import LinearModel
 from .network import RepairNetwork
@@ -25,7 +26,7 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     made.name: made
     for made in (
         *(RandomFill, BorderFill, HarmonicFill, TeleaFill, NavierStokesFill, BiharmonicFill),
-        *(LinearModel, BasicNetwork, AttentionModel, AttentionReportModel),
+        *(LinearModel, BasicNetwork, AttentionModel, AttentionReportModel, GanModel),
     )
 }
 
@@ -62,6 +63,7 @@ __all__ = [
     "BasicNetwork",
     "BiharmonicFill",
     "BorderFill",
+    "GanModel",
     "HarmonicFill",
     "LinearModel",
     "NavierStokesFill",

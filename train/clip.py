@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import torch
 
-from ..core import Parameter
+from ..core import Array, Parameter
 
 
 def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
@@ -18,11 +18,22 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm (={max_norm}) must be above zero")
-    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    if not grads:
-        return 0.0
-    norm = torch.stack([grad.square().sum() for grad in grads]).sum().sqrt().item()
+    grads = _grads(parameters)
+    norm = _norm(grads)
     if max_norm < norm < float("inf"):
         for grad in grads:
             grad.mul_(max_norm / norm)
     return norm
+
+
+def grad_norm(parameters: Iterable[Parameter]) -> float:
+    """‖g‖, the norm of all gradients together."""
+    return _norm(_grads(parameters))
+
+
+def _grads(parameters: Iterable[Parameter]) -> list[Array]:
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _norm(grads: list[Array]) -> float:
+    return torch.stack([grad.square().sum() for grad in grads]).sum().sqrt().item() if grads else 0.0

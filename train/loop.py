@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -20,11 +21,12 @@ from ..core import PhotomendError, replacing, runtime
 from ..data.loader import CropLoader, names_digest, require_readable
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource
+from .adversarial import AdversarialConfig, AdversarialTrainer
 from .checkpoint import BEST, LAST, STATE, save_checkpoint, save_state
-from .config import TrainConfig
+from .config import RunConfig, TrainConfig
 from .interrupt import stop_requests
 from .log import JsonLog, forget_after
-from .trainer import Trainer
+from .trainer import BaseTrainer, Trainer
 from .validation import Validation, Validator
 
 CONFIG, LOG = "config.json", "log.jsonl"
@@ -43,7 +45,7 @@ class Epoch:
 
 
 def train(
-    config: TrainConfig,
+    config: RunConfig,
     photos: PhotoSource,
     validator: Validator | None,
     out: Path,
@@ -52,7 +54,7 @@ def train(
     device: torch.device | str = "cpu",
     on_epoch: Callable[[Epoch], object] = lambda epoch: None,
     quiet: bool = False,
-) -> Trainer:
+) -> BaseTrainer[Any]:
     """Train a network and leave a run folder: config.json, log.jsonl, best, last and state (safetensors).
 
     Args:
@@ -73,12 +75,14 @@ def train(
     """
     if not resume and any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
         raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
-    trainer = Trainer(config, device)
+    trainer = make_trainer(config, device)
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
     if resume:
         trainer.load(out / STATE)
         if trainer.progress >= 1 and trainer.validated == trainer.steps:
-            raise PhotomendError(f"{out}: this run is finished ({trainer.steps} steps); give it more steps or minutes")
+            raise PhotomendError(f"{out}: {trainer.ending}")
+    else:
+        trainer.begin()
     loader = CropLoader(
         photos, config.batch_size, trainer.network.window, config.seed, config.workers, start_step=trainer.steps
     )
@@ -99,12 +103,21 @@ def train(
     return trainer
 
 
+def make_trainer(config: RunConfig, device: torch.device | str = "cpu") -> BaseTrainer[Any]:
+    """The trainer for a run of these settings."""
+    if isinstance(config, AdversarialConfig):
+        return AdversarialTrainer(config, device)
+    if isinstance(config, TrainConfig) and config.model != AdversarialConfig.model:
+        return Trainer(config, device)
+    raise PhotomendError(f"training: {config.model} trains against a discriminator, with an AdversarialConfig")
+
+
 class _Run:
     """The books of a run: clock, bar, log, epochs, checkpoints."""
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: BaseTrainer[Any],
         loader: CropLoader,
         validator: Validator | None,
         out: Path,
@@ -143,9 +156,8 @@ class _Run:
         seconds = self._clock()
         trainer.trained += seconds
         rate = self.config.batch_size / seconds
-        self.log.write(
-            {"step": trainer.steps, "loss": loss, "lr": trainer.optimizer.lr, "grad_norm": norm, "photos_s": rate}
-        )
+        record = {"step": trainer.steps, "loss": loss, "lr": trainer.optimizer.lr, "grad_norm": norm, "photos_s": rate}
+        self.log.write(record | trainer.observed)
         done = trainer.steps if self.config.steps is not None else trainer.seconds
         self.bar.update(min(round(done), self.bar.total) - self.bar.n)
         self.bar.set_postfix(loss=f"{loss:.4f}", photos_s=f"{rate:.0f}", refresh=False)
@@ -173,10 +185,8 @@ class _Run:
         metrics = {"loss": trainer.loss_sum / trainer.loss_count} if trainer.loss_count else {}
         metrics |= validation.metrics if validation else {}
         self.log.write({"epoch": number, "step": trainer.steps, "seconds": trainer.seconds, **metrics})
-        if validation is None or validation.metrics["mse"] < trainer.best:
+        if trainer.judge(validation.metrics if validation else None):
             save_checkpoint(self.out / BEST, trainer.checkpoint(averaged=True, metrics=metrics))
-        if validation is not None:
-            trainer.best = min(trainer.best, validation.metrics["mse"])
         save_checkpoint(self.out / LAST, trainer.checkpoint(averaged=False, metrics=metrics))
         trainer.epochs, trainer.validated = number, trainer.steps
         trainer.loss_sum, trainer.loss_count = 0.0, 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
@@ -16,15 +16,18 @@ from .. import models
 from ..core import Array, PhotomendError, runtime
 from .checkpoint import Checkpoint, load_state
 from .clip import clip_grad_norm
-from .config import TrainConfig
+from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .losses import hole_loss
 
+Config = TypeVar("Config", bound=RunConfig)
 
-class Trainer:
-    """The network's weights, their average, the optimizer, and how far the run has come.
+
+class BaseTrainer(Generic[Config]):
+    """The network's weights, their average, the optimizer, and how far the run has come; not yet what a step is.
 
     Attributes:
+        observed: what else the last step saw, for the log.
         steps: optimizer steps done.
         seconds: wall-clock time of the run so far, validation included; `trained`: without it.
         reserve: seconds that the last validation took, kept free for the one at the end.
@@ -34,7 +37,7 @@ class Trainer:
         photos: what is trained on: its name, and a digest of the photos' names.
     """
 
-    def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
+    def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
         runtime.seed_everything(config.seed)
@@ -54,6 +57,7 @@ class Trainer:
         self.best = math.inf
         self.loss_sum, self.loss_count = 0.0, 0
         self.photos = {"origin": "", "digest": ""}
+        self.observed: dict[str, float] = {}
 
     @property
     def seconds_left(self) -> float:
@@ -68,29 +72,34 @@ class Trainer:
             return min(1.0, self.steps / self.config.steps)
         return 1.0 if self.seconds_left == 0 else self.trained / (self.trained + self.seconds_left)
 
-    def step(self, photo: Array, mask: Array) -> tuple[float, float]:
-        """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
+    def begin(self) -> None:
+        """Make ready for the first step of a new run; one that is resumed has `load` instead."""
 
-        Raises:
-            PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
-        """
-        self.optimizer.zero_grad()
-        prediction = self.network(photo * (1 - mask), mask)
-        loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
-        loss.backward()
-        norm = clip_grad_norm(self.parameters, self.config.clip)
-        if not math.isfinite(loss.item() + norm):
-            raise PhotomendError(
-                f"training: at step {self.steps} the loss is {loss.item()} and the gradients' norm {norm}; "
-                "a lower lr may help"
-            )
+    def step(self, photo: Array, mask: Array) -> tuple[float, float]:
+        """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm."""
+        raise NotImplementedError
+
+    def advance(self, loss: float) -> None:
+        """Let the network's optimizer step, its average follow, and the counters count."""
         self.optimizer.lr = self.schedule(10_000 * self.progress)
         self.optimizer.step()
         self.ema.update()
         self.steps += 1
-        self.loss_sum += loss.item()
+        self.loss_sum += loss
         self.loss_count += 1
-        return loss.item(), norm
+
+    def judge(self, metrics: dict[str, float] | None) -> bool:
+        """Whether the averaged weights, validated with these errors (None: not at all), are worth keeping: those of
+        the lowest MSE are."""
+        if metrics is None:
+            return True
+        better, self.best = metrics["mse"] < self.best, min(self.best, metrics["mse"])
+        return better
+
+    @property
+    def ending(self) -> str:
+        """Why a run whose progress is 1 has come to its end."""
+        return f"this run is finished ({self.steps} steps); give it more steps or minutes"
 
     def checkpoint(self, averaged: bool, metrics: dict[str, float]) -> Checkpoint:
         """The weights as a checkpoint: the averaged ones, or those of the last step."""
@@ -136,6 +145,10 @@ class Trainer:
             raise PhotomendError(
                 f"{path}: was trained on {state['photos']['origin']}, not on these photos of {self.photos['origin']}"
             )
+        self.restore(state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
         self.network.load_state_dict(state["weights"])
         self.ema.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -145,6 +158,29 @@ class Trainer:
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:
             torch.cuda.set_rng_state(state["random"]["cuda"], self.device)
+
+
+class Trainer(BaseTrainer[TrainConfig]):
+    """A network that learns from the error in the hole alone."""
+
+    def step(self, photo: Array, mask: Array) -> tuple[float, float]:
+        """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
+
+        Raises:
+            PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
+        """
+        self.optimizer.zero_grad()
+        prediction = self.network(photo * (1 - mask), mask)
+        loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
+        loss.backward()
+        norm = clip_grad_norm(self.parameters, self.config.clip)
+        if not math.isfinite(loss.item() + norm):
+            raise PhotomendError(
+                f"training: at step {self.steps} the loss is {loss.item()} and the gradients' norm {norm}; "
+                "a lower lr may help"
+            )
+        self.advance(loss.item())
+        return loss.item(), norm
 
 
 _PROGRESS = (

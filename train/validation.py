@@ -11,6 +11,7 @@ from ..core import Array
 from ..data.loader import EvaluationSet
 from .evaluate import Reconstructor, paste
 from .metrics import PEAK
+from .sharpness import gradient_energy
 
 #: Photos that the figure of reconstructions shows.
 SHOWN = 6
@@ -28,7 +29,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Validation:
-    """MSE and MAE over all pixels on the 0–255 scale, averaged over the photos, and some of the photos."""
+    """Errors on the 0–255 scale, averaged over the photos, and some of the photos.
+
+    `mse` and `mae` are taken over all pixels, `hole_mae` over the missing ones. `texture` is the gradient energy in the
+    holes of all photos over that of the truth.
+    """
 
     metrics: dict[str, float]
     shown: list[Shown]
@@ -56,7 +61,7 @@ class Validator:
     def __call__(self, model: Reconstructor) -> Validation:
         """The model's errors; its known pixels are the photo's own, and what it gives is clamped to [0, 1]."""
         names, photos, masks = self._samples
-        squares, magnitudes = 0.0, 0.0
+        sums = dict.fromkeys(("mse", "mae", "hole_mae", "rebuilt_energy", "true_energy"), 0.0)
         shown: list[Shown] = []
         for start in range(0, len(photos), self.batch_size):
             stop = min(start + self.batch_size, len(photos))
@@ -64,10 +69,15 @@ class Validator:
             mask = torch.stack(masks[start:stop]).to(self.device)
             rebuilt = paste(model, truth, mask)
             error = PEAK * (rebuilt - truth)
-            squares += error.square().mean(dim=(1, 2, 3)).sum().item()
-            magnitudes += error.abs().mean(dim=(1, 2, 3)).sum().item()
+            sums["mse"] += error.square().mean(dim=(1, 2, 3)).sum().item()
+            mae = error.abs().mean(dim=(1, 2, 3))
+            sums["mae"] += mae.sum().item()
+            sums["hole_mae"] += (mae / mask.mean(dim=(1, 2, 3))).sum().item()
+            sums["rebuilt_energy"] += gradient_energy(rebuilt, mask).sum().item()
+            sums["true_energy"] += gradient_energy(truth, mask).sum().item()
             for i in range(min(stop - start, SHOWN - len(shown))):
                 masked = truth[i] * (1 - mask[i])
                 shown.append(Shown(names[start + i], truth[i].cpu(), masked.cpu(), rebuilt[i].cpu()))
-        n = len(photos)
-        return Validation({"mse": squares / n, "mae": magnitudes / n}, shown)
+        metrics = {name: sums[name] / len(photos) for name in ("mse", "mae", "hole_mae")}
+        metrics["texture"] = sums["rebuilt_energy"] / max(sums["true_energy"], 1e-9)
+        return Validation(metrics, shown)

@@ -11,7 +11,9 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
-from ...train.config import TrainConfig
+from ...models.gan import GanModel
+from ...train.adversarial import AdversarialConfig, AdversarialTrainer, start_settings
+from ...train.config import RunConfig, TrainConfig
 from ...train.loop import CONFIG
 from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
 from ..runs import train_and_show
@@ -24,6 +26,7 @@ DEFAULT_MINUTES = 20.0
 @click.argument("model")
 @photo_options
 @click.option("--out", type=FOLDER, required=True, help="The run folder; one with a run in it needs --resume.")
+@click.option("--from", "start_from", type=FOLDER, help="What gan starts from: a run of attention, or its weights.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
 @click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
 @click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
@@ -47,6 +50,7 @@ def command(
     photos: Path | None,
     data: Path | None,
     out: Path,
+    start_from: Path | None,
     resume: bool,
     crop: int | None,
     splits: int | None,
@@ -55,8 +59,8 @@ def command(
     threads: int | None,
     **options: Any,
 ) -> int:
-    """Train MODEL (linear, cnn, attention or attention-report) on photos; without --photos and --data,
-    on the sample photos.
+    """Train MODEL (linear, cnn, attention, attention-report, or gan, which goes on from attention) on photos; without
+    --photos and --data, on the sample photos.
 
     70 % of the photos are trained on and 10 % validate each epoch. The run folder gets the weights (best
     and last), a state to resume from, the settings, a log, and after each epoch a loss curve and a picture
@@ -65,6 +69,7 @@ def command(
     \b
     photomend train attention --photos DIR --out RUN --minutes 20
     photomend train attention --photos DIR --out RUN --resume
+    photomend train gan --from RUN --photos DIR --out RUN2
     """
     if photos is not None and data is not None:
         raise click.UsageError("say which photos: either --photos or --data")
@@ -73,17 +78,23 @@ def command(
     if model not in models.TRAINED:
         raise PhotomendError(f"no model to train is called {model!r}; {did_you_mean(model, models.TRAINED)}")
     given = {name: value for name, value in options.items() if value is not None}
+    if start_from is not None:
+        if model != GanModel.name or resume:
+            raise click.UsageError("--from is for a new run of gan; leave it out")
+        given["start"] = str(start_from)
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
-    train_and_show(config, training, validation, out, resume, start(device, threads))
+    trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
+    if isinstance(trainer, AdversarialTrainer) and trainer.stopped:
+        click.echo(f"{out}: {trainer.ending}. Its last good weights are kept.")
     click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {out}")
     return 0
 
 
 def settle(
     model: str, given: dict[str, Any], network: dict[str, Any], config_file: Path | None, resumed: Path | None
-) -> TrainConfig:
+) -> RunConfig:
     """The run's settings: the resumed run's, under those of the file, under those of the command line (`given`, and
     `network`: the model's own).
 
@@ -99,12 +110,15 @@ def settle(
     settings = merge(settings, given)
     if "steps" not in settings and "minutes" not in settings:
         settings["minutes"] = DEFAULT_MINUTES
+    if settings.get("start") and resumed is None:
+        settings["model_config"] = {**start_settings(settings["start"]), **settings.get("model_config", {})}
     if network:
         settings["model_config"] = {**settings.get("model_config", {}), **network}
     named = settings.setdefault("model", model)
     if named != model:
         raise PhotomendError(f"{where}: is for the model {named!r}, not {model!r}")
-    return TrainConfig.from_dict(settings, where)
+    kind = AdversarialConfig if model == GanModel.name else TrainConfig
+    return kind.from_dict(settings, where)
 
 
 def merge(base: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

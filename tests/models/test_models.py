@@ -20,6 +20,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"width": 8, "window": 48},
     "attention": {"width": 16, "dilations": [1, 2], "window": 48},
     "attention-report": {"window": 64},
+    "gan": {"width": 16, "dilations": [1, 2], "window": 48},
 }
 
 
@@ -43,6 +44,7 @@ def twin_of(model: RepairNetwork) -> torch.nn.Module:
         "cnn": lambda: cell_twins.BasicNetwork(8),
         "attention": lambda: model_twins.AttentionModel(16, (1, 2)),
         "attention-report": model_twins.AttentionReportModel,
+        "gan": lambda: model_twins.AttentionModel(16, (1, 2)),
     }
     twin = twins[model.name]()
     twin.to(model.parameters()[0].dtype).load_state_dict(model.state_dict())

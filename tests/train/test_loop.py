@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +20,13 @@ from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
 from photomend.train.log import read_log
 from photomend.train.loop import CONFIG, LOG, Epoch, train
-from photomend.train.trainer import Trainer
+from photomend.train.trainer import BaseTrainer, Trainer
 from photomend.train.validation import Validator
-from PIL import Image
+
+from .interrupting import interrupt
 
 TINY = {"width": 16, "dilations": [1, 2], "window": 64}
 REPORT = {"window": 64}
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> FolderSource:
-    """Ten small pictures of smooth colour."""
-    folder = tmp_path_factory.mktemp("photos")
-    pictures, _ = crops(10, 80, seed=3)
-    for i, picture in enumerate(pictures):
-        pixels = (255 * picture).round().permute(1, 2, 0).numpy().astype(np.uint8)
-        Image.fromarray(pixels).save(folder / f"{i}.png")
-    return FolderSource(sorted(folder.iterdir()), folder)
 
 
 def config(**settings: Any) -> TrainConfig:
@@ -46,7 +34,7 @@ def config(**settings: Any) -> TrainConfig:
     return TrainConfig(**given)
 
 
-def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> Trainer:
+def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> BaseTrainer[Any]:
     return train(settings, photos, Validator(EvaluationSet(photos)), out, quiet=True, **options)
 
 
@@ -135,19 +123,6 @@ def test_workers_do_not_change_the_weights(photos: FolderSource, tmp_path: Path)
         run(config(workers=workers, steps=3), photos, tmp_path / str(workers))
     none, two = (load_checkpoint(tmp_path / name / LAST).weights for name in ("0", "2"))
     assert all(torch.equal(none[key], two[key]) for key in none)
-
-
-def interrupt(owner: Any, method: str, call: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C arrives while `method` runs for the n-th time."""
-    original = getattr(owner, method)
-    calls = itertools.count(1)
-
-    def interrupted(*args: Any) -> Any:
-        if next(calls) == call:
-            signal.raise_signal(signal.SIGINT)
-        return original(*args)
-
-    monkeypatch.setattr(owner, method, interrupted)
 
 
 @pytest.mark.parametrize("name", ["attention", "attention-report"])
@@ -288,7 +263,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_weights() -> None
 
 
 def test_what_cannot_be_trained_says_so(photos: FolderSource, tmp_path: Path) -> None:
-    with pytest.raises(PhotomendError, match="'harmonic' has nothing to train; choose from attention"):
+    with pytest.raises(PhotomendError, match="'harmonic' has nothing to train; choose from"):
         run(config(model="harmonic", model_config={}), photos, tmp_path)
 
 

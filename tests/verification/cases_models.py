@@ -13,8 +13,10 @@ import numpy as np
 import torch
 from photomend import models
 from photomend.core import Array, Buffer, Module, Tensor
+from photomend.models import cnn
 from photomend.models.attention import features
-from photomend.tests.reference import model_twins
+from photomend.models.cells import ring_colours
+from photomend.tests.reference import cell_twins, model_twins
 from photomend.tests.reference.loops import models as loops
 from photomend.tests.reference.loops.attention import under
 from photomend.tests.verification.case import Case, State, normal
@@ -87,6 +89,21 @@ def _settle(module: Module) -> None:
             parameter.data = torch.where(torch.arange(len(parameter)) % 3 == 1, -3.0, 3.0).double()
 
 
+def _linear(state: State, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    ring, mean = (a.numpy() for a in ring_colours(torch.from_numpy(masked), torch.from_numpy(mask)))
+    return loops.paint(loops.linear_regression(state, ring, 2) + mean[..., None], masked, mask)
+
+
+def _cnn(training: bool) -> Callable[[State, np.ndarray, np.ndarray], np.ndarray]:
+    def on_photos(state: State, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        seen = cnn.features(torch.from_numpy(masked), torch.from_numpy(mask))
+        tiles, ring, mean, contrast = (a.numpy() for a in seen)
+        cells = loops.basic_network(state, tiles, ring, training) * contrast + mean
+        return loops.paint(cells, masked, mask)
+
+    return on_photos
+
+
 def _attention(state: State, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
     fill, contrast, seen = (a.numpy() for a in features(torch.from_numpy(masked), torch.from_numpy(mask)))
     return fill + loops.attention_residual(state, seen, (1, 2)) * contrast * mask
@@ -97,6 +114,18 @@ def _report(training: bool) -> Callable[[State, np.ndarray, np.ndarray], np.ndar
 
 
 MODEL_CASES: list[Case] = [
+    model("linear", lambda: cell_twins.LinearModel(2), (8, 12), _linear, splits=2),
+    *(
+        model(
+            f"cnn/{'training' if training else 'eval'}",
+            lambda: cell_twins.BasicNetwork(2),
+            (8, 12),
+            _cnn(training),
+            training=training,
+            width=2,
+        )
+        for training in (True, False)
+    ),
     Case(
         "attention/residual",
         make=lambda: AttentionResidual(models.AttentionModel(16, (1, 2))),
@@ -107,13 +136,16 @@ MODEL_CASES: list[Case] = [
         settle=_settle,
         step=3e-7,
     ),
-    model(
-        "attention/photos",
-        lambda: model_twins.AttentionModel(16, (1, 2)),
-        (8, 16),
-        _attention,
-        width=16,
-        dilations=[1, 2],
+    *(
+        model(
+            f"{name}/photos",
+            lambda: model_twins.AttentionModel(16, (1, 2)),
+            (8, 16),
+            _attention,
+            width=16,
+            dilations=[1, 2],
+        )
+        for name in ("attention", "gan")  # the same network, trained otherwise
     ),
     *(
         model(

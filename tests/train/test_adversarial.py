@@ -1,0 +1,240 @@
+"""A step against the discriminator: the twin's in torch.nn, who is changed when, and the ramp of the weight."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from photomend import models
+from photomend.core import Array, PhotomendError
+from photomend.models.discriminator import hole_patches
+from photomend.tests.models.holes import crops
+from photomend.tests.reference import gan_twins, model_twins
+from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer, start_settings
+from photomend.train.checkpoint import Checkpoint, save_checkpoint
+from photomend.train.ema import EMA
+from photomend.train.optimizers import Adam
+
+TINY: dict[str, Any] = {"width": 16, "dilations": [1, 2], "window": 48}
+
+
+def config(path: Path, **settings: Any) -> AdversarialConfig:
+    given = {"start": str(path), "model_config": TINY, "steps": 10, "batch_size": 2, "workers": 0, **settings}
+    return AdversarialConfig(**given)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights of an attention model that has learned something, though nothing useful."""
+    torch.manual_seed(0)
+    network = models.build("attention", **TINY)
+    network.head[0].weight.data.normal_(0, 0.05)
+    path = tmp_path_factory.mktemp("start") / "attention.safetensors"
+    save_checkpoint(path, Checkpoint("attention", network.state_dict(), network.config))
+    return path
+
+
+def in_float64(settings: AdversarialConfig) -> AdversarialTrainer:
+    trainer = AdversarialTrainer(settings)
+    trainer.begin()
+    trainer.network.to(dtype=torch.float64)
+    trainer.discriminator.to(dtype=torch.float64)
+    trainer.optimizer = settings.make_optimizer(trainer.parameters)
+    discriminated = trainer.discriminator.parameters()
+    trainer.discriminator_optimizer = Adam(discriminated, settings.discriminator_lr, betas=(0.0, 0.9))
+    trainer.ema = EMA(trainer.network, settings.ema)
+    return trainer
+
+
+def twin_steps(
+    generator: torch.nn.Module, discriminator: torch.nn.Module, settings: AdversarialConfig, batches: list[Any]
+) -> list[tuple[float, float]]:
+    """The losses of both networks, in torch's own modules, autograd and optimizers: one loss for the generator, whose
+    gradient goes all the way through the discriminator and the filled photo."""
+    ours = torch.optim.Adam(generator.parameters(), settings.lr, betas=(0.0, 0.9))
+    theirs = torch.optim.Adam(discriminator.parameters(), settings.discriminator_lr, betas=(0.0, 0.9))
+    losses = []
+    for step, (photo, mask) in enumerate(batches):
+        inside = F.max_pool2d(mask, 8) > 0
+        prediction = generator(photo * (1 - mask), mask)
+        filled = photo * (1 - mask) + prediction * mask
+
+        theirs.zero_grad()
+        scores = discriminator.train()(torch.cat((photo, filled.detach())), torch.cat((mask, mask)))
+        real, fake = (part[inside] for part in scores.chunk(2))
+        discriminator_loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        discriminator_loss.backward()
+        theirs.step()
+
+        ours.zero_grad()
+        weight = 0.01 + 0.09 * min(1, step / settings.total / settings.ramp)
+        error = F.l1_loss(prediction[mask.expand_as(photo) > 0], photo[mask.expand_as(photo) > 0])
+        loss = error - weight * discriminator.eval()(filled, mask)[inside].mean()
+        loss.backward()
+        ours.step()
+        losses.append((loss.item(), discriminator_loss.item()))
+    return losses
+
+
+def test_steps_in_float64_are_the_twins(start: Path) -> None:
+    trainer = in_float64(config(start, steps=8, ramp=0.5, lr=1e-3, discriminator_lr=4e-3))
+    generator = model_twins.AttentionModel(16, (1, 2)).double()
+    generator.load_state_dict(trainer.network.state_dict())
+    discriminator = gan_twins.PatchDiscriminator((32, 64, 128, 128)).double()
+    discriminator.load_state_dict(trainer.discriminator.state_dict())
+    batches = [crops(2, 48, seed=seed) for seed in range(6)]
+    expected = twin_steps(generator, discriminator, trainer.config, batches)
+    for (photo, mask), (loss, discriminator_loss) in zip(batches, expected, strict=True):
+        assert trainer.step(photo, mask)[0] == pytest.approx(loss, rel=1e-8)
+        assert trainer.observed["d_loss"] == pytest.approx(discriminator_loss, rel=1e-8)
+    for ours, twin in ((trainer.network, generator), (trainer.discriminator, discriminator)):
+        for name, array in twin.state_dict().items():
+            difference = (ours.state_dict()[name] - array).abs().max()
+            assert difference <= 1e-8 * max(1.0, array.abs().max().item()), name
+
+
+def copies(arrays: dict[str, Array]) -> dict[str, Array]:
+    return {name: array.clone() for name, array in arrays.items()}
+
+
+def same(arrays: dict[str, Array], before: dict[str, Array]) -> bool:
+    return all(torch.equal(array, before[name]) for name, array in arrays.items())
+
+
+def test_each_network_learns_while_the_other_stands_still(start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is stepped the other's state stays bit for bit, power iteration included, and gets no gradient."""
+    trainer = AdversarialTrainer(config(start))
+    trainer.begin()
+    step_discriminator, score = trainer._step_discriminator, trainer._score
+    seen = []
+
+    def watched_step(*arrays: Array) -> dict[str, float]:
+        before = copies(trainer.network.state_dict()), copies(trainer.discriminator.state_dict())
+        result = step_discriminator(*arrays)
+        assert same(trainer.network.state_dict(), before[0])
+        assert all(parameter.grad is None for parameter in trainer.parameters)
+        assert not same(trainer.discriminator.state_dict(), before[1])
+        seen.append("discriminator")
+        return result
+
+    def watched_score(*arrays: Array) -> tuple[float, Array]:
+        before = copies(trainer.discriminator.state_dict())
+        trainer.discriminator.zero_grad()
+        result = score(*arrays)
+        assert same(trainer.discriminator.state_dict(), before)
+        assert all(parameter.grad is None for parameter in trainer.discriminator.parameters())
+        seen.append("score")
+        return result
+
+    monkeypatch.setattr(trainer, "_step_discriminator", watched_step)
+    monkeypatch.setattr(trainer, "_score", watched_score)
+    photo, mask = crops(2, 48, dtype=torch.float32)
+    trainer.step(photo, mask)
+    discriminator, generator = copies(trainer.discriminator.state_dict()), copies(trainer.network.state_dict())
+    trainer.step(photo, mask)
+    assert seen == ["discriminator", "score"] * 2
+    assert not same(trainer.discriminator.state_dict(), discriminator)
+    assert not same(trainer.network.state_dict(), generator)
+
+
+def test_only_patches_of_the_hole_are_judged(start: Path) -> None:
+    """What the discriminator says of other patches doesn't count, and the generator's gradient stays in the hole."""
+    trainer = AdversarialTrainer(config(start))
+    photo, mask = crops(2, 48, dtype=torch.float32)
+    patches = hole_patches(mask)
+    filled = torch.where(mask > 0.5, 1 - photo, photo)
+    score, gradient = trainer._score(filled, mask, patches)
+    assert (gradient[(mask == 0).expand_as(gradient)] == 0).all()
+    assert (gradient[(mask == 1).expand_as(gradient)] != 0).any()
+    scores = trainer.discriminator(filled, mask).data
+    assert score == pytest.approx(scores[patches > 0].mean().item())
+    assert (patches == 0).any()
+    assert score != pytest.approx(scores.mean().item())
+
+
+def test_the_weight_ramps_and_stays(start: Path) -> None:
+    weight = config(start, ramp=0.4).weight
+    assert [round(weight(p), 6) for p in (0, 0.1, 0.2, 0.4, 0.7, 1)] == [0.01, 0.0325, 0.055, 0.1, 0.1, 0.1]
+    assert config(start, ramp=0.0).weight(0) == 0.1
+
+
+def test_a_step_says_what_it_saw(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start))
+    trainer.begin()
+    loss, norm = trainer.step(*crops(2, 48, dtype=torch.float32))
+    seen = trainer.observed
+    assert set(seen) == {"d_real", "d_fake", "d_loss", "adversarial_weight", "gradient_ratio", "hole_mae"}
+    assert all(math.isfinite(value) for value in (loss, norm, *seen.values()))
+    assert seen["adversarial_weight"] == 0.01
+    assert seen["gradient_ratio"] > 0
+
+
+def test_the_run_is_over_when_the_hole_mae_has_risen_by_more_than_the_tolerance(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start, tolerance=0.15))
+    assert trainer.judge({"hole_mae": 20.0})  # the weights that it starts with
+    assert trainer.judge({"hole_mae": 22.9})
+    assert trainer.progress == 0
+    assert not trainer.judge({"hole_mae": 23.1})
+    assert trainer.progress == 1
+    assert "stopped at step 0: its hole MAE is more than 15 % above the 20.00" in trainer.ending
+    assert AdversarialTrainer(config(start)).judge(None)
+
+
+def test_it_begins_where_the_attention_model_ended(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start))
+    trainer.begin()
+    attention = models.build("attention", **TINY)
+    attention.load_state_dict(trainer.network.state_dict())
+    photo, mask = crops(2, 48, dtype=torch.float32)
+    assert torch.equal(attention(photo * (1 - mask), mask).data, trainer.network(photo * (1 - mask), mask).data)
+    assert same(trainer.ema.weights, trainer.network.state_dict())
+    assert start_settings(str(start)) == attention.config
+    checkpoint = trainer.checkpoint(averaged=True, metrics={})
+    assert (checkpoint.model, checkpoint.config) == ("gan", attention.config)
+
+
+def test_numbers_that_are_none_stop_the_run_and_spare_the_generator(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start))
+    photo, mask = crops(2, 48, dtype=torch.float32)
+    before = copies(trainer.network.state_dict())
+    with pytest.raises(PhotomendError, match="at step 0 a loss or a gradient is no longer a number"):
+        trainer.step(torch.where(mask > 0, torch.nan, photo), mask)
+    assert same(trainer.network.state_dict(), before)
+
+
+def test_starts_that_do_not_fit_are_refused(start: Path, tmp_path: Path) -> None:
+    with pytest.raises(PhotomendError, match="no such checkpoint"):
+        AdversarialTrainer(config(tmp_path / "none.safetensors")).begin()
+    wider = AdversarialTrainer(config(start, model_config={**TINY, "width": 32}))
+    with pytest.raises(PhotomendError, match=r"attention.safetensors: state dict does not fit GanModel"):
+        wider.begin()
+    network = models.build("attention-report", window=48)
+    save_checkpoint(tmp_path / "report", Checkpoint("attention-report", network.state_dict(), network.config))
+    with pytest.raises(PhotomendError, match="holds the model 'attention-report', not 'attention'"):
+        AdversarialTrainer(config(tmp_path / "report")).begin()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"start": ""}, "gan goes on from a trained attention model; say which one: --from RUN"),
+        ({"model": "attention"}, "model 'attention' can't train against a discriminator, only 'gan' can"),
+        ({"discriminator_lr": 0.0}, r"discriminator_lr \(=0.0\) must be above 0"),
+        ({"first_weight": -1.0}, r"first_weight \(=-1.0\) must not be negative"),
+        ({"ramp": 1.5}, r"ramp \(=1.5\) must be from 0 to 1"),
+        ({"tolerance": 0.0}, r"tolerance \(=0.0\) must be above 0"),
+        ({"seed": -1}, r"seed \(=-1\) must not be negative"),
+    ],
+)
+def test_settings_out_of_range(settings: dict[str, Any], message: str, start: Path) -> None:
+    with pytest.raises(PhotomendError, match=message):
+        config(start, **settings)
+
+
+def test_settings_of_the_other_training_are_unknown() -> None:
+    with pytest.raises(PhotomendError, match=r"file.toml: unknown key 'mse_weight'"):
+        AdversarialConfig.from_dict({"mse_weight": 1.0}, "file.toml")

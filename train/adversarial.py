@@ -1,0 +1,227 @@
+"""Two networks that train against each other: the generator fills holes, the discriminator looks for filled ones.
+
+Each step both learn from the same crops. First the discriminator: true photos on one side, the same photos with their
+holes filled on the other, and only patches inside the hole count, real there or fake here. (Outside the two are equal,
+and nothing can be learned from them.) Then the generator: the mean absolute error in the hole, and −λ times the mean
+score that the discriminator, which stands still now, gives the filled patches.
+
+λ begins low, while the discriminator still knows nothing, and rises. The discriminator's rate is four times the
+generator's, Adam goes without momentum, and the generator's weights are averaged.
+
+Sources: Goodfellow et al., *Generative adversarial nets* (2014); Yu et al., *Free-form image inpainting with gated
+convolution* (2019); Lim & Ye, *Geometric GAN* (2017), the hinge; Miyato et al., *Spectral normalization* (2018); Heusel
+et al., *GANs trained by a two time-scale update rule* (2017); Yazıcı et al., *The unusual effectiveness of averaging in
+GAN training* (2019).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core import Array, Parameter, PhotomendError, StateDictError, Tensor
+from ..models.attention import AttentionModel
+from ..models.discriminator import PatchDiscriminator, hole_patches
+from .checkpoint import load_checkpoint
+from .clip import grad_norm
+from .config import RunConfig
+from .ema import EMA
+from .losses import hinge_loss, hole_loss, patch_mean
+from .metrics import PEAK
+from .optimizers import Adam, Optimizer
+from .trainer import BaseTrainer
+
+
+@dataclass(frozen=True)
+class AdversarialConfig(RunConfig):
+    """The settings of a run against a discriminator.
+
+    Attributes:
+        start: the weights to begin with: the run folder or weights file of an attention model.
+        discriminator_lr: the discriminator's learning rate.
+        first_weight, last_weight: λ at the beginning, and after the share `ramp` of the run.
+        tolerance: the run stops when the hole MAE has risen by more than this share of what it began with.
+    """
+
+    model: str = "gan"
+    start: str = ""
+    lr: float = 1e-4
+    discriminator_lr: float = 4e-4
+    first_weight: float = 0.01
+    last_weight: float = 0.1
+    ramp: float = 0.5
+    tolerance: float = 0.15
+    epoch_steps: int = 250
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model != AdversarialConfig.model:
+            raise PhotomendError(f"training: model {self.model!r} can't train against a discriminator, only 'gan' can")
+        if not self.start:
+            raise PhotomendError("training: gan goes on from a trained attention model; say which one: --from RUN")
+        self.require_above_zero("discriminator_lr", "tolerance")
+        self.require_at_least_zero("first_weight", "last_weight")
+        self.require_at_most(ramp=1)
+
+    def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
+        return Adam(parameters, self.lr, betas=(0.0, 0.9))
+
+    def make_schedule(self) -> Callable[[float], float]:
+        return lambda position: self.lr
+
+    def weight(self, progress: float) -> float:
+        """λ when this share of the run is done: a straight rise over the first `ramp` of it."""
+        risen = min(1.0, progress / self.ramp) if self.ramp else 1.0
+        return self.first_weight + (self.last_weight - self.first_weight) * risen
+
+
+def start_settings(start: str) -> dict[str, Any]:
+    """The settings of the attention model in a run folder or weights file, which the generator must share.
+
+    Raises PhotomendError: no such weights, or another model's.
+    """
+    return load_checkpoint(Path(start), model=AttentionModel.name).config
+
+
+class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
+    """A generator in training, and the discriminator beside it.
+
+    Attributes:
+        start_mae: the hole MAE of the weights it began with; None before they are validated.
+        stopped: the hole MAE has risen too far, and the run is over.
+    """
+
+    def __init__(self, config: AdversarialConfig, device: torch.device | str = "cpu") -> None:
+        super().__init__(config, device)
+        self.discriminator = PatchDiscriminator().to(self.device)
+        self.discriminator_optimizer = Adam(self.discriminator.parameters(), config.discriminator_lr, betas=(0.0, 0.9))
+        self.start_mae: float | None = None
+        self.stopped = False
+
+    def begin(self) -> None:
+        """Take over the weights of the attention model.
+
+        Raises:
+            PhotomendError: no such weights, or those of another model or of one with other settings.
+        """
+        start = load_checkpoint(Path(self.config.start), model=AttentionModel.name, device=self.device)
+        try:
+            self.network.load_state_dict(start.weights)
+        except StateDictError as error:
+            raise PhotomendError(f"{self.config.start}: {error}") from error
+        self.ema = EMA(self.network, self.config.ema)
+
+    @property
+    def progress(self) -> float:
+        return 1.0 if self.stopped else super().progress
+
+    @property
+    def ending(self) -> str:
+        if not self.stopped:
+            return super().ending
+        return (
+            f"this run stopped at step {self.steps}: its hole MAE is more than {100 * self.config.tolerance:g} % above "
+            f"the {self.start_mae:.2f} that it began with; a lower last_weight or lr may help"
+        )
+
+    def step(self, photo: Array, mask: Array) -> tuple[float, float]:
+        """One step of both networks on crops (N, 3, S, S) with holes (N, 1, S, S).
+
+        The two gradients of the generator's loss meet at its output, so that one can be held against the other:
+        `observed` has the ratio of their norms, λ included.
+
+        Returns the generator's loss and its gradients' norm.
+
+        Raises:
+            PhotomendError: a loss or a gradient is no longer a number; the generator has not been changed.
+        """
+        self.optimizer.zero_grad()
+        prediction = self.network(photo * (1 - mask), mask)
+        filled = torch.where(mask > 0.5, prediction.data, photo)
+        patches = hole_patches(mask)
+        critique = self._step_discriminator(photo, filled, mask, patches)
+        error, from_error = self._error(prediction.data, photo, mask)
+        score, from_score = self._score(filled, mask, patches)
+        weight = self.config.weight(self.progress)
+        prediction.backward(from_error - weight * from_score)
+        norm = grad_norm(self.parameters)
+        loss = error - weight * score
+        self._require_finite(loss + norm)
+        self.observed = critique | {
+            "adversarial_weight": weight,
+            "gradient_ratio": weight * (from_score.norm() / from_error.norm()).item(),
+            "hole_mae": PEAK * error,
+        }
+        self.advance(loss)
+        return loss, norm
+
+    def _step_discriminator(self, photo: Array, filled: Array, mask: Array, patches: Array) -> dict[str, float]:
+        """Let the discriminator learn from true and filled photos; the generator is out of its reach, for `filled` is a
+        plain array. Returns the mean scores of the hole's patches, and the loss."""
+        self.discriminator.train().freeze(False)
+        self.discriminator_optimizer.zero_grad()
+        scores = self.discriminator(torch.cat((photo, filled)), torch.cat((mask, mask)))
+        real, fake = scores[: len(photo)], scores[len(photo) :]
+        loss = hinge_loss(real, patches, sign=1) + hinge_loss(fake, patches, sign=-1)
+        loss.backward()
+        self._require_finite(loss.item() + grad_norm(self.discriminator_optimizer.parameters))
+        self.discriminator_optimizer.step()
+        means = (patch_mean(of.data, patches).item() for of in (real, fake))
+        return {**dict(zip(("d_real", "d_fake"), means, strict=True)), "d_loss": loss.item()}
+
+    def _error(self, prediction: Array, photo: Array, mask: Array) -> tuple[float, Array]:
+        """The mean absolute error in the hole, and its gradient by the prediction."""
+        output = Tensor(prediction)
+        error = hole_loss(output, photo, mask, mse_weight=0.0, mae_weight=1.0)
+        error.backward()
+        return error.item(), _gradient(output)
+
+    def _score(self, filled: Array, mask: Array, patches: Array) -> tuple[float, Array]:
+        """The mean score of the hole's patches, and its gradient by the missing pixels.
+
+        The discriminator stands still: its weights are frozen, and in evaluation its power iteration rests.
+        """
+        self.discriminator.eval().freeze()
+        output = Tensor(filled)
+        score = patch_mean(self.discriminator(output, mask), patches)
+        score.backward()
+        return score.item(), _gradient(output) * mask
+
+    def _require_finite(self, value: float) -> None:
+        if not math.isfinite(value):
+            raise PhotomendError(
+                f"training: at step {self.steps} a loss or a gradient is no longer a number; a lower lr may help"
+            )
+
+    def judge(self, metrics: dict[str, float] | None) -> bool:
+        """Whether the averaged weights are worth keeping, and whether to go on: yes, while the hole MAE is near what it
+        was at the start."""
+        if metrics is None:
+            return True
+        if self.start_mae is None:
+            self.start_mae = metrics["hole_mae"]
+        self.stopped = metrics["hole_mae"] > (1 + self.config.tolerance) * self.start_mae
+        return not self.stopped
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {
+            "discriminator": self.discriminator.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+            "judged": {"start_mae": self.start_mae, "stopped": self.stopped},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        self.start_mae, self.stopped = state["judged"]["start_mae"], state["judged"]["stopped"]
+
+
+def _gradient(leaf: Tensor) -> Array:
+    assert leaf.grad is not None
+    return leaf.grad
