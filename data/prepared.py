@@ -9,20 +9,20 @@ and test and the columns
     path    string: the photo's name in its source
     box     {x, y, width, height}: the hole, in pixels
 
-and beside it `provenance.json`: where it came from, seed, parameters, counts, and the photos left out.
+and beside it `provenance.json`: where it came from, seed, parameters, counts, and the photos left out. How it is
+written so that a killed process loses next to nothing, `partial.py` explains.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
-import tempfile
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from bisect import bisect_right
+from collections.abc import Callable
 from io import BytesIO
+from itertools import accumulate, islice
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -31,38 +31,46 @@ from PIL import Image
 
 from ..core import PhotomendError
 from .masks import Box, box_mask, protocol_box
+from .partial import PROVENANCE, Journal, PartialDataset, open_partial, publish_finished
 from .photos import Photo, PhotoError, SkippedPhotoWarning, decode_photo, resize
+from .shards import count_rows
 from .sources import PhotoSource
 from .split import SPLITS
+from .stream import PhotoStream, SourceStream, StreamedPhoto
 
 FORMAT = 1
-PROVENANCE = "provenance.json"
 ENCODINGS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG"},
     "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
 }
-# Rows that are held in memory before they go to disk.
-ROWS_IN_MEMORY = 64
+# After so many photos the work is finished for good: at most these are read again after a kill.
+PHOTOS_PER_SHARD = 512
 
 
 def prepare(
-    source: PhotoSource,
+    photos: PhotoSource | PhotoStream,
     out: Path,
     seed: int = 0,
     side: int = 224,
     encoding: str = "png",
     on_photo: Callable[[], object] = lambda: None,
+    restart: bool = False,
 ) -> dict[str, Any]:
-    """Write the photos of `source` as a prepared dataset to the folder `out` and return its provenance.
+    """Write the photos as a prepared dataset to the folder `out` and return its provenance.
 
     A photo's split is `split_of` its name and its hole `protocol_box(seed, i)`, i being its place in its split, so an
-    evaluation on the prepared test split equals one on the folder's (with PNG, to the bit). Unreadable photos are left
-    out with a SkippedPhotoWarning and listed in the provenance. `on_photo` is called after each photo. Memory
-    is bounded whatever the number of photos; `out` appears only when all is written.
+    evaluation on the prepared test split equals one on the folder's (with PNG, to the bit). A photo that brings a hole
+    along keeps it, scaled with the photo. Unreadable photos are left out with a SkippedPhotoWarning and listed in the
+    provenance. `on_photo` is called after each photo. Memory is bounded whatever the number of photos.
+
+    `out` appears only when all is written. Until then the work stands beside it, finished `PHOTOS_PER_SHARD` photos at
+    a time; when it ends early, the same call goes on after the last of them and the outcome is the same to the bit.
+    With `restart` it begins anew.
 
     Raises:
         PhotomendError: `out` exists and is not an empty folder, can't be written, or no photo can be read; the
-            encoding is neither png nor jpeg; holes don't fit into `side`.
+            encoding is neither png nor jpeg; holes don't fit into `side`; the unfinished work was begun with other
+            parameters or its photos have changed.
     """
     out = Path(out).resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -70,24 +78,26 @@ def prepare(
     if encoding not in ENCODINGS:
         raise PhotomendError(f"encoding (={encoding}) must be one of {', '.join(ENCODINGS)}")
     protocol_box(seed, 0, side, side)  # fails early where holes don't fit
+    stream = photos if isinstance(photos, PhotoStream) else SourceStream(photos)
+    parameters = {**stream.parameters, "seed": seed, "side": side, "encoding": encoding}
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        if restart or not publish_finished(out, parameters):
+            with open_partial(out, parameters, restart) as partial:
+                _write(stream, partial, on_photo)
+                partial.finish(_provenance(partial.journal), out)
     except OSError as error:
-        raise PhotomendError(f"{out}: can't be written ({error.strerror})") from error
-    try:
-        provenance = _write(source, unfinished, seed, side, encoding, on_photo)
-        (unfinished / "dataset").replace(out)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return provenance
+        raise PhotomendError(
+            f"{out}: can't be written ({error.strerror or error}); the same command goes on from what is finished"
+        ) from error
+    return read_provenance(out)
 
 
 class PreparedSource:
     """One split of a prepared dataset, as a source of photos with stored holes.
 
     Raises:
-        PhotomendError: `folder` holds no prepared dataset that this version reads, or `split` is none of its splits.
+        PhotomendError: `folder` holds no prepared dataset that this version reads, `split` is none of its splits, or a
+            file of it is damaged, which is named.
     """
 
     def __init__(self, folder: Path, split: str) -> None:
@@ -98,6 +108,9 @@ class PreparedSource:
         self.provenance = read_provenance(self.folder)
         if split not in SPLITS:
             raise PhotomendError(f"split (={split}) must be one of {', '.join(SPLITS)}")
+        shards = sorted((self.folder / split).glob("*.arrow"))
+        self._ends = list(accumulate(count_rows(shard) for shard in shards))
+        self._shards = shards
         try:
             rows = datasets.load_from_disk(str(self.folder))[split]
         except (OSError, ValueError, KeyError) as error:
@@ -119,7 +132,8 @@ class PreparedSource:
 
     def read(self, index: int, least: int | None = None) -> Photo:
         row = self._rows[index]
-        return decode_photo(row["photo"]["bytes"], f"{self.folder}: {row['path']}", least)
+        shard = self._shards[bisect_right(self._ends, index)]
+        return decode_photo(row["photo"]["bytes"], f"{shard}: {row['path']}", least)
 
     def split(self, index: int) -> str:
         return self._split
@@ -143,102 +157,67 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     return provenance
 
 
-def _write(
-    source: PhotoSource, folder: Path, seed: int, side: int, encoding: str, on_photo: Callable[[], object]
-) -> dict[str, Any]:
-    """Write rows to Arrow files, then the dataset and its provenance to `folder`/dataset."""
-    # Imported here because it takes a second, which no other command should wait for.
-    import datasets
-    from datasets.arrow_writer import ArrowWriter
-
-    features = datasets.Features(
-        {
-            "photo": datasets.Image(),
-            "mask": datasets.Image(),
-            "class": datasets.Value("string"),
-            "path": datasets.Value("string"),
-            "box": {side_name: datasets.Value("int32") for side_name in Box._fields},
-        }
-    )
-    splits: dict[str, list[int]] = {name: [] for name in SPLITS}
-    for index in range(len(source)):
-        splits[source.split(index)].append(index)
-
-    skipped: dict[str, str] = {}
-    counts: dict[str, Counter[str]] = {name: Counter() for name in SPLITS}
-    tables = datasets.DatasetDict()
-    for split, indices in splits.items():
-        file = folder / f"{split}.arrow"
-        with ArrowWriter(features=features, path=str(file), writer_batch_size=ROWS_IN_MEMORY) as writer:
-            for row in _rows(source, indices, seed, side, encoding, skipped, on_photo):
-                writer.write(features.encode_example(row))
-                counts[split][row["class"]] += 1
-            writer.finalize()
-        tables[split] = datasets.Dataset.from_file(str(file), split=datasets.NamedSplit(split))
-    if len(skipped) == len(source):
-        raise PhotomendError(f"{source.origin}: none of the {len(source)} photos can be read")
-
-    # An empty split needs its one empty file said, or it can't be loaded.
-    shards = {split: None if len(table) else 1 for split, table in tables.items()}
-    with _no_progress_bars():
-        tables.save_to_disk(str(folder / "dataset"), num_shards=shards)
-    provenance = {
-        "format": FORMAT,
-        "source": Path(source.origin).name,
-        "seed": seed,
-        "side": side,
-        "encoding": encoding,
-        "counts": {split: dict(sorted(classes.items())) for split, classes in counts.items()},
-        "skipped": skipped,
-    }
-    text = json.dumps(provenance, indent=2, ensure_ascii=False) + "\n"
-    (folder / "dataset" / PROVENANCE).write_text(text, encoding="utf-8")
-    return provenance
-
-
-def _rows(
-    source: PhotoSource,
-    indices: list[int],
-    seed: int,
-    side: int,
-    encoding: str,
-    skipped: dict[str, str],
-    on_photo: Callable[[], object],
-) -> Iterator[dict[str, Any]]:
-    """The rows of one split, one at a time; notes in `skipped` what can't be read."""
-    for place, index in enumerate(indices):
-        name = source.name(index)
-        try:
-            photo = resize(source.read(index), side, side)
-        except PhotoError as error:
-            skipped[_storable(name)] = type(error).__name__ + ": can't be read"
-            warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=5)
-            continue
-        finally:
+def _write(stream: PhotoStream, partial: PartialDataset, on_photo: Callable[[], object]) -> None:
+    """Write what is still to be written, commit by commit."""
+    journal = partial.journal
+    photos = stream.start(journal.position)
+    more = True
+    while more:
+        before = journal.photos
+        for photo in islice(photos, PHOTOS_PER_SHARD):
+            _write_photo(photo, partial)
             on_photo()
-        box = protocol_box(seed, place, side, side)
-        mask = box_mask(box, side, side).astype(np.uint8) * 255
-        yield {
-            "photo": {"bytes": _encode(photo, **ENCODINGS[encoding]), "path": None},
-            "mask": {"bytes": _encode(mask, format="PNG"), "path": None},
-            "class": _storable(source.class_name(index)),
-            "path": _storable(name),
-            "box": box._asdict(),
-        }
+        more = journal.photos > before
+        if more:
+            partial.commit(stream.position())
+    if not journal.shards:
+        journal.position = None  # nothing to go on with
+        found = f"none of the {journal.photos} photos can be read" if journal.photos else "no photos"
+        raise PhotomendError(f"{stream.origin}: {found}")
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """Keeps `datasets` from drawing bars of its own; callers count by `on_photo`."""
-    import datasets
-
-    shown = not datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
+def _write_photo(photo: StreamedPhoto, partial: PartialDataset) -> None:
+    """Write the photo's row, or note that it can't be read."""
+    journal = partial.journal
+    side, seed = journal.parameters["side"], journal.parameters["seed"]
+    place = journal.places[photo.split]
+    journal.places[photo.split] = place + 1
+    name, class_name = _storable(photo.name), _storable(photo.class_name)
     try:
-        yield
-    finally:
-        if shown:
-            datasets.enable_progress_bars()
+        pixels, hole = photo.read()
+    except PhotoError as error:
+        journal.skipped[name] = str(error).rpartition(f"{photo.name}: ")[2]
+        warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=5)
+        return
+    box = protocol_box(seed, place, side, side) if hole is None else _scaled(hole, pixels.shape, side)
+    mask = box_mask(box, side, side).astype(np.uint8) * 255
+    row = {
+        "photo": {"bytes": _encode(resize(pixels, side, side), journal.parameters["encoding"]), "path": None},
+        "mask": {"bytes": _encode(mask, "png"), "path": None},
+        "class": class_name,
+        "path": name,
+        "box": box._asdict(),
+    }
+    partial.write(photo.split, row)
+    counts = journal.counts[photo.split]
+    counts[class_name] = counts.get(class_name, 0) + 1
+
+
+def _provenance(journal: Journal) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        **journal.parameters,
+        "counts": {split: dict(sorted(classes.items())) for split, classes in journal.counts.items()},
+        "skipped": journal.skipped,
+    }
+
+
+def _scaled(hole: Box, shape: tuple[int, ...], side: int) -> Box:
+    """The hole of a photo of that shape when the photo is `side` × `side`: every pixel that it touches."""
+    height, width = shape[:2]
+    x, y = hole.x * side // width, hole.y * side // height
+    right, bottom = ceil((hole.x + hole.width) * side / width), ceil((hole.y + hole.height) * side / height)
+    return Box(x, y, right - x, bottom - y)
 
 
 def _storable(name: str) -> str:
@@ -246,7 +225,7 @@ def _storable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def _encode(pixels: Photo, **options: Any) -> bytes:
+def _encode(pixels: Photo, encoding: str) -> bytes:
     buffer = BytesIO()
-    Image.fromarray(pixels).save(buffer, **options)
+    Image.fromarray(pixels).save(buffer, **ENCODINGS[encoding])
     return buffer.getvalue()

@@ -67,6 +67,10 @@ class FolderSource:
         folders = self.paths[index].relative_to(self.root).parts[:-1]
         return folders[0] if folders else ""
 
+    def files(self, index: int) -> tuple[Path, ...]:
+        """The files that the photo is made of."""
+        return (self.paths[index],)
+
     def read(self, index: int, least: int | None = None) -> Photo:
         return decode_photo(self.paths[index], str(self.paths[index]), least)
 

@@ -1,0 +1,145 @@
+"""Photos in pairs, `x.jpg` beside the same photo less a black rectangle, `x_masked.jpg`: the hole is found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import PhotomendError
+from .masks import Box
+from .photos import Photo, PhotoError, decode_photo, find_photos
+from .sources import FolderSource
+
+MASKED = "_masked"
+# Cells a side of the coarse grid on which the search for a hole begins.
+CELLS = 32
+# Two or three turns find the edges; more are only taken where rounding moves them between equals.
+MOST_TURNS = 10
+# In squared grey levels: of two rectangles that the noise makes much the same, the smaller one is taken.
+LEAST_SCORE = 1.0
+
+Scores = NDArray[np.float64]
+
+
+def find_pairs(root: Path) -> list[tuple[Path, Path]]:
+    """The pairs under the folder `root`, photo and masked photo, in the order of `find_photos`.
+
+    `x.jpg` and `x_masked.jpg` lie in one folder; they may have different suffixes.
+
+    Raises:
+        PhotomendError: there are no photos, or a half is missing or is there twice.
+    """
+    halves: dict[tuple[Path, str], Path] = {}
+    for path in find_photos(root):
+        other = halves.setdefault((path.parent, path.stem), path)
+        if other != path:
+            raise PhotomendError(f"{path}: {other.name} has the same name; which of them is in the pair?")
+    pairs, alone = [], []
+    for (folder, stem), path in halves.items():
+        partner = stem.removesuffix(MASKED) if stem.endswith(MASKED) else stem + MASKED
+        if (folder, partner) not in halves:
+            alone.append(f"{path}: its other half, {partner}{path.suffix}, is missing")
+        elif not stem.endswith(MASKED):
+            pairs.append((path, halves[folder, partner]))
+    if alone:
+        raise PhotomendError(alone[0] + (f"; {len(alone)} photos lack a half" if len(alone) > 1 else ""))
+    return pairs
+
+
+class PairSource(FolderSource):
+    """The photos of the `pairs` under the folder `root`, with the holes that their masked halves show."""
+
+    def __init__(self, pairs: Sequence[tuple[Path, Path]], root: Path) -> None:
+        super().__init__([photo for photo, _ in pairs], root)
+        self.pairs = list(pairs)
+
+    def files(self, index: int) -> tuple[Path, ...]:
+        return self.pairs[index]
+
+    def box(self, index: int) -> Box:
+        """The hole. Raises PhotoError if a half can't be read, or the pair shows no hole."""
+        path, masked = self.pairs[index]
+        photo, half = self.read(index), decode_photo(masked, f"{path}: its masked half {masked.name}")
+        try:
+            return find_hole(photo, half)
+        except PhotomendError as error:
+            raise PhotoError(f"{path}: {error}") from error
+
+
+def find_hole(photo: Photo, masked: Photo) -> Box:
+    """The rectangle that is black in `masked` and isn't in `photo`, both `uint8 (H, W, 3)`.
+
+    With luminances p of the photo and m of the masked one, a pixel of the hole has m = 0 and any other m = p, but for
+    the noise of compression. The rectangle with the least squared error of that model has the largest sum of
+
+        (m − p)² − m² = p (p − 2m),
+
+    which is p² in the hole and −p² around it. Where the photo itself is black this is 0 and says nothing, so black
+    areas of the photo neither pull nor push the edges. Where one lies along a whole edge of the hole, nobody can tell
+    how far the hole reaches into it, and the smallest rectangle is taken: the pixels left out are black in both, so
+    what is said to be known is right.
+
+    If the pair differs in pixels that are pure black in `masked` only, which is what lossless files give, the hole is
+    their bounds and exact. Otherwise the best rectangle on a coarse grid is found by trying all (Bentley, Programming
+    Pearls, column 8: the largest sum of a part of a row, for all pairs of top and bottom rows at once), and its edges
+    are then moved to the best pixels, rows and columns in turn, until none moves: right within a pixel for JPEG at
+    quality 75.
+
+    Raises:
+        PhotomendError: the two differ in size, or there is no such rectangle.
+    """
+    if photo.shape != masked.shape:
+        sizes = (f"{pixels.shape[1]}x{pixels.shape[0]}" for pixels in (photo, masked))
+        raise PhotomendError(f"its masked half has another size ({', '.join(sizes)})")
+    differs = (photo != masked).any(axis=2)
+    if not differs.any():
+        raise PhotomendError("its masked half is the same, without a hole")
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    if masked[top:bottom, left:right].any():
+        top, bottom, left, right = _best_rectangle(_score(photo, masked))
+    return Box(int(left), int(top), int(right - left), int(bottom - top))
+
+
+def _score(photo: Photo, masked: Photo) -> Scores:
+    """What each pixel speaks for being in the hole, `(H, W)`; see `find_hole`."""
+    luminance = np.array([0.299, 0.587, 0.114])
+    p, m = photo @ luminance, masked @ luminance
+    score: Scores = p * (p - 2 * m) - LEAST_SCORE
+    return score
+
+
+def _best_rectangle(score: Scores) -> tuple[int, int, int, int]:
+    """Top, bottom, left and right (both ends open) of the rectangle with the largest sum, which is above 0."""
+    height, width = score.shape
+    cell = -(-max(height, width) // CELLS)
+    coarse = np.add.reduceat(score, np.arange(0, height, cell), axis=0)
+    coarse = np.add.reduceat(coarse, np.arange(0, width, cell), axis=1)
+    above = np.pad(coarse.cumsum(axis=0), ((1, 0), (0, 0)))
+    tops, bottoms = np.triu_indices(len(above), k=1)
+    sums, lefts, rights = _best_runs(above[bottoms] - above[tops])
+    best = sums.argmax()
+    if sums[best] <= 0:
+        raise PhotomendError("its masked half has no black rectangle that isn't black in the photo too")
+    edges = (tops[best] * cell, bottoms[best] * cell, lefts[best] * cell, rights[best] * cell)
+    for _ in range(MOST_TURNS):
+        before = edges
+        _, (top,), (bottom,) = _best_runs(score[:, edges[2] : edges[3]].sum(axis=1)[None])
+        _, (left,), (right,) = _best_runs(score[top:bottom].sum(axis=0)[None])
+        edges = (top, bottom, left, right)
+        if edges == before:
+            break
+    return edges
+
+
+def _best_runs(values: Scores) -> tuple[Scores, NDArray[np.intp], NDArray[np.intp]]:
+    """Of each row of `values` the run with the largest sum: that sum, where the run starts, and where it has ended."""
+    sums = np.pad(values.cumsum(axis=1), ((0, 0), (1, 0)))
+    lowest = np.minimum.accumulate(sums, axis=1)[:, :-1]
+    gains = sums[:, 1:] - lowest
+    lasts, each = gains.argmax(axis=1), np.arange(len(values))
+    starts = (sums[:, :-1] == lowest[each, lasts][:, None]).argmax(axis=1)
+    return gains[each, lasts], starts, lasts + 1

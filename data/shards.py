@@ -1,0 +1,143 @@
+"""The Arrow files of a prepared dataset, and what Hugging Face `datasets` wants beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..core import PhotomendError, replacing
+from .masks import Box
+from .split import SPLITS
+
+# Rows that are held in memory before they go to disk.
+ROWS_IN_MEMORY = 64
+# How an Arrow stream ends; one without it was cut off.
+END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+
+
+def columns() -> Any:
+    """The columns and their types."""
+    # Imported here because it takes a second, which no other command should wait for.
+    import datasets
+
+    return datasets.Features(
+        {
+            "photo": datasets.Image(),
+            "mask": datasets.Image(),
+            "class": datasets.Value("string"),
+            "path": datasets.Value("string"),
+            "box": {edge: datasets.Value("int32") for edge in Box._fields},
+        }
+    )
+
+
+class ShardWriter:
+    """Rows into an Arrow file that has its name only when it is finished."""
+
+    def __init__(self, path: Path, features: Any) -> None:
+        from datasets.arrow_writer import ArrowWriter
+
+        self.path = path
+        self._draft = path.with_suffix(".part")
+        self._features = features
+        self._file = self._draft.open("wb")
+        self._writer = ArrowWriter(features=features, stream=self._file, writer_batch_size=ROWS_IN_MEMORY)
+
+    def write(self, row: dict[str, Any]) -> None:
+        self._writer.write(self._features.encode_example(row))
+
+    def finish(self) -> int:
+        """Write the rest, wait until the disk has it, and give the file its name; its size in bytes."""
+        self._writer.finalize(close_stream=False)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        size = self._file.tell()
+        self._file.close()
+        self._draft.replace(self.path)
+        return size
+
+    def drop(self) -> None:
+        with suppress(OSError):  # a full disk doesn't take the rest, which is thrown away anyway
+            self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+
+def count_rows(shard: Path) -> int:
+    """The rows of an Arrow file. Raises PhotomendError if it can't be read to its end.
+
+    The pixels themselves aren't looked at, so this takes no time; a damaged photo is noticed when it is decoded.
+    """
+    import datasets
+
+    try:
+        table = datasets.Dataset.from_file(str(shard)).data
+        table.validate(full=True)
+        with shard.open("rb") as file:
+            file.seek(-len(END_OF_STREAM), os.SEEK_END)
+            if file.read() != END_OF_STREAM:
+                raise ValueError("it is cut off")
+        return int(table.num_rows)
+    except Exception as error:  # Arrow raises almost anything on a damaged file
+        raise PhotomendError(f"{shard}: this part of the prepared dataset is damaged ({error})") from error
+
+
+def write_metadata(folder: Path, shards: Collection[str], identity: object) -> None:
+    """Make the folder one that `datasets.load_from_disk` reads, with the `shards`, which are relative to it.
+
+    `datasets` writes the files itself, for a dataset without rows; then the shards are put in, and a split without any
+    keeps its empty one. `datasets` tells datasets apart by a fingerprint, which would be random: here it is made of
+    `identity`.
+    """
+    import datasets
+
+    features = columns()
+    empty: dict[str, list[Any]] = {name: [] for name in features}
+    splits = {split: datasets.Dataset.from_dict(empty, features, split=datasets.NamedSplit(split)) for split in SPLITS}
+    with _no_progress_bars():
+        datasets.DatasetDict(splits).save_to_disk(str(folder), num_shards=dict.fromkeys(SPLITS, 1))
+    for split in SPLITS:
+        path = folder / split / "state.json"
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if names := [Path(shard).name for shard in shards if Path(shard).parent.name == split]:
+            (placeholder,) = state["_data_files"]
+            (folder / split / placeholder["filename"]).unlink()
+            state["_data_files"] = [{"filename": name} for name in names]
+        digest = hashlib.blake2b(json.dumps([identity, split, names]).encode(), digest_size=8)
+        state["_fingerprint"] = digest.hexdigest()
+        write_json(path, state)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Replace the file in one step that outlasts a loss of power."""
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        sync(draft)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file, or the names in the folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _no_progress_bars() -> Iterator[None]:
+    """Keeps `datasets` from drawing bars of its own."""
+    import datasets
+
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()

@@ -1,0 +1,127 @@
+"""Photos one after another, with a place to go on from: what a dataset is prepared from.
+
+A folder and a dataset on a hub have little in common but this: their photos come in a fixed order, and after any of
+them one can stop and go on later. `PhotoStream` says so and no more; `SourceStream` makes one of any `PhotoSource`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from ..core import PhotomendError
+from .masks import Box
+from .photos import Photo
+from .sources import FolderSource, PhotoSource
+
+
+class StreamedPhoto(NamedTuple):
+    """A photo that hasn't been decoded yet. `read` gives its pixels and the hole that comes with it, if one does.
+
+    `read` raises PhotoError if there is no reading it.
+    """
+
+    name: str
+    class_name: str
+    split: str
+    read: Callable[[], tuple[Photo, Box | None]]
+
+
+@runtime_checkable
+class PhotoStream(Protocol):
+    """Photos in an order that is the same every time."""
+
+    @property
+    def origin(self) -> str:
+        """What a person would call it: a folder, a dataset."""
+        ...
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What was asked for, as JSON has it: for the provenance, and to tell whether a resumed stream is the same."""
+        ...
+
+    @property
+    def total(self) -> int | None:
+        """How many photos will come from the beginning to the end, if that is known."""
+        ...
+
+    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
+        """The photos after `position`, or all of them.
+
+        Raises PhotomendError if the photos aren't those that `position` was taken in, or don't come.
+        """
+        ...
+
+    def position(self) -> dict[str, Any]:
+        """Where the stream stands after the last photo that it gave, as JSON has it."""
+        ...
+
+
+class SourceStream:
+    """The photos of `source` in its order.
+
+    A position counts the photos that have been given, and holds a digest of all names and, for files, their sizes and
+    times of change: photos that came, went or were edited in between are noticed.
+
+    Args:
+        source: the photos.
+        label: what the provenance calls them; the last part of the source's origin if it isn't given.
+    """
+
+    def __init__(self, source: PhotoSource, label: str | None = None) -> None:
+        self.source = source
+        self.label = Path(source.origin).resolve().name if label is None else label
+        self._given = 0
+        self._digest = ""
+
+    @property
+    def origin(self) -> str:
+        return self.source.origin
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"source": self.label}
+
+    @property
+    def total(self) -> int | None:
+        return len(self.source)
+
+    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
+        self._given = 0 if position is None else position["given"]
+        self._digest = _digest(self.source)
+        if position is not None and position != self.position():
+            raise PhotomendError(
+                f"{self.origin}: its photos have changed since ({position['photos']} then, {len(self.source)} now); "
+                "start over with --restart"
+            )
+        return self._photos()
+
+    def position(self) -> dict[str, Any]:
+        return {"given": self._given, "photos": len(self.source), "digest": self._digest}
+
+    def _photos(self) -> Iterator[StreamedPhoto]:
+        for index in range(self._given, len(self.source)):
+            self._given = index + 1
+            name, class_name, split = self.source.name(index), self.source.class_name(index), self.source.split(index)
+            yield StreamedPhoto(name, class_name, split, partial(self._read, index))
+
+    def _read(self, index: int) -> tuple[Photo, Box | None]:
+        return self.source.read(index), self.source.box(index)
+
+
+def _digest(source: PhotoSource) -> str:
+    """A fingerprint of the photos without reading them."""
+    digest = hashlib.blake2b(digest_size=8)
+    for index in range(len(source)):
+        digest.update(source.name(index).encode("utf-8", "surrogateescape") + b"\0")
+        for file in source.files(index) if isinstance(source, FolderSource) else ():
+            try:
+                status = file.stat()
+            except OSError:  # a dangling link: it can't be read either, and is skipped then
+                continue
+            digest.update(f"{status.st_size} {status.st_mtime_ns}\0".encode())
+    return digest.hexdigest()
