@@ -1,4 +1,4 @@
-"""The networks, put together from the loops of their layers. The fills they start from are given.
+"""The networks, put together from the loops of their layers. What they see of a photo is given, fills as well.
 
 `state` maps the names of a network's weights to arrays, as its `state_dict()` does.
 """
@@ -11,9 +11,41 @@ import numpy as np
 
 from .activation import elementwise, relu, sigmoid, silu
 from .attention import State, cbam, residual_block, squeeze_excitation, under
-from .conv import conv2d, gated_conv2d
+from .conv import conv2d, gated_conv2d, linear
 from .norm import batch_norm_layer
+from .pooling import max_pool2d
 from .resampling import pixel_shuffle, pixel_unshuffle
+
+
+def linear_regression(state: State, ring: np.ndarray, splits: int) -> np.ndarray:
+    """From the ring's colours less their mean (N, 3, 36) to each cell's (N, 3, splits, splits)."""
+    y = linear(ring.reshape(len(ring), -1), state["regression.weight"], state["regression.bias"])
+    return y.reshape(len(ring), 3, splits, splits)
+
+
+def basic_network(state: State, tiles: np.ndarray, ring: np.ndarray, training: bool) -> np.ndarray:
+    """From tiles (N, 4, 32, 32) and the ring's colours (N, 108) to the cells' colours (N, 3, 4, 4)."""
+
+    def layer(number: int, x: np.ndarray) -> np.ndarray:
+        return conv_norm_relu(under(state, f"backbone.{number}"), under(state, f"backbone.{number + 1}"), x, training)
+
+    x = max_pool2d(layer(0, tiles), kernel_size=2)
+    x = max_pool2d(layer(7, layer(4, x)), kernel_size=2)
+    x = conv(under(state, "head"), layer(17, layer(14, layer(11, x))))
+    return x[:, :, 2:6, 2:6] + linear(ring, state["ring.weight"]).reshape(-1, 3, 4, 4)
+
+
+def paint(cells: np.ndarray, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The photos with each missing pixel in the colour of its cell, one of k × k in the hole's bounds."""
+    y, k = masked.copy(), cells.shape[-1]
+    for n in range(len(masked)):
+        missing = [pixel for pixel in np.ndindex(mask.shape[2:]) if mask[(n, 0, *pixel)]]
+        (top, bottom), (left, right) = ((min(axis), max(axis) + 1) for axis in zip(*missing, strict=True))
+        for row, column in missing:
+            i = next(i for i in range(k) if row - top < (i + 1) * (bottom - top) // k)
+            j = next(j for j in range(k) if column - left < (j + 1) * (right - left) // k)
+            y[n, :, row, column] = cells[n, :, i, j]
+    return y
 
 
 def attention_residual(state: State, seen: np.ndarray, dilations: tuple[int, ...]) -> np.ndarray:
@@ -38,6 +70,10 @@ def conv(state: State, x: np.ndarray, **options: Any) -> np.ndarray:
     return conv2d(x, state["weight"], state.get("bias"), **options)
 
 
+def conv_norm_relu(w: State, bn: State, x: np.ndarray, training: bool, stride: int = 1) -> np.ndarray:
+    return elementwise(relu, batch_norm_layer(bn, conv(w, x, stride=stride, padding=1), training))
+
+
 def conv_silu(state: State, x: np.ndarray, stride: int = 1) -> np.ndarray:
     return elementwise(silu, conv(state, x, stride=stride, padding=1))
 
@@ -56,20 +92,19 @@ def up(state: State, x: np.ndarray) -> np.ndarray:
 def attention_report(state: State, masked: np.ndarray, mask: np.ndarray, training: bool) -> np.ndarray:
     """The report's network from masked photos (N, 3, H, W) and masks (N, 1, H, W) to photos."""
 
-    def conv_norm_relu(name: str, x: np.ndarray, stride: int = 1) -> np.ndarray:
-        z = conv(under(state, f"{name}.0"), x, stride=stride, padding=1)
-        return elementwise(relu, batch_norm_layer(under(state, f"{name}.1"), z, training))
+    def layer(name: str, x: np.ndarray, stride: int = 1) -> np.ndarray:
+        return conv_norm_relu(under(state, f"{name}.0"), under(state, f"{name}.1"), x, training, stride)
 
     known = masked * (1 - mask)
-    at2 = conv_norm_relu("encoder2", known, stride=2)
-    at4 = conv_norm_relu("encoder4", at2, stride=2)
-    deep = conv_norm_relu("encoder8", at4, stride=2)
+    at2 = layer("encoder2", known, stride=2)
+    at4 = layer("encoder4", at2, stride=2)
+    deep = layer("encoder8", at4, stride=2)
     for number in range(3):
         deep = residual_block(under(state, f"bottleneck.{number}"), deep, training)
     at4 = np.concatenate((up(under(state, "up4.0"), deep), cbam(under(state, "skip4"), at4)), axis=1)
-    at4 = conv_norm_relu("decoder4", at4)
+    at4 = layer("decoder4", at4)
     at2 = np.concatenate((up(under(state, "up2.0"), at4), cbam(under(state, "skip2"), at2)), axis=1)
-    at2 = conv_norm_relu("decoder2", at2)
-    full = conv_norm_relu("refine.0", up(under(state, "up1.0"), at2))
+    at2 = layer("decoder2", at2)
+    full = layer("refine.0", up(under(state, "up1.0"), at2))
     colours = elementwise(sigmoid, conv(under(state, "refine.1"), full, padding=1))
     return known + colours * mask
