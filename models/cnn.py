@@ -3,13 +3,13 @@
     masked photo, mask ── tiles in the hole's own coordinates, less the ring's mean colour, at unit contrast
           │
           ▼  32 × 32: the hole lies in the middle 16 × 16, whatever its size
-        convolution, batch norm, ReLU, max pooling ── three times, then two linear layers ──┐
-                                                                                            ▼
-        the ring of known pixels that touch the hole ── a linear layer ──────────────────── + ── 4 × 4 cells
+        convolution, batch norm, ReLU, max pooling ── 8 × 8, the middle 4 × 4 are the hole's cells ──┐
+                                                                                                     ▼
+        the ring of known pixels that touch the hole ── a linear layer ───────────────────────────── + ── 4 × 4 cells
 
-Because the hole always lies in the same place, no cell has to be found: the layers can learn what each one needs. The
-linear path gives the convolutions what linear regression knows already (`photomend.models.linear`), so that they learn
-the rest. There is no harmonic fill in it.
+Because the hole always lies in the same place, no cell has to be found: after two poolings each has a pixel of its own.
+The linear path gives the convolutions what linear regression knows already (`photomend.models.linear`), so that they
+learn the rest. There is no harmonic fill in it.
 
 Sources: Ioffe & Szegedy, *Batch normalization* (2015); Cheng et al., *Wide & deep learning for recommender systems*
 (2016), for the linear path beside the deep one.
@@ -68,12 +68,15 @@ class BasicNetwork(RepairNetwork):
     def __init__(self, width: int = 32, window: int = 128) -> None:
         self.width, self.window = width, window
         self._check_settings(width=width, window=window)
-        self.backbone = Sequential(_stage(4, width), _stage(width, 2 * width), _stage(2 * width, 4 * width))
-        pooled = (INNER + 2 * MARGIN) // 8
-        last = Linear(256, 3 * GRID**2)
-        self.head = Sequential(Linear(4 * width * pooled**2, 256), ReLU(), last)
+        deep = 4 * width
+        self.backbone = Sequential(
+            *(*_convolution(4, width), MaxPool2d(2)),
+            *(*_convolution(width, 2 * width), *_convolution(2 * width, 2 * width), MaxPool2d(2)),
+            *(*_convolution(2 * width, deep), *_convolution(deep, deep), *_convolution(deep, deep)),
+        )
+        self.head = Conv2d(deep, 3, 1)
         self.ring = Linear(3 * RING, 3 * GRID**2, bias=False)
-        last.weight.data.zero_()
+        self.head.weight.data.zero_()
         self.ring.weight.data.zero_()
 
     @property
@@ -88,14 +91,11 @@ class BasicNetwork(RepairNetwork):
         """
         require_hole(masked, mask)
         tiles, ring, mean, contrast = features(masked, mask)
-        seen = self.backbone(tiles)
-        change = self.head(reshape(seen, shape=(len(tiles), -1))) + self.ring(ring)
-        return composite_cells(reshape(change, shape=(len(tiles), 3, GRID, GRID)) * contrast + mean, masked, mask)
-
-
-def _stage(inputs: int, outputs: int) -> Module:
-    """Two convolutions, and half the resolution."""
-    return Sequential(*_convolution(inputs, outputs), *_convolution(outputs, outputs), MaxPool2d(2))
+        grid = self.head(self.backbone(tiles))
+        first = GRID * MARGIN // INNER
+        middle = slice(first, first + GRID)
+        change = grid[:, :, middle, middle] + reshape(self.ring(ring), shape=(len(tiles), 3, GRID, GRID))
+        return composite_cells(change * contrast + mean, masked, mask)
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[Module, Module, Module]:

@@ -28,18 +28,19 @@ class LinearModel(nn.Module):
 class BasicNetwork(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.backbone = nn.Sequential(stage(4, width), stage(width, 2 * width), stage(2 * width, 4 * width))
-        self.head = nn.Sequential(nn.Linear(64 * width, 256), nn.ReLU(), nn.Linear(256, 48))
+        half, deep = 2 * width, 4 * width
+        self.backbone = nn.Sequential(
+            *(*convolution(4, width), nn.MaxPool2d(2)),
+            *(*convolution(width, half), *convolution(half, half), nn.MaxPool2d(2)),
+            *(*convolution(half, deep), *convolution(deep, deep), *convolution(deep, deep)),
+        )
+        self.head = nn.Conv2d(deep, 3, 1)
         self.ring = nn.Linear(108, 48, bias=False)
 
     def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         tiles, ring, mean, contrast = features(masked, mask)
-        change = self.head(self.backbone(tiles).flatten(1)) + self.ring(ring)
-        return paint(change.unflatten(1, (3, 4, 4)) * contrast + mean, masked, mask)
-
-
-def stage(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(*convolution(inputs, outputs), *convolution(outputs, outputs), nn.MaxPool2d(2))
+        change = self.head(self.backbone(tiles))[:, :, 2:6, 2:6] + self.ring(ring).unflatten(1, (3, 4, 4))
+        return paint(change * contrast + mean, masked, mask)
 
 
 def convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
