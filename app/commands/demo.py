@@ -5,61 +5,130 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import torch
+from tqdm import tqdm
 
 from ...core import PhotomendError
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet, require_readable
 from ...data.photos import say_skipped
+from ...models import AttentionModel, GanModel
+from ...train.adversarial import AdversarialConfig
 from ...train.checkpoint import BEST, LAST, STATE
-from ...train.config import TrainConfig
-from ...train.evaluate import evaluate_models
-from ...train.loop import CONFIG, LOG
-from ..comparison import ROWS, draw_comparison
+from ...train.config import RunConfig, TrainConfig
+from ...train.evaluate import Reconstructor, evaluate_models
+from ...train.loop import CONFIG, LOG, Epoch, train
+from ...train.validation import Validator
+from ..comparison import ROWS
 from ..options import FOLDER, runtime_options, start
 from ..reconstructors import load_reconstructor
-from ..runs import GRID_FIGURE, LOSS_FIGURE, train_and_show
+from ..report import write_report
+from ..runs import GRID_FIGURE, LOSS_FIGURE
 from ..sources import open_source, with_several_holes
 from ..tables import Tables, as_text
 
-MODEL = "attention"
-CLASSICAL = ("random", "border", "harmonic")
-MOST_PHOTOS = 200
-MARK = "demo.txt"
+CLASSICAL = ("random", "border", "harmonic", "biharmonic", "telea", "ns")
+#: What share of the budget each network is trained for; the rest is for the table and the report.
+SHARES = {"linear": 0.1, "cnn": 0.12, "attention": 0.28, "gan": 0.15}
+#: Photos that validate and that are tested: at most so many, and so many for each minute of the budget.
+MOST_PHOTOS, PHOTOS_A_MINUTE = 200, 40
+REPORT, MARK = "report.html", "demo.txt"
+RUN_FILES = (CONFIG, LOG, BEST, LAST, STATE, LOSS_FIGURE, GRID_FIGURE)
 
 
 @click.command("demo")
 @click.option("--photos", type=FOLDER, help="A folder of your own photos.  [default: the sample photos]")
 @click.option(
-    "--budget", type=click.FloatRange(min=0, min_open=True), default=5.0, show_default=True, help="Minutes to train."
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    default=5.0,
+    show_default=True,
+    help="Minutes for all of it.",
 )
 @click.option(
     "--out", type=FOLDER, default=Path("demo"), show_default=True, help="Where to put it; an earlier demo is replaced."
 )
 @runtime_options
 def command(photos: Path | None, budget: float, out: Path, device: str, threads: int | None) -> int:
-    """Train the attention model for a few minutes, and show how it compares.
+    """Train the linear regression, the basic network, the attention model and the GAN, and compare them.
 
-    Prints the table of the random fill, the mean border colour, the harmonic fill and the model on photos
-    that were not trained on, and the paths of the figures.
+    Prints the table of these and of the classical fills on photos that were not trained on, and writes a
+    report: tables, curves, photos and settings in one HTML file. Each network gets its share of the budget.
     """
     target_device = start(device, threads)
     training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
-    config = TrainConfig(model=MODEL, minutes=budget)
+    configs = plan(budget, out)
     for source in (training, validation, test):
         require_readable(source)
     clear(out)
-    train_and_show(config, training, with_several_holes(validation), out, False, target_device)
-    models = {name: load_reconstructor(name, target_device) for name in CLASSICAL}
-    models[MODEL] = load_reconstructor(str(out), target_device)
+    validator = Validator(EvaluationSet(with_several_holes(validation), limit=affordable(budget)), target_device)
+    for name, config in configs.items():
+        click.echo(f"{name}: training for {config.total:.0f} seconds")
+        train(config, training, validator, out / name, device=target_device, on_epoch=say)
+    models = {
+        **classical(target_device),
+        **{name: load_reconstructor(str(out / name), target_device) for name in configs},
+    }
     seed_everything(0)
-    samples = EvaluationSet(with_several_holes(test), limit=MOST_PHOTOS)
-    click.echo(as_text(Tables.of(evaluate_models(models, samples, device=target_device))))
+    samples = EvaluationSet(with_several_holes(test), limit=affordable(budget))
+    tables = Tables.of(evaluate_models(models, samples, device=target_device))
+    click.echo(as_text(tables))
     if samples.skipped:
         click.echo(say_skipped(len(samples.skipped), len(samples)))
-    draw_comparison(EvaluationSet(test, limit=ROWS), models, target_device, out / GRID_FIGURE)
-    for name in (LOSS_FIGURE, GRID_FIGURE):
-        click.echo(out / name)
+    write_report(
+        out / REPORT,
+        "Five ways to fill a hole, and the classical ones",
+        tables,
+        list(EvaluationSet(test, limit=ROWS)),
+        models,
+        {name: out / name for name in configs},
+        {
+            "photos": f"{Path(test.origin).name}, split: test",
+            "holes": str(len(samples) - len(samples.skipped)),
+            "unreadable photos": str(len(samples.skipped)),
+            "seed of the holes": str(samples.seed),
+            "budget": f"{budget:g} minutes",
+        },
+        target_device,
+    )
+    click.echo(out / REPORT)
     return 0
+
+
+def affordable(budget: float) -> int:
+    """How many photos may be looked at in a demo of so many minutes, without them being most of its work."""
+    return min(MOST_PHOTOS, max(ROWS, round(PHOTOS_A_MINUTE * budget)))
+
+
+def say(epoch: Epoch) -> None:
+    """A line for each epoch; its curves are in the report."""
+    if epoch.validation is not None:
+        metrics = epoch.validation.metrics
+        tqdm.write(f"  step {epoch.step}  validation MSE {metrics['mse']:.2f}  MAE {metrics['mae']:.3f}")
+
+
+def plan(budget: float, out: Path) -> dict[str, RunConfig]:
+    """Each network's run, in the order in which they are trained: the GAN goes on from the attention model.
+
+    Raises PhotomendError for a budget that is no length of time.
+    """
+    return {
+        name: AdversarialConfig(start=str(out / AttentionModel.name), minutes=share * budget)
+        if name == GanModel.name
+        else TrainConfig.from_dict({"model": name, "minutes": share * budget})
+        for name, share in SHARES.items()
+    }
+
+
+def classical(device: torch.device) -> dict[str, Reconstructor]:
+    """The fills that need no training; those of a library that isn't installed are left out, with a word about it."""
+    found = {}
+    for name in CLASSICAL:
+        try:
+            found[name] = load_reconstructor(name, device)
+        except PhotomendError as error:
+            click.echo(f"left out: {error}")
+    return found
 
 
 def clear(out: Path) -> None:
@@ -67,7 +136,7 @@ def clear(out: Path) -> None:
 
     Raises PhotomendError for a folder with a run that no demo made.
     """
-    theirs = [out / name for name in (CONFIG, LOG, BEST, LAST, STATE, LOSS_FIGURE, GRID_FIGURE)]
+    theirs = [out / folder / name for folder in ("", *SHARES) for name in RUN_FILES] + [out / REPORT]
     if any(path.exists() for path in theirs) and not (out / MARK).exists():
         raise PhotomendError(f"{out}: holds a run that is no demo; choose another --out")
     out.mkdir(parents=True, exist_ok=True)

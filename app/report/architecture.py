@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -30,10 +30,21 @@ class Part:
     """A part of a network as it ran: what it holds, what it gave, and whose results it was given."""
 
     name: str
-    contents: list[str]
+    layers: list[str]
     shape: tuple[int, ...]
     parameters: int
     sources: list[str]
+
+    @property
+    def contents(self) -> list[str]:
+        """The layers, equal neighbours counted."""
+        counted = ((name, len(list(same))) for name, same in groupby(self.layers))
+        return [f"{times} × {name}" if times > 1 else name for name, times in counted]
+
+    @property
+    def side(self) -> int:
+        """The height of its result, which is 1 if that is no image."""
+        return self.shape[1] if len(self.shape) == 3 else 1
 
 
 def trace(network: RepairNetwork) -> list[Part]:
@@ -51,7 +62,7 @@ def trace(network: RepairNetwork) -> list[Part]:
         sources = sorted({source for x in arguments for source in sources_of(x, made)}, key=list(parts).index)
         module = modules.get(name, network)
         parts[name] = Part(
-            name, list(contents(module)), tuple(result.shape[1:]), module.parameter_count(), sources or [INPUT]
+            name, list(layers_in(module)), tuple(result.shape[1:]), module.parameter_count(), sources or [INPUT]
         )
         key = result.node if isinstance(result, Tensor) else result
         kept.append(key)
@@ -70,7 +81,7 @@ def trace(network: RepairNetwork) -> list[Part]:
         network.train(was_training)
     ends = sorted(sources_of(result, made), key=list(parts).index)
     own = Part(OUTPUT, [], tuple(result.shape[1:]), network.parameter_count(), ends or [INPUT])
-    return [*parts.values(), own]
+    return merged([*parts.values(), own])
 
 
 def sources_of(x: Array | Tensor, made: dict[int, str]) -> set[str]:
@@ -93,19 +104,32 @@ def sources_of(x: Array | Tensor, made: dict[int, str]) -> set[str]:
 
 
 def parts_of(network: Module) -> Iterator[tuple[str, Module]]:
-    """A network's direct children by name, a sequence of very many layers taken apart once."""
+    """A network's direct children by name, a sequence of very many layers taken apart."""
     for name, child in network.named_children():
-        if isinstance(child, Sequential) and len(list(contents(child))) > MOST:
+        if isinstance(child, Sequential) and len(list(layers_in(child))) > MOST:
             yield from ((f"{name}.{own}", part) for own, part in child.named_children())
         else:
             yield name, child
 
 
-def contents(module: Module) -> Iterator[str]:
-    """The layers in a module, sequences taken apart, equal neighbours counted."""
-    for name, same in groupby(layers_in(module)):
-        times = len(list(same))
-        yield f"{times} × {name}" if times > 1 else name
+def merged(parts: Iterable[Part]) -> list[Part]:
+    """The parts, those that stood in one sequence together again as long as their results have one size."""
+    found: list[Part] = []
+    now: dict[str, str] = {INPUT: INPUT}  # the name of what a part is in now
+    last = ""  # the part before, by the name it had by itself
+    for part in parts:
+        sequence = part.name.rpartition(".")[0]
+        before = found[-1] if found else part
+        if sequence and before.name.startswith(f"{sequence}.") and before.side == part.side and part.sources == [last]:
+            before.layers += part.layers
+            before.shape, before.parameters = part.shape, before.parameters + part.parameters
+        else:
+            found.append(part)
+        last = part.name
+        now[last] = found[-1].name
+    for part in found:
+        part.sources = [now[source] for source in part.sources]
+    return found
 
 
 def layers_in(module: Module) -> Iterator[str]:
@@ -127,8 +151,8 @@ def draw(parts: list[Part], title: str, key: str = "1") -> Markup:
     column = {INPUT: 0}
     for part in parts:
         column[part.name] = 1 + max(column[source] for source in part.sources)
-    heights = sorted({part.shape[1] if len(part.shape) == 3 else 1 for part in parts}, reverse=True)
-    level = {part.name: heights.index(part.shape[1] if len(part.shape) == 3 else 1) for part in parts}
+    heights = sorted({part.side for part in parts}, reverse=True)
+    level = {part.name: heights.index(part.side) for part in parts}
     level[INPUT] = level[OUTPUT]
     tall = LINE * (max(len(part.contents) for part in parts) + 3) + 10
     pitch = tall + DOWN

@@ -16,7 +16,7 @@ from .svg import Element, drawing, element, polyline
 
 Points = Sequence[tuple[float, float]]
 WIDTH, HEIGHT = 400.0, 210.0
-LEFT, RIGHT, TOP, BOTTOM = 56.0, 14.0, 12.0, 34.0
+LEFT, RIGHT, TOP, BOTTOM = 66.0, 14.0, 12.0, 34.0
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,16 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round numbers within the axis; of a logarithmic one that spans less than a decade those of a plain one."""
         wide = self.log and self.high > 8 * self.low
-        locator = LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(5)
-        return [t for t in locator.tick_values(self.low, self.high) if self.low <= t <= self.high]
+        locator = LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(5, steps=[1, 2, 5, 10])
+        return [float(t) for t in locator.tick_values(self.low, self.high) if self.low <= t <= self.high]
+
+    def numbers(self) -> list[str]:
+        """The ticks as they are written: with as many decimals as tell them apart."""
+        ticks = self.ticks()
+        if len(ticks) < 2 or self.high > 8 * self.low > 0:
+            return [f"{tick:.4g}" for tick in ticks]
+        decimals = max(0, math.ceil(-math.log10(ticks[1] - ticks[0]) - 1e-9))
+        return [f"{tick:,.{decimals}f}".replace(",", " ") for tick in ticks]
 
     @classmethod
     def over(cls, values: Sequence[float], start: float, stop: float, log: bool = False) -> Axis:
@@ -85,14 +93,12 @@ def line_chart(
 def frame(x_axis: Axis, y_axis: Axis, y_label: str, x_label: str) -> list[Element]:
     """Grid, numbers along both axes, and what they count."""
     parts = []
-    for tick in y_axis.ticks():
+    for tick, number in zip(y_axis.ticks(), y_axis.numbers(), strict=True):
         y = y_axis(tick)
         parts.append(element("line", x1=x_axis.start, x2=x_axis.stop, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{tick:.4g}", x=x_axis.start - 6, y=y + 3.5, class_="tick end"))
-    for tick in x_axis.ticks():
-        parts.append(
-            element("text", f"{tick:,.4g}".replace(",", " "), x=x_axis(tick), y=HEIGHT - 18, class_="tick middle")
-        )
+        parts.append(element("text", number, x=x_axis.start - 6, y=y + 3.5, class_="tick end"))
+    for tick, number in zip(x_axis.ticks(), x_axis.numbers(), strict=True):
+        parts.append(element("text", number, x=x_axis(tick), y=HEIGHT - 18, class_="tick middle"))
     parts.append(element("text", x_label, x=(x_axis.start + x_axis.stop) / 2, y=HEIGHT - 4, class_="label middle"))
     middle = (y_axis.start + y_axis.stop) / 2
     parts.append(element("text", y_label, transform=f"translate(12 {middle:g}) rotate(-90)", class_="label middle"))
@@ -106,10 +112,10 @@ def interval_chart(label: str, estimates: Mapping[str, Estimate], title: str) ->
     height = row * len(estimates) + 42
     axis = Axis.over(ends, left, width - 80, log=min(ends) > 0)
     parts = []
-    for tick in axis.ticks():
+    for tick, number in zip(axis.ticks(), axis.numbers(), strict=True):
         x = axis(tick)
         parts.append(element("line", x1=x, x2=x, y1=6.0, y2=height - 34, class_="grid"))
-        parts.append(element("text", f"{tick:.4g}", x=x, y=height - 20, class_="tick middle"))
+        parts.append(element("text", number, x=x, y=height - 20, class_="tick middle"))
     for index, (name, estimate) in enumerate(estimates.items()):
         y = row * (index + 0.5) + 6
         parts.append(element("text", shortened(name, 22), x=left - 12, y=y + 4, class_="name end"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,46 +10,50 @@ from markupsafe import Markup
 
 from .charts import line_chart, smoothed
 
-#: What each number of a log is called on its axis; others keep their own name.
+#: What a log's numbers are called on their axes, of a validation and of a step; others keep their own names.
 LABELS = {
     "loss": "training loss",
-    "mse": "validation MSE",
-    "mae": "validation MAE",
+    "mse": "MSE",
+    "mae": "MAE",
+    "hole_mae": "hole MAE",
+    "texture": "sharpness",
     "d_real": "score of the truth",
     "d_fake": "score of the rebuilt",
     "d_loss": "discriminator's loss",
+    "adversarial_weight": "adversarial weight",
     "gradient_ratio": "adversarial / error gradient",
-    "hole_mae": "hole MAE",
 }
 #: Numbers that are no curves.
 BOOKKEEPING = {"step", "epoch", "seconds", "lr", "photos_s", "grad_norm"}
 
 
 def curves(model: str, records: Sequence[Mapping[str, Any]]) -> list[Markup]:
-    """A chart for each number in a log: those of every step as a running average, those of every epoch as points."""
+    """A chart for each number in a log: those of every step as a running average, those of every epoch as points.
+
+    One that was written down only once is no curve.
+    """
     steps = [record for record in records if "epoch" not in record]
     epochs = [record for record in records if "epoch" in record]
     charts = []
     for key in numbers_in(steps):
         points = points_of(steps, key)
-        lines = {"line faint": thinned(points), "line": smoothed(points)}
-        charts.append(line_chart(LABELS.get(key, key), lines, f"{LABELS.get(key, key)} of {model} over its steps"))
+        lines, label = {"line faint": thinned(points), "line": smoothed(points)}, LABELS.get(key, key)
+        charts.append(line_chart(label, lines, f"{label} of {model} over its steps"))
     for key in numbers_in(epochs):
         if key == "loss":
             continue  # the mean of the steps', which are drawn
         points = points_of(epochs, key)
-        best = min(points, key=lambda point: point[1])
-        title = (
-            f"{LABELS.get(key, key)} of {model} after each epoch; the lowest is {best[1]:.4g}, at step {best[0]:.0f}"
-        )
-        charts.append(line_chart(LABELS.get(key, key), {"line marked": points}, title))
+        label = f"validation {LABELS.get(key, key)}"
+        step, value = points[-1]
+        title = f"{label} of {model} after each epoch; the last is {value:.4g}, at step {step:.0f}"
+        charts.append(line_chart(label, {"line marked": points}, title))
     return charts
 
 
 def numbers_in(records: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The keys of numbers that may be drawn, in the order of their first appearance."""
-    keys = {key: None for record in records for key, value in record.items() if isinstance(value, int | float)}
-    return [key for key in keys if key not in BOOKKEEPING]
+    """The keys of numbers that can be drawn, in the order of their first appearance."""
+    times = Counter(key for record in records for key, value in record.items() if isinstance(value, int | float))
+    return [key for key, count in times.items() if count > 1 and key not in BOOKKEEPING]
 
 
 def points_of(records: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:

@@ -78,7 +78,7 @@ def write_report(
         chart=comparison(tables.overall),
         shown=show(samples, models, device),
         favourite=min(tables.overall, key=lambda summary: summary.metrics["mse"].value).model,
-        curves={name: curves(name, log) for name, log in logs.items() if log},
+        curves={name: charts for name, log in logs.items() if (charts := curves(name, log))},
         attended=[maps for maps in attended.values() if maps is not None],
         drawings=drawings(networks),
         facts=[
@@ -112,15 +112,19 @@ def asset(name: str) -> Markup:
     return Markup(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
-def best(summaries: Sequence[Summary], metric: str) -> str:
-    """The model that this metric favours: the lowest error, the highest PSNR and SSIM, the sharpness nearest to 1."""
+def best(summaries: Sequence[Summary], metric: str) -> set[str]:
+    """The models that this metric favours: the lowest error, the highest PSNR and SSIM, the sharpness nearest to 1.
+
+    There are several where the table shows the same number.
+    """
 
     def worth(estimate: Estimate) -> float:
         if metric == "sharpness":
             return -abs(log(estimate.value)) if estimate.value > 0 else -inf
         return estimate.value if metric in ("hole_psnr", "ssim") else -estimate.value
 
-    return max(summaries, key=lambda summary: worth(summary.metrics[metric])).model
+    first = max((summary.metrics[metric] for summary in summaries), key=worth)
+    return {s.model for s in summaries if number(s.metrics[metric], metric) == number(first, metric)}
 
 
 def comparison(summaries: Sequence[Summary]) -> Markup:

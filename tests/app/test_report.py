@@ -311,7 +311,7 @@ def test_whatever_a_log_holds_is_drawn() -> None:
         "validation MSE",
     ]
     assert labels[-1] is not None
-    assert labels[-1].endswith("the lowest is 49, at step 2")
+    assert labels[-1].endswith("the last is 49, at step 2")
     assert curves("net", []) == []
 
 

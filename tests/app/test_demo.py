@@ -1,0 +1,62 @@
+"""`photomend demo`: all five systems in one command and one page."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from photomend.app.commands.demo import CLASSICAL, MARK, REPORT, SHARES, affordable, classical, plan
+from photomend.app.reconstructors import load_reconstructor
+from photomend.core import PhotomendError
+from photomend.train.adversarial import AdversarialConfig
+
+from .helpers import Shell, picture, tree
+
+
+def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo of a second: hardly a step each, but everything is there; a second one replaces it and only it."""
+    for number in range(12):
+        picture(tmp_path / "photos" / f"{number}.png", seed=number)
+    monkeypatch.setattr("photomend.app.commands.demo.CLASSICAL", ("random", "border", "harmonic"))
+    out = tmp_path / "demo"
+    arguments = ("demo", "--photos", tmp_path / "photos", "--budget", "0.02", "--out", out)
+    outcome = shell(*arguments)
+    assert outcome.status == 0, outcome
+    assert outcome.out.splitlines()[-1] == str(out / REPORT)
+    page = (out / REPORT).read_text(encoding="utf-8")
+    for name in ("random", "border", "harmonic", *SHARES):
+        assert f"\n{name} " in outcome.out
+        assert f'<th scope="row">{name}</th>' in page
+    for name in SHARES:
+        load_reconstructor(str(out / name))
+    (out / "notes.txt").write_text("mine")
+    before = tree(out)
+    assert shell(*arguments).status == 0
+    after = tree(out)
+    assert before.keys() == after.keys()
+    assert after["notes.txt"] == b"mine"
+    (out / MARK).unlink()
+    assert "holds a run that is no demo" in shell.fails(1, *arguments)
+
+
+def test_the_budget_is_shared_and_the_gan_goes_on_from_attention(tmp_path: Path) -> None:
+    configs = plan(10, tmp_path)
+    assert list(configs) == ["linear", "cnn", "attention", "gan"]
+    assert sum(config.total for config in configs.values()) < 0.7 * 600
+    assert max(configs, key=lambda name: configs[name].total) == "attention"
+    assert isinstance(configs["gan"], AdversarialConfig)
+    assert configs["gan"].start == str(tmp_path / "attention")
+    assert set(CLASSICAL) == {"random", "border", "harmonic", "biharmonic", "telea", "ns"}
+    assert [affordable(minutes) for minutes in (0.01, 1, 60)] == [4, 40, 200]
+    with pytest.raises(PhotomendError, match="minutes"):
+        plan(float("inf"), tmp_path)
+
+
+def test_a_library_that_is_missing_leaves_its_models_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert set(classical(torch.device("cpu"))) == {"random", "border", "harmonic", "biharmonic"}
+    assert capsys.readouterr().out.count("needs OpenCV") == 2
