@@ -1,8 +1,11 @@
-"""Photos in, batches out: sources, masks, crops, splits and the prepared dataset."""
+"""Photos in, batches out: sources and streams, masks, crops, splits and the prepared dataset."""
 
 from .augment import training_crop
+from .hub import HubDataset
+from .hub_stream import HubStream
 from .loader import Batch, CropLoader, EvaluationSet, Sample, to_array
 from .masks import Box, box_mask, protocol_box, random_box
+from .pairs import PairSource, find_hole, find_pairs
 from .photos import (
     PHOTO_SUFFIXES,
     Mask,
@@ -19,6 +22,7 @@ from .prepared import PreparedSource, prepare, read_provenance
 from .samples import SamplePhoto, sample_photos
 from .sources import FolderSource, PhotoSource, SampleSource
 from .split import SPLITS, split_of, split_photos
+from .stream import PhotoStream, SourceStream, StreamedPhoto
 
 __all__ = [
     "PHOTO_SUFFIXES",
@@ -28,16 +32,24 @@ __all__ = [
     "CropLoader",
     "EvaluationSet",
     "FolderSource",
+    "HubDataset",
+    "HubStream",
     "Mask",
+    "PairSource",
     "Photo",
     "PhotoError",
     "PhotoSource",
+    "PhotoStream",
     "PreparedSource",
     "Sample",
     "SamplePhoto",
     "SampleSource",
     "SkippedPhotoWarning",
+    "SourceStream",
+    "StreamedPhoto",
     "box_mask",
+    "find_hole",
+    "find_pairs",
     "find_photos",
     "prepare",
     "protocol_box",

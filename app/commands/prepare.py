@@ -7,15 +7,31 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from ...data.hub import HubDataset
+from ...data.hub_stream import HubStream
+from ...data.pairs import PairSource, find_pairs
+from ...data.partial import read_journal
 from ...data.photos import find_photos, say_skipped
 from ...data.prepared import ENCODINGS, prepare
-from ...data.sources import FolderSource, PhotoSource, SampleSource
+from ...data.sources import FolderSource, SampleSource
+from ...data.stream import PhotoStream, SourceStream
 from ..options import FOLDER, SEED
+
+SOURCES = "samples|folder:DIR|pairs:DIR|hub:NAME"
 
 
 @click.command("prepare", no_args_is_help=True)
-@click.option("--source", required=True, metavar="samples|folder:DIR", help="Where the photos come from.")
+@click.option("--source", required=True, metavar=SOURCES, help="Where the photos come from.")
 @click.option("--out", type=FOLDER, required=True, help="The new data set's folder; an existing one is refused.")
+@click.option("--classes", metavar="A,B,…", help="Of a hub's classes take these, by name or number.  [default: all]")
+@click.option("--limit", type=click.IntRange(min=1), help="Of each of a hub's classes take so many photos.")
+@click.option(
+    "--token-env",
+    metavar="NAME",
+    default="HF_TOKEN",
+    show_default=True,
+    help="The environment variable with the token for a hub that asks for one.",
+)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the holes.")
 @click.option("--side", type=click.IntRange(min=64), default=224, show_default=True, help="Photos' side, in pixels.")
 @click.option(
@@ -25,34 +41,62 @@ from ..options import FOLDER, SEED
     show_default=True,
     help="png keeps photos exactly; jpeg (quality 95) is several times smaller.",
 )
-def command(source: str, out: Path, seed: int, side: int, encoding: str) -> int:
+@click.option("--restart", is_flag=True, help="Throw away what an unfinished run of this command has left.")
+def command(
+    source: str,
+    out: Path,
+    classes: str | None,
+    limit: int | None,
+    token_env: str,
+    seed: int,
+    side: int,
+    encoding: str,
+    restart: bool,
+) -> int:
     """Turn photos into a data set with splits and stored holes.
 
     Photos are resized once, so that training and evaluation only decode them. 70 % are for training, 10 %
-    for validation and 20 % for testing, by a hash of their paths within the folder; `provenance.json` in
-    the data set says what went in.
+    for validation and 20 % for testing, by a hash of their names; `provenance.json` in the data set says
+    what went in. A run that was cut short, by whatever, goes on where it was when it is given again.
+
+    \b
+    samples     the few photos that come with scikit-image
+    folder:DIR  the photos in a folder; its subfolders are their classes
+    pairs:DIR   photos x.jpg with the same photo less a black rectangle, x_masked.jpg: that is the hole
+    hub:NAME    OWNER/NAME on the Hugging Face hub, streamed; imagenet-10 or oxford-pets; or a
+                folder with parquet or webdataset files
 
     \b
     photomend prepare --source folder:DIR --out PREPARED
+    photomend prepare --source hub:oxford-pets --classes beagle,pug --out PREPARED
     photomend train attention --data PREPARED --out RUN
     """
-    photos = parse_source(source)
-    with tqdm(total=len(photos), unit="photo", leave=False, disable=None) as bar:
-        provenance = prepare(photos, out, seed, side, encoding, on_photo=bar.update)
+    if not source.startswith("hub:") and (classes is not None or limit is not None):
+        raise click.UsageError(f"{'--limit' if classes is None else '--classes'} is for --source hub:NAME")
+    photos = open_stream(
+        source, [name.strip() for name in (classes or "").split(",") if name.strip()], limit, token_env
+    )
+    begun = None if restart else read_journal(out)
+    with tqdm(total=photos.total, initial=begun.photos if begun else 0, unit="photo", leave=False, disable=None) as bar:
+        provenance = prepare(photos, out, seed, side, encoding, bar.update, restart)
+    if begun is not None and begun.photos:
+        click.echo(f"went on after {begun.photos} photos")
     counts = {split: sum(classes.values()) for split, classes in provenance["counts"].items()}
     click.echo(f"{out}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     if skipped := provenance["skipped"]:
-        click.echo(say_skipped(len(skipped), len(photos)))
+        click.echo(say_skipped(len(skipped), len(skipped) + sum(counts.values())))
     return 0
 
 
-def parse_source(source: str) -> PhotoSource:
-    """`samples`, or `folder:DIR`. Raises click.UsageError for anything else, PhotomendError for an empty
-    folder.
-    """
+def open_stream(source: str, classes: list[str], limit: int | None, token_env: str) -> PhotoStream:
+    """What --source means. Raises click.UsageError for what it can't mean, PhotomendError for what isn't there."""
     if source == "samples":
-        return SampleSource()
-    kind, _, folder = source.partition(":")
-    if kind != "folder" or not folder:
-        raise click.UsageError(f"--source {source!r} is neither samples nor folder:DIR")
-    return FolderSource(find_photos(Path(folder)), Path(folder))
+        return SourceStream(SampleSource())
+    kind, _, name = source.partition(":")
+    if kind == "folder" and name:
+        return SourceStream(FolderSource(find_photos(Path(name)), Path(name)))
+    if kind == "pairs" and name:
+        return SourceStream(PairSource(find_pairs(Path(name)), Path(name)), f"pairs:{Path(name).resolve().name}")
+    if kind == "hub" and name:
+        return HubStream(HubDataset(name, token_env), classes, limit)
+    raise click.UsageError(f"--source {source!r} is neither samples nor folder:DIR, pairs:DIR or hub:NAME")

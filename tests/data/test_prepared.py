@@ -17,6 +17,7 @@ from photomend.data import (
     CropLoader,
     EvaluationSet,
     FolderSource,
+    PhotoError,
     PreparedSource,
     SkippedPhotoWarning,
     box_mask,
@@ -130,3 +131,41 @@ def test_what_is_no_prepared_dataset(source: FolderSource, out: Path, tmp_path: 
     (out / "provenance.json").write_text('{"format": 99}')
     with pytest.raises(PhotomendError, match="format 1"):
         PreparedSource(out, "train")
+
+
+def test_damaged_shards_are_named(source: FolderSource, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 4)
+    prepare(source, out, side=64)
+    shard = sorted((out / "train").glob("*.arrow"))[1]
+    whole = shard.read_bytes()
+    for damaged in (
+        b"",
+        whole[: len(whole) // 2],
+        whole[:-8],
+        b"\0" * len(whole),
+        whole[:40] + bytes(99) + whole[139:],
+    ):
+        shard.write_bytes(damaged)
+        with pytest.raises(PhotomendError, match=rf"{shard}: this part of the prepared dataset is damaged \("):
+            PreparedSource(out, "train")
+    shard.unlink()
+    with pytest.raises(PhotomendError, match=shard.name):
+        PreparedSource(out, "train")
+
+
+def test_a_damaged_photo_names_its_shard(source: FolderSource, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 4)
+    prepare(source, out, side=64)
+    before = PreparedSource(out, "train")
+    shard = sorted((out / "train").glob("*.arrow"))[1]
+    shard.write_bytes(shard.read_bytes().replace(b"IDAT", b"IDAX"))
+    stored = PreparedSource(out, "train")
+    failed = []
+    for index in range(len(stored)):
+        try:
+            stored.read(index)
+        except PhotoError as error:
+            failed.append(str(error))
+    assert failed
+    assert len(failed) < len(before)
+    assert all(message.startswith(f"{shard}: ") for message in failed)

@@ -133,7 +133,7 @@ def test_a_process_killed_for_good(folder: Path, source: FolderSource, tmp_path:
         Image.fromarray(smooth_photo(number, 60, 60)).save(folder / f"{number}.png")
     source = FolderSource(find_photos(folder), folder)
     out, log = tmp_path / "cut" / "set", tmp_path / "read.txt"
-    command = [sys.executable, "-c", PREPARING, folder, out, log]
+    command = [sys.executable, "-c", PREPARING, str(folder), str(out), str(log)]
     with subprocess.Popen(command) as process:
         while not (log.exists() and len(log.read_text().split()) >= 18):
             assert process.poll() is None

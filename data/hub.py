@@ -1,0 +1,148 @@
+"""Datasets on the Hugging Face hub, and the presets: found, let in to, and opened for streaming.
+
+Parquet and webdataset files are read, on the hub or in a folder, through the same code of `datasets`. Dataset scripts
+no longer run in any version of it that is supported here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..core import PhotomendError, did_you_mean
+
+
+class Preset(NamedTuple):
+    """A dataset by a short name: which of its splits to read, and how to call the classes to take (all if none)."""
+
+    repository: str
+    splits: tuple[str, ...]
+    classes: Mapping[int, str]
+
+
+PRESETS = {
+    "imagenet-10": Preset(
+        "ILSVRC/imagenet-1k",
+        ("train", "validation"),  # its test split has no labels
+        {
+            1: "goldfish",
+            88: "macaw",
+            101: "tusker",
+            145: "king penguin",
+            259: "Pomeranian",
+            283: "Persian cat",
+            321: "admiral butterfly",
+            381: "spider monkey",
+            387: "red panda",
+            388: "giant panda",
+        },
+    ),
+    "oxford-pets": Preset("timm/oxford-iiit-pet", ("train", "test"), {}),
+}
+
+
+class HubDataset:
+    """A dataset, opened for streaming.
+
+    Args:
+        name: a preset; a folder with parquet or webdataset files; or OWNER/NAME on the hub, OWNER/NAME/CONFIG where it
+            has several configurations, @REVISION at the end for another than the newest.
+        token_env: the environment variable with an access token, for datasets that ask for one. The token goes to the
+            hub and nowhere else.
+
+    Attributes:
+        origin: what a person calls it.
+        label: the same without where a folder lies.
+        revision: the commit that is read; None for a folder.
+        digest: changes when the files do.
+        splits: its splits, by name; iterate for rows.
+        classes: the preset's.
+
+    Raises:
+        PhotomendError: there is no such dataset, no access to it, or no answer.
+    """
+
+    def __init__(self, name: str, token_env: str = "HF_TOKEN") -> None:
+        import datasets
+
+        # What it would print of a file that can't be read is in the error that it raises.
+        datasets.logging.set_verbosity(logging.CRITICAL)
+        self.origin = self.label = f"hub:{name}"
+        self._token = os.environ.get(token_env) or None
+        preset = PRESETS.get(name)
+        where: dict[str, Any]
+        if preset is None and Path(name).is_dir():
+            self.label = f"hub:{Path(name).resolve().name}"
+            self.revision, self.digest = None, _digest(Path(name))
+            where = {"path": name}
+        else:
+            repository, config, revision = _parse(name if preset is None else preset.repository)
+            self.revision = self.digest = self._let_in(repository, revision, token_env)
+            where = {"path": repository, "name": config, "revision": self.revision}
+        try:
+            splits = datasets.load_dataset(**where, streaming=True, token=self._token)
+            self.splits: dict[str, Any] = {split: splits[split] for split in (preset.splits if preset else splits)}
+        except Exception as error:  # any of three libraries may raise, as below
+            raise PhotomendError(f"{self.origin}: can't be read ({self.reason(error)})") from error
+        self.classes = {} if preset is None else preset.classes
+
+    def reason(self, error: Exception) -> str:
+        """What a library says went wrong, in one line and without the token."""
+        text = " ".join(str(error).split()) or type(error).__name__
+        return text.replace(self._token, "***") if self._token else text
+
+    def _let_in(self, repository: str, revision: str | None, token_env: str) -> str:
+        """Make sure that the dataset may be read; the commit that `revision` (the newest by default) means."""
+        from huggingface_hub import HfApi
+        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+        hub = HfApi(token=self._token)
+        try:
+            hub.auth_check(repository, repo_type="dataset")
+            return str(hub.dataset_info(repository, revision=revision).sha)
+        except GatedRepoError as error:
+            page = f"{hub.endpoint}/datasets/{repository}"
+            advice = (
+                f"the account of the token in {token_env} hasn't been let in"
+                if self._token
+                else f"then put an access token of your account into the environment variable {token_env}"
+            )
+            raise PhotomendError(
+                f"{self.origin}: {repository} is only given to those who ask for it on {page}; {advice}"
+            ) from error
+        except RepositoryNotFoundError as error:
+            raise PhotomendError(
+                f"{self.origin}: the hub has no dataset {repository}, or keeps it private"
+                + (f" from the token in {token_env}" if self._token else f" (there is no token in {token_env})")
+            ) from error
+        except RevisionNotFoundError as error:
+            raise PhotomendError(f"{self.origin}: {repository} has no revision {revision}") from error
+        except Exception as error:  # its HTTP library, which differs between versions, has a family of its own
+            raise PhotomendError(
+                f"{self.origin}: the hub doesn't answer at {hub.endpoint} ({self.reason(error)}); check the network "
+                "and try again, or fetch the dataset's parquet files elsewhere and take hub:FOLDER"
+            ) from error
+
+
+def _parse(name: str) -> tuple[str, str | None, str | None]:
+    """OWNER/NAME[/CONFIG][@REVISION] as (OWNER/NAME, CONFIG, REVISION)."""
+    path, _, revision = name.partition("@")
+    parts = path.split("/")
+    if len(parts) not in (2, 3) or not all(parts):
+        raise PhotomendError(
+            f"hub:{name}: neither OWNER/NAME on the hub, nor a folder, nor a preset; {did_you_mean(name, PRESETS)}"
+        )
+    return "/".join(parts[:2]), parts[2] if len(parts) == 3 else None, revision or None
+
+
+def _digest(folder: Path) -> str:
+    """A fingerprint of the files in the folder without reading them."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        status = path.stat()
+        digest.update(f"{path.relative_to(folder)} {status.st_size} {status.st_mtime_ns}\0".encode(errors="replace"))
+    return digest.hexdigest()

@@ -1,0 +1,186 @@
+"""The photos of a dataset on the hub, one after another: rows come over the network, only wanted ones are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+from ..core import PhotomendError
+from .hub import HubDataset
+from .masks import Box
+from .photos import Photo, PhotoError, decode_photo
+from .split import split_of
+from .stream import StreamedPhoto
+
+#: Columns that may hold a photo's class; the first that is there counts.
+CLASS_COLUMNS = ("label", "labels", "class", "class_name", "category", "cls")
+# Class names that are remembered to name the nearest one; a column of captions has no end of them.
+NAMES_REMEMBERED = 1000
+
+
+class HubStream:
+    """The photos of `hub` with the wanted classes, in its order.
+
+    A photo's name is the split it has on the hub, and its file's name there or else the number of its row. Its split
+    here is `split_of` that name, so what the hub calls train and test is mixed. A stream that goes on from a position
+    opens the file that it stood in and passes over the rows before it.
+
+    Args:
+        hub: the dataset.
+        classes: the classes to take, each by one of its names in any case (`macaw`, `red panda`) or by its number; all
+            if there are none. Where the dataset doesn't list its classes, they are compared as they are written.
+        limit: photos to take of each class, the first ones; all if it is None.
+
+    Raises:
+        PhotomendError: the dataset has no column of photos or no such class. While iterating: the hub stopped
+            answering, or a class that couldn't be looked up before never came.
+    """
+
+    total = None
+
+    def __init__(self, hub: HubDataset, classes: Sequence[str] = (), limit: int | None = None) -> None:
+        import datasets
+
+        features = next(iter(hub.splits.values())).features or {}
+        photos = [name for name, kind in features.items() if isinstance(kind, datasets.Image)]
+        labels = [name for name in CLASS_COLUMNS if name in features]
+        columns = f"(its columns: {', '.join(features) or 'unknown'})"
+        if not photos:
+            raise PhotomendError(f"{hub.origin}: no column of photos {columns}")
+        if classes and not labels:
+            raise PhotomendError(f"{hub.origin}: no column of classes {columns}")
+        self.hub = hub
+        self.limit = limit
+        self._photo_column, self._class_column = photos[0], labels[0] if labels else ""
+        names = getattr(features.get(self._class_column), "names", None)
+        known = hub.classes or (None if names is None else dict(enumerate(names)))
+        #: Class names by the label's text; None where any label is a name by itself.
+        self._classes = {name: name for name in classes} or None
+        if known is not None:
+            wanted = [_find_class(hub.origin, name, known) for name in classes] or list(known)
+            self._classes = {str(label): known[label] for label in wanted}
+        self._picky = bool(classes or hub.classes)  # a photo without a label isn't wanted then
+        self._unchecked = list(classes) if known is None else []
+        self._split, self._row = 0, 0
+        self._rows: Any = None
+        self._taken: dict[str, int] = {}
+
+    @property
+    def origin(self) -> str:
+        return self.hub.origin
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        classes = sorted((self._classes or {}).values()) if self._picky else None
+        return {"source": self.hub.label, "revision": self.hub.revision, "classes": classes, "limit": self.limit}
+
+    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
+        if position is None:
+            self._split, self._row, self._taken = 0, 0, {}
+            return self._photos(None)
+        if position["digest"] != self.hub.digest:
+            raise PhotomendError(f"{self.origin}: its files have changed since; start over with --restart")
+        self._split, self._row, self._taken = position["split"], position["row"], dict(position["taken"])
+        return self._photos(position["rows"])
+
+    def position(self) -> dict[str, Any]:
+        return {
+            "digest": self.hub.digest,
+            "split": self._split,
+            "row": self._row,
+            "rows": None if self._rows is None else self._rows.state_dict(),
+            "taken": dict(self._taken),
+        }
+
+    def _photos(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto]:
+        for split in list(self.hub.splits)[self._split :]:
+            self._rows = self.hub.splits[split].decode(False)
+            if state is not None:
+                self._rows.load_state_dict(state)
+            for row in self._read(split):
+                if self._has_enough():
+                    return
+                class_name = self._class_name(row)
+                if class_name is not None and (self.limit is None or self._taken.get(class_name, 0) < self.limit):
+                    self._taken[class_name] = self._taken.get(class_name, 0) + 1
+                    image = row[self._photo_column] or {}
+                    name = f"{split}/{image.get('path') or f'{self._row - 1:08d}'}"
+                    read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
+                    yield StreamedPhoto(name, class_name, split_of(name), read)
+            self._split, self._row, self._rows, state = self._split + 1, 0, None, None
+        self._require_all_found()
+
+    def _read(self, split: str) -> Iterator[dict[str, Any]]:
+        """The rows of a split, counted; whatever goes wrong over there is a PhotomendError here."""
+        rows = iter(self._rows)
+        while True:
+            try:
+                row = next(rows, None)
+            except Exception as error:  # of datasets, its file systems, its HTTP library, Arrow or tarfile
+                raise PhotomendError(
+                    f"{self.origin}: reading ended after {self._row} rows of its split {split} "
+                    f"({self.hub.reason(error)}); the same command goes on from what is finished"
+                ) from error
+            if row is None:
+                return
+            self._row += 1
+            yield row
+
+    def _class_name(self, row: dict[str, Any]) -> str | None:
+        """The photo's class, None if it isn't wanted."""
+        label = row.get(self._class_column)
+        if label is None or label == -1:  # how `datasets` writes that there is none
+            return None if self._picky else ""
+        if self._classes is None:
+            return str(label)
+        if self._unchecked and len(self._taken) < NAMES_REMEMBERED:
+            self._taken.setdefault(str(label), 0)
+        return self._classes.get(str(label))
+
+    def _has_enough(self) -> bool:
+        """Whether no wanted photo can come any more."""
+        if self.limit is None or self._classes is None:
+            return False
+        return all(self._taken.get(name, 0) >= self.limit for name in self._classes.values())
+
+    def _require_all_found(self) -> None:
+        for name in self._unchecked:
+            if not self._taken.get(name):
+                raise PhotomendError(_no_such_class(self.origin, name, self._taken))
+
+
+def _find_class(origin: str, wanted: str, known: Mapping[int, str]) -> int:
+    """The label of the class that is called `wanted`, or has that number.
+
+    ImageNet lists all names of a class: `goldfish, Carassius auratus`.
+    """
+    names = [(name.strip(), label) for label, all_names in known.items() for name in [all_names, *all_names.split(",")]]
+    labels = {label for name, label in names if _plain(name) == _plain(wanted)}
+    if not labels and wanted.isdecimal() and int(wanted) in known:
+        labels = {int(wanted)}
+    if not labels:
+        raise PhotomendError(_no_such_class(origin, wanted, [name for name, _ in names]))
+    if len(labels) > 1:
+        meant = " or ".join(f"{label} ({known[label]})" for label in sorted(labels))
+        raise PhotomendError(f"{origin}: class {wanted!r} may mean {meant}; give the number")
+    return labels.pop()
+
+
+def _no_such_class(origin: str, wanted: str, known: Iterable[str]) -> str:
+    spellings = {_plain(name): name for name in known if name != wanted}
+    nearest = get_close_matches(_plain(wanted), spellings, n=1, cutoff=0.0)
+    return f"{origin}: no photos of a class {wanted!r}" + (
+        f"; the nearest is {spellings[nearest[0]]!r}" if nearest else ""
+    )
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").casefold().split())
+
+
+def _decode(data: bytes | None, name: str) -> tuple[Photo, Box | None]:
+    if data is None:
+        raise PhotoError(f"{name}: this row has no photo in it")
+    return decode_photo(data, name), None

@@ -1,0 +1,302 @@
+"""Streaming from a hub: the real client against a hub on this machine, and folders of the same files."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import time
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
+from pathlib import Path
+
+import datasets
+import huggingface_hub
+import numpy as np
+import pytest
+from photomend.core import PhotomendError
+from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, prepare, split_of
+from photomend.data.hub import PRESETS, HubDataset
+from photomend.data.hub_stream import HubStream
+from PIL import Image
+
+from .conftest import smooth_photo
+from .hub_server import COMMIT, Hub, serve
+
+NAMES = ["macaw", "goldfish, Carassius auratus", "red panda, panda", "giant panda, panda", "king penguin"]
+PETS = "timm/oxford-iiit-pet"
+
+
+def encoded(number: int) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(smooth_photo(number, 70, 64 + number)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def write_parquet(folder: Path, rows: dict[str, int] | None = None, named: bool = True, labels: int = 5) -> None:
+    """Two files a split, row groups of three rows, labels 0, 1, 2, … in turn: as the hub keeps photos."""
+    (folder / "data").mkdir(parents=True)
+    names = NAMES if labels == 5 else [f"class {number}, alias {number}" for number in range(labels)]
+    features = datasets.Features(
+        {
+            "image": datasets.Image(),
+            "label": datasets.ClassLabel(names=names),
+            "image_id": datasets.Value("string"),
+        }
+    )
+    number = 0
+    for split, count in (rows or {"train": 11, "test": 5}).items():
+        for part, size in enumerate((count - count // 2, count // 2)):
+            chosen = range(number, number + size)
+            images = [{"bytes": encoded(i), "path": f"{i}.jpg" if named else None} for i in chosen]
+            columns = {"image": images, "label": [i % labels for i in chosen], "image_id": [str(i) for i in chosen]}
+            table = datasets.Dataset.from_dict(columns, features)
+            table.to_parquet(folder / "data" / f"{split}-{part:05d}-of-00002.parquet", batch_size=3)
+            number += size
+
+
+def write_webdataset(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    for part in range(2):
+        with tarfile.open(folder / f"train-{part:04d}.tar", "w") as archive:
+            for number in range(part * 8, part * 8 + 8):
+                for suffix, data in (("jpg", encoded(number)), ("cls", str(number % 5).encode())):
+                    member = tarfile.TarInfo(f"{number:04d}.{suffix}")
+                    member.size = len(data)
+                    archive.addfile(member, BytesIO(data))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with the datasets below `tmp_path`/hub, which the client takes for the real one."""
+    with serve(tmp_path / "hub") as server:
+        use_hub(server.url, tmp_path, monkeypatch)
+        yield server
+
+
+def use_hub(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", url)
+    for name in ("STREAMING_READ_MAX_RETRIES", "STREAMING_OPEN_MAX_RETRIES"):
+        monkeypatch.setattr(datasets.config, name, 1)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client waits before it tries again
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    huggingface_hub.HfFileSystem.clear_instance_cache()
+
+
+def names(stream: HubStream) -> list[str]:
+    return [photo.name for photo in stream.start()]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.parametrize("served", [False, True])
+def test_goes_on_from_every_position(kind: str, served: bool, hub: Hub, tmp_path: Path) -> None:
+    where = tmp_path / "hub" / "owner" / "name"
+    write_parquet(where) if kind == "parquet" else write_webdataset(where)
+    dataset = HubDataset("owner/name" if served else str(where))
+    classes = ("goldfish", "macaw", "4") if kind == "parquet" else ("0", "1", "4")
+    whole = [(photo.name, photo.class_name, photo.split) for photo in HubStream(dataset, classes).start()]
+    assert len(whole) == 10
+    assert {split for _, _, split in whole} <= set(SPLITS)
+    assert all(split == split_of(name) for name, _, split in whole)
+    for taken in range(len(whole) + 1):
+        stream = HubStream(dataset, classes)
+        assert [photo.name for photo in islice(stream.start(), taken)] == [name for name, _, _ in whole[:taken]]
+        position = json.loads(json.dumps(stream.position()))
+        after = [(photo.name, photo.class_name, photo.split) for photo in HubStream(dataset, classes).start(position)]
+        assert after == whole[taken:]
+
+
+def test_prepared_from_a_hub_and_cut_short(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 4)
+    write_parquet(tmp_path / "hub" / PETS)
+    provenance = prepare(HubStream(HubDataset("oxford-pets")), tmp_path / "whole", side=64)
+    assert provenance["source"] == "hub:oxford-pets"
+    assert provenance["revision"] == COMMIT
+    stored = {
+        part.name(index): (split, part.class_name(index), part.read(index).shape)
+        for split in SPLITS
+        for part in [PreparedSource(tmp_path / "whole", split)]
+        for index in range(len(part))
+    }
+    assert len(stored) == 16
+    for name, (split, class_name, shape) in stored.items():
+        assert (split, class_name, shape) == (split_of(name), NAMES[int(Path(name).stem) % 5], (64, 64, 3))
+
+    ticks: list[int] = []
+
+    def disconnect() -> None:
+        ticks.append(1)
+        if len(ticks) == 5:
+            hub.broken_after = 0
+
+    with pytest.raises(PhotomendError, match=r"hub:oxford-pets: reading ended after \d+ rows of its split train \("):
+        prepare(HubStream(HubDataset("oxford-pets")), tmp_path / "set", side=64, on_photo=disconnect)
+    assert not (tmp_path / "set").exists()
+    hub.broken_after = None
+    finished = len(ticks) // 4 * 4
+    ticks.clear()
+    prepare(HubStream(HubDataset("oxford-pets")), tmp_path / "set", side=64, on_photo=lambda: ticks.append(1))
+    assert len(ticks) == 16 - finished
+    assert finished > 0
+    files = [path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*") if path.is_file()]
+    assert all((tmp_path / "set" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes() for file in files)
+
+
+def test_rows_without_names_are_numbered(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "data set", named=False)
+    stream = HubStream(HubDataset(str(tmp_path / "data set")), ["king penguin"])
+    assert names(stream) == ["train/00000004", "train/00000009", "test/00000003"]
+    assert stream.parameters == {"source": "hub:data set", "revision": None, "classes": ["king penguin"], "limit": None}
+
+
+def test_a_limit_for_each_class(hub: Hub, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "hub" / PETS)
+    stream = HubStream(HubDataset("oxford-pets"), ["macaw", "goldfish"], limit=2)
+    assert names(stream) == ["train/0.jpg", "train/1.jpg", "train/5.jpg", "train/6.jpg"]
+    assert not [request for request in hub.requests if "test-00001" in request]  # enough is enough
+
+
+def test_a_row_that_is_no_photo_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    features = datasets.Features({"photo": datasets.Image(), "class": datasets.Value("string")})
+    images = [{"bytes": data, "path": f"{n}.jpg"} for n, data in enumerate((encoded(0), b"no photo", encoded(2)))]
+    table = datasets.Dataset.from_dict({"photo": [*images, None], "class": ["cat", "cat", None, "dog"]}, features)
+    table.to_parquet(tmp_path / "set" / "train.parquet")
+    stream = HubStream(HubDataset(str(tmp_path / "set")))
+    with pytest.warns(SkippedPhotoWarning):
+        provenance = prepare(stream, tmp_path / "out", side=64)
+    assert list(provenance["skipped"]) == ["train/1.jpg", "train/00000003"]
+    assert provenance["skipped"]["train/00000003"] == "this row has no photo in it"
+    assert sorted(name for classes in provenance["counts"].values() for name in classes) == ["", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ("goldfsh", "no photos of a class 'goldfsh'; the nearest is 'goldfish'"),
+        ("Pengin", "the nearest is 'king penguin'"),
+        ("panda", r"class 'panda' may mean 2 \(red panda, panda\) or 3 \(giant panda, panda\); give the number"),
+        ("5", "no photos of a class '5'"),
+    ],
+)
+def test_classes_that_are_none(tmp_path: Path, wanted: str, message: str) -> None:
+    write_parquet(tmp_path / "set")
+    with pytest.raises(PhotomendError, match=message):
+        HubStream(HubDataset(str(tmp_path / "set")), ["macaw", wanted])
+
+
+def test_classes_by_any_name_or_number(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "set")
+    dataset = HubDataset(str(tmp_path / "set"))
+    classes = ["Carassius  AURATUS", "king_penguin", "3"]
+    assert HubStream(dataset, classes).parameters["classes"] == [NAMES[3], NAMES[1], NAMES[4]]
+
+
+def test_a_class_that_never_came(tmp_path: Path) -> None:
+    write_webdataset(tmp_path / "set")
+    with pytest.raises(PhotomendError, match="no photos of a class '44'; the nearest is '4'"):
+        names(HubStream(HubDataset(str(tmp_path / "set")), ["1", "44"]))
+
+
+def test_the_ten_classes_of_imagenet(hub: Hub, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "hub" / "ILSVRC" / "imagenet-1k", {"train": 400, "validation": 6, "test": 4}, labels=389)
+    stream = HubStream(HubDataset("imagenet-10"))
+    found = [(photo.name, photo.class_name) for photo in stream.start()]
+    expected = [(f"train/{number}.jpg", name) for number, name in PRESETS["imagenet-10"].classes.items()]
+    assert found == [*expected, ("train/390.jpg", "goldfish")]
+    assert stream.parameters["classes"] == sorted(PRESETS["imagenet-10"].classes.values())
+    with pytest.raises(PhotomendError, match="the nearest is 'giant panda'"):
+        HubStream(HubDataset("imagenet-10"), ["gigant panda"])
+    assert len(names(HubStream(HubDataset("imagenet-10"), ["macaw", "1"]))) == 3
+
+
+def test_no_photos_and_no_classes(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    datasets.Dataset.from_dict({"text": ["a", "b"]}).to_parquet(tmp_path / "set" / "train.parquet")
+    with pytest.raises(PhotomendError, match=r"no column of photos \(its columns: text\)"):
+        HubStream(HubDataset(str(tmp_path / "set")))
+    images = datasets.Dataset.from_dict({"image": [{"bytes": encoded(0), "path": None}]})
+    images.cast_column("image", datasets.Image()).to_parquet(tmp_path / "set" / "train.parquet")
+    with pytest.raises(PhotomendError, match="no column of classes"):
+        HubStream(HubDataset(str(tmp_path / "set")), ["cat"])
+
+
+def test_a_gated_dataset(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_parquet(tmp_path / "hub" / "ILSVRC" / "imagenet-1k", {"train": 6, "validation": 2})
+    hub.gated.add("ILSVRC/imagenet-1k")
+    page = f"{hub.url}/datasets/ILSVRC/imagenet-1k"
+    with pytest.raises(PhotomendError, match=rf"{page}; then put an access token .* variable MY_TOKEN$"):
+        HubDataset("imagenet-10", "MY_TOKEN")
+    monkeypatch.setenv("MY_TOKEN", "hf_wrong")
+    with pytest.raises(
+        PhotomendError, match=rf"{page}; the account of the token in MY_TOKEN hasn't been let in"
+    ) as error:
+        HubDataset("imagenet-10", "MY_TOKEN")
+    assert "hf_wrong" not in str(error.value)
+    monkeypatch.setenv("MY_TOKEN", hub.token)
+    prepare(HubStream(HubDataset("imagenet-10", "MY_TOKEN")), tmp_path / "out", side=64)
+    for path in (path for root in ("out", "cache") for path in (tmp_path / root).rglob("*") if path.is_file()):
+        assert hub.token.encode() not in path.read_bytes()
+
+
+def test_a_token_is_never_in_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_parquet(tmp_path / "set")
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    dataset = HubDataset(str(tmp_path / "set"))
+    assert dataset.reason(ValueError("https://hub?token=hf_secret\nrefused")) == "https://hub?token=*** refused"
+
+
+def test_hubs_that_do_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
+    hub.broken_after = 0
+    with pytest.raises(PhotomendError, match=r"hub:oxford-pets: the hub doesn't answer at .*; check the network"):
+        HubDataset("oxford-pets")
+    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
+    with pytest.raises(PhotomendError, match=r"the hub doesn't answer at http://127.0.0.1:9 \(.*hub:FOLDER$"):
+        HubDataset("oxford-pets")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("oxford-pet", "neither OWNER/NAME on the hub, nor a folder, nor a preset; did you mean 'oxford-pets'?"),
+        ("a/b/c/d", "neither OWNER/NAME"),
+        (
+            "nobody/nothing",
+            r"the hub has no dataset nobody/nothing, or keeps it private \(there is no token in HF_TOKEN\)",
+        ),
+    ],
+)
+def test_names_that_mean_nothing(hub: Hub, name: str, message: str) -> None:
+    with pytest.raises(PhotomendError, match=message):
+        HubDataset(name)
+
+
+def test_files_that_change_or_are_damaged(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "set")
+    stream = HubStream(HubDataset(str(tmp_path / "set")))
+    next(stream.start())
+    file = tmp_path / "set" / "data" / "train-00001-of-00002.parquet"
+    file.write_bytes(b"PAR1" + bytes(200))
+    changed = HubStream(HubDataset(str(tmp_path / "set")))
+    with pytest.raises(PhotomendError, match="its files have changed since; start over with --restart"):
+        changed.start(stream.position())
+    with pytest.raises(
+        PhotomendError, match=r"reading ended after 6 rows of its split train \(.*the same command goes on"
+    ):
+        names(changed)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PhotomendError, match="empty: can't be read"):
+        HubDataset(str(tmp_path / "empty"))
+
+
+def test_decoded_photos_are_the_files(tmp_path: Path) -> None:
+    write_webdataset(tmp_path / "set")
+    for photo in HubStream(HubDataset(str(tmp_path / "set"))).start():
+        pixels, hole = photo.read()
+        number = int(Path(photo.name).stem)
+        assert np.array_equal(pixels, np.array(Image.open(BytesIO(encoded(number)))))
+        assert hole is None
