@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "Train a model.",
     "evaluate": "Compare models on the same photos with the same holes.",
     "repair": "Give a damaged photo back whole.",
+    "verify": "Check every gradient against four oracles.",
 }
 
 
