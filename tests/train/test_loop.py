@@ -14,7 +14,7 @@ from photomend.core import PhotomendError
 from photomend.data.loader import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.tests.models.holes import crops
-from photomend.tests.reference import model_twins
+from photomend.tests.reference import cell_twins, model_twins
 from photomend.train.checkpoint import BEST, LAST, STATE, load_checkpoint
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
@@ -67,6 +67,8 @@ def twin_curve(
     [
         ("attention", TINY, model_twins.AttentionModel(16, (1, 2))),
         ("attention-report", REPORT, model_twins.AttentionReportModel()),
+        ("linear", {}, cell_twins.LinearModel(2)),
+        ("cnn", {"width": 8}, cell_twins.BasicNetwork(8)),
     ],
 )
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
