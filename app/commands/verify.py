@@ -55,10 +55,11 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
         check_target(json_file, ".json")
     rows, report = reference("rows"), reference("report")
     subjects = rows.subjects()
+    known = list(dict.fromkeys(subject.name for subject in subjects))
     for name in names:
-        if name not in subjects:
-            raise PhotomendError(f"NAME {name!r}: is no primitive, layer or model; {did_you_mean(name, subjects)}")
-    chosen = {name: cases for name, cases in subjects.items() if name in names or not names}
+        if name not in known:
+            raise PhotomendError(f"NAME {name!r}: is no primitive, layer or model; {did_you_mean(name, known)}")
+    chosen = {subject: cases for subject, cases in subjects.items() if subject.name in names or not names}
 
     without_gpu = device.partition(":")[0] == "cuda" and not torch.cuda.is_available()
     if without_gpu:
@@ -67,7 +68,7 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
         target = choose_device(device)
         keep_freed_memory()
         with tqdm(total=sum(map(len, chosen.values())), unit="case", leave=False, disable=None) as bar:
-            found = show(rows.verify(chosen, target, on_case=bar.update), report)
+            found = show(rows.verify(chosen, target, bar.update), report)
         click.echo(f"\n{report.legend(target)}")
     click.echo(f"\n{report.summary(found)}")
     if json_file is not None:

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from photomend.tests.verification import breaks, rows
 from photomend.tests.verification.case import Case
 from photomend.tests.verification.findings import Finding
 from photomend.tests.verification.measure import Ratios
+from photomend.tests.verification.registry import CASES
 from photomend.tests.verification.rows import KINDS, subjects
 from photomend.tests.verification.test_breaks import HARMLESS
 
@@ -69,15 +71,24 @@ def test_every_subject_has_its_row_in_its_group(shell: Shell) -> None:
         "models",
     ]
     shown = [line.split()[0] for group in groups for line in group[1:]]
-    assert shown == list(subjects())
+    assert shown == [subject.name for subject in subjects()]
     assert all(line.endswith("  ok") for group in groups for line in group[1:])
     assert "all green" in outcome.out.splitlines()[-1]
 
 
 def test_every_subject_is_of_a_kind() -> None:
-    assert {rows.kind(name) for name in subjects()} == set(KINDS)
+    assert {subject.kind for subject in subjects()} == set(KINDS)
     with pytest.raises(LookupError, match="Tensor is no primitive"):
-        rows.kind("Tensor")
+        rows.kind(replace(CASES["relu"], name="Tensor"))
+
+
+@pytest.mark.usefixtures("answers")
+def test_a_name_that_two_have_gives_two_rows(shell: Shell) -> None:
+    """`linear` is a primitive, and a model too."""
+    outcome = shell("verify", "linear")
+    assert outcome.status == 0
+    assert [line.split()[0] for line in outcome.out.splitlines() if line.endswith("  ok")] == ["linear", "linear"]
+    assert "1 primitive, 1 model" in outcome.out.splitlines()[-1]
 
 
 @pytest.mark.usefixtures("answers")
@@ -114,7 +125,7 @@ def test_what_can_not_be_measured_fails(shell: Shell, monkeypatch: pytest.Monkey
     assert outcome.status == 1
     assert "relu at its size, time and memory: MemoryError: too large" in outcome.out
     monkeypatch.setattr(rows, "SIZES", {})
-    assert "relu: has no size" in shell("verify", "relu").out
+    assert "relu: tests/verification/sizes.py has no size" in shell("verify", "relu").out
 
 
 def test_without_a_gpu_nothing_is_called_green(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,9 +133,8 @@ def test_without_a_gpu_nothing_is_called_green(shell: Shell, tmp_path: Path, mon
     outcome = shell("verify", "--device", "cuda", "--json", tmp_path / "rows.json")
     assert outcome.status == 1
     assert outcome.err == "photomend: error: --device cuda: this machine has no CUDA device; all cases are skipped\n"
-    for name in subjects():
-        (line,) = [line for line in outcome.out.splitlines() if line.startswith(f"{name} ")]
-        assert line.endswith("skipped: no CUDA device")
+    lines = [line for line in outcome.out.splitlines() if line.endswith("skipped: no CUDA device")]
+    assert [line.split()[0] for line in lines] == [subject.name for subject in subjects()]
     assert "skipped, nothing was verified" in outcome.out
     assert "ok" not in outcome.out.split()
     assert "green" not in outcome.out

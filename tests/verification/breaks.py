@@ -77,9 +77,9 @@ def diff(wrong: Break) -> list[str]:
 
 def try_break(wrong: Break, device: Device = "cpu") -> list[Verdict]:
     """What each oracle says of the subjects that the mistake harms, with it in place."""
-    cases = subjects()
+    harmed = [case for subject, cases in subjects().items() if subject.name in wrong.subjects for case in cases]
     with same_conditions(), broken(wrong):
-        found = [f for subject in wrong.subjects for case in cases[subject] for f in findings(case, device)]
+        found = [finding for case in harmed for finding in findings(case, device)]
     return [
         Verdict(oracle, max((f for f in found if f.oracle == oracle), key=lambda f: f.error, default=None))
         for oracle in TOLERANCE

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from photomend import layers, models
+from photomend import layers
 from photomend.core import Module, all_primitives
 from photomend.tests.verification.case import Case, Device
+from photomend.tests.verification.cases_models import MODEL_CASES
 from photomend.tests.verification.findings import Finding, findings
 from photomend.tests.verification.measure import compare
 from photomend.tests.verification.registry import CASES
-from photomend.tests.verification.sizes import SIZES
+from photomend.tests.verification.sizes import MODEL_SIZES, SIZES
 
 #: What a subject can be, in the order of the table.
 KINDS = ("core primitive", "layer primitive", "layer", "loss", "model")
@@ -57,70 +58,76 @@ class Row:
         return {**finite, "failures": list(self.failures)}
 
 
-def subjects() -> dict[str, list[Case]]:
+class Subject(NamedTuple):
+    """What a row is about. The name alone isn't enough: `linear` is a primitive, and a model too."""
+
+    kind: str
+    name: str
+
+
+def subjects() -> dict[Subject, list[Case]]:
     """The cases of every subject, in the order of the table."""
-    found: dict[str, list[Case]] = {}
+    found: dict[Subject, list[Case]] = {}
     for case in CASES.values():
-        found.setdefault(case.subject, []).append(case)
-    return dict(sorted(found.items(), key=lambda item: KINDS.index(kind(item[0]))))
+        found.setdefault(Subject(kind(case), case.subject), []).append(case)
+    return dict(sorted(found.items(), key=lambda item: KINDS.index(item[0].kind)))
 
 
-def kind(subject: str) -> str:
-    """Which of KINDS a subject is.
+def kind(case: Case) -> str:
+    """Which of KINDS the subject of `case` is.
 
     Raises:
         LookupError: it is none of them.
     """
-    if subject in all_primitives():
-        package = all_primitives()[subject].rule.__module__.split(".")[1]
+    if case in MODEL_CASES:
+        return "model"
+    if rule := all_primitives().get(case.subject):
+        package = rule.rule.__module__.split(".")[1]
         return {"core": "core primitive", "train": "loss"}.get(package, "layer primitive")
-    made = getattr(layers, subject, None)
+    made = getattr(layers, case.subject, None)
     if isinstance(made, type) and issubclass(made, Module):
         return "layer"
-    if subject in models.NAMES:
-        return "model"
-    raise LookupError(f"{subject} is no primitive, layer or model")
+    raise LookupError(f"{case.subject} is no primitive, layer or model")
 
 
-def verify(
-    names: Iterable[str], device: Device = "cpu", *, measured: bool = True, on_case: Callable[[], object] = lambda: None
-) -> Iterator[Row]:
-    """One row for each of the subjects `names`, as soon as it is known; `on_case` is called after each case.
+def size(subject: Subject) -> Case | None:
+    """The realistic size of a subject; None if nobody has given it one."""
+    return (MODEL_SIZES if subject.kind == "model" else SIZES).get(subject.name)
 
-    Without `measured`, time and memory are left out.
-    """
-    cases = subjects()
+
+def verify(chosen: dict[Subject, list[Case]], device: Device, on_case: Callable[[], object]) -> Iterator[Row]:
+    """One row for each of the subjects, as soon as it is known; `on_case` is called after each case."""
     with same_conditions():
-        for name in names:
+        for subject, cases in chosen.items():
             found: list[Finding] = []
-            for case in cases[name]:
+            for case in cases:
                 found += findings(case, device)
                 on_case()
-            yield _row(name, len(cases[name]), found, _ratios(name, device) if measured else {})
+            yield _row(subject, len(cases), found, _ratios(subject, device))
 
 
-def skipped(names: Iterable[str], reason: str) -> Iterator[Row]:
+def skipped(chosen: dict[Subject, list[Case]], reason: str) -> Iterator[Row]:
     """The rows of subjects that can't be checked here."""
-    cases = subjects()
-    return (Row(name, kind(name), len(cases[name]), skipped=reason) for name in names)
+    return (Row(s.name, s.kind, len(cases), skipped=reason) for s, cases in chosen.items())
 
 
-def _row(name: str, cases: int, found: list[Finding], ratios: dict[str, Any]) -> Row:
+def _row(subject: Subject, cases: int, found: list[Finding], ratios: dict[str, Any]) -> Row:
     worst: dict[str, Any] = {}
     for finding in found:
         worst[finding.oracle] = max(worst.get(finding.oracle, 0.0), finding.error)
     failures = [f"{f.case}, {f.oracle}: {f.reason}" for f in found if f.reason]
     failures += ratios.pop("failures", [])
-    return Row(name, kind(name), cases, **worst, **ratios, ok=not failures, failures=tuple(failures))
+    return Row(subject.name, subject.kind, cases, **worst, **ratios, ok=not failures, failures=tuple(failures))
 
 
-def _ratios(name: str, device: Device) -> dict[str, Any]:
-    if name not in SIZES:
-        return {"failures": [f"{name}: has no size in tests/verification/sizes.py to measure time and memory at"]}
+def _ratios(subject: Subject, device: Device) -> dict[str, Any]:
+    case = size(subject)
+    if case is None:
+        return {"failures": [f"{subject.name}: tests/verification/sizes.py has no size to measure time and memory at"]}
     try:
-        ratios = compare(SIZES[name], device)
+        ratios = compare(case, device)
     except Exception as exception:  # a rule that only fails at a real size must not end the table
-        return {"failures": [f"{name} at its size, time and memory: {type(exception).__name__}: {exception}"]}
+        return {"failures": [f"{subject.name} at its size, time and memory: {type(exception).__name__}: {exception}"]}
     return {
         "forward_ratio": ratios.forward,
         "backward_ratio": ratios.backward,

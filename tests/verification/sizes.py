@@ -168,6 +168,5 @@ _MODELS = [
     model("attention-report", lambda: model_twins.AttentionReportModel(64), (64, 64), _not_asked),
 ]
 
-SIZES: dict[str, Case] = {
-    case.subject: case for case in (*_CORE, *_LAYER_PRIMITIVES, *_LAYERS, *_PATHS, *_LOSSES, *_MODELS)
-}
+SIZES = {case.subject: case for case in (*_CORE, *_LAYER_PRIMITIVES, *_LAYERS, *_PATHS, *_LOSSES)}
+MODEL_SIZES = {case.subject: case for case in _MODELS}

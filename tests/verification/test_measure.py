@@ -12,8 +12,8 @@ from photomend.layers import relu
 from photomend.tests.verification.case import Call, Case
 from photomend.tests.verification.measure import compare, peak_memory
 from photomend.tests.verification.registry import CASES
-from photomend.tests.verification.rows import same_conditions, subjects
-from photomend.tests.verification.sizes import SIZES
+from photomend.tests.verification.rows import Subject, same_conditions, size, subjects
+from photomend.tests.verification.sizes import MODEL_SIZES, SIZES
 
 X = torch.ones(2_500_000)  # 10 MB
 
@@ -34,14 +34,15 @@ def test_peak_memory(run, megabytes: int) -> None:
 
 
 def test_every_subject_has_a_size() -> None:
-    assert [name for name in subjects() if name not in SIZES] == []
-    assert [name for name in SIZES if name not in subjects()] == []
+    assert [subject for subject in subjects() if size(subject) is None] == []
+    assert len(SIZES) + len(MODEL_SIZES) == len(subjects())
 
 
-@pytest.mark.parametrize("name", SIZES)
-def test_both_sides_run_at_every_size(name: str) -> None:
+@pytest.mark.parametrize("subject", subjects(), ids=" ".join)
+def test_both_sides_run_at_every_size(subject: Subject) -> None:
     """Ours and the twin give the same shape, and take in the same arrays."""
-    case = SIZES[name]
+    case = size(subject)
+    assert case is not None
     module, inputs = case.ours(torch.float32), case.inputs(torch.float32)
     value = module(*inputs)
     theirs = case.twin(module)(*inputs)
