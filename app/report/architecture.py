@@ -147,41 +147,39 @@ def draw(parts: list[Part], title: str, key: str = "1") -> Markup:
 
     `key` tells this drawing's arrow heads from those of others on the page.
     """
-    head = f"head-{key}"
+    shown = [Part(INPUT, [], parts[-1].shape, 0, []), *parts]
     column = {INPUT: 0}
     for part in parts:
         column[part.name] = 1 + max(column[source] for source in part.sources)
-    heights = sorted({part.side for part in parts}, reverse=True)
-    level = {part.name: heights.index(part.side) for part in parts}
-    level[INPUT] = level[OUTPUT]
-    tall = LINE * (max(len(part.contents) for part in parts) + 3) + 10
-    pitch = tall + DOWN
-
-    def corner(name: str) -> tuple[float, float]:
-        return 2 + column[name] * (BOX + ACROSS), DOWN + level[name] * pitch
-
+    sides = sorted({part.side for part in shown}, reverse=True)
+    row = {part.name: sides.index(part.side) for part in shown}
+    heights = [max(height(part) for part in shown if part.side == side) for side in sides]
+    middles = [DOWN * (i + 1) + sum(heights[:i]) + heights[i] / 2 for i in range(len(sides))]
+    place = {name: (2 + column[name] * (BOX + ACROSS), middles[row[name]]) for name in column}
     arrows = [
-        arrow(corner(source), corner(part.name), tall, column[part.name] - column[source], head)
+        arrow(place[source], place[part.name], heights[row[source]], column[part.name] - column[source], f"head-{key}")
         for part in parts
         for source in part.sources
     ]
-    boxes = [box(part, corner(part.name), tall) for part in parts]
-    boxes.append(box(Part(INPUT, [], (), 0, []), corner(INPUT), tall))
     width = 4 + (1 + max(column.values())) * BOX + max(column.values()) * ACROSS
     class_ = "architecture wide" if width > 960 else "architecture"
-    return drawing(width, DOWN / 2 + len(heights) * pitch, title, [arrow_head(head), *arrows, *boxes], class_)
+    boxes = [box(part, place[part.name]) for part in shown]
+    total = sum(heights) + DOWN * (len(heights) + 0.5)
+    return drawing(width, total, title, [arrow_head(f"head-{key}"), *arrows, *boxes], class_)
+
+
+def height(part: Part) -> float:
+    return LINE * len(lines_of(part)) + 10
 
 
 def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int, head: str) -> Element:
-    """From the right side of one box to the left side of the other; over what lies between them if anything does."""
-    (x0, y0), (x1, y1) = (start[0] + BOX, start[1] + tall / 2), (end[0] - 3, end[1] + tall / 2)
-    if columns > 1 and start[1] == end[1]:
-        over = start[1] - DOWN / 2
-        x0, x1 = start[0] + BOX / 2, end[0] + BOX / 2
-        path = f"M{x0:.1f},{start[1]:.1f} V{over:.1f} H{x1:.1f} V{end[1] - 3:.1f}"
+    """From the right side of one box to the left side of the other; over a row `tall` high if others stand between."""
+    (x0, y0), (x1, y1) = start, end
+    if columns > 1 and y0 == y1:
+        over = y0 - (tall + DOWN) / 2
+        path = f"M{x0 + BOX / 2:.1f},{y0:.1f} V{over:.1f} H{x1 - ACROSS / 2:.1f} V{y1 - 8:.1f} H{x1 - 3:.1f}"
     else:
-        middle = x1 - ACROSS / 2
-        path = f"M{x0:.1f},{y0:.1f} H{middle:.1f} V{y1:.1f} H{x1:.1f}"
+        path = f"M{x0 + BOX:.1f},{y0:.1f} H{x1 - ACROSS / 2:.1f} V{y1:.1f} H{x1 - 3:.1f}"
     return element("path", d=path, class_="arrow", marker_end=f"url(#{head})")
 
 
@@ -191,18 +189,21 @@ def arrow_head(key: str) -> Element:
     return head
 
 
-def box(part: Part, corner: tuple[float, float], tall: float) -> Element:
-    """A part's box: its name, its layers, the shape of its result, and how many numbers it was trained for."""
-    x, y = corner
+def lines_of(part: Part) -> list[tuple[str, str]]:
+    """What stands in a part's box, with the class of each line: its name, layers, result and number of weights."""
+    lines = [(part.name, "part-name"), *((each, "layer") for each in part.contents)]
+    lines.append((" × ".join(map(str, part.shape)), "shape"))
+    return [*lines, (f"{count(part.parameters)} weights", "shape")] if part.parameters else lines
+
+
+def box(part: Part, place: tuple[float, float]) -> Element:
+    """A part's box, given the middle of its left side."""
+    x, middle = place
+    top = middle - height(part) / 2
     group = element("g")
-    group.append(element("rect", x=x, y=y, width=BOX, height=tall, rx=6, class_="part"))
-    shape = " × ".join(map(str, part.shape))
-    numbers = f"{count(part.parameters)} weights" if part.parameters else ""
-    lines = [(part.name, "part-name"), *((each, "layer") for each in part.contents), (shape, "shape")]
-    lines += [(numbers, "shape")] if numbers else []
-    top = y + (tall - LINE * len(lines)) / 2 + 9.5
-    for index, (text, class_) in enumerate(lines):
-        group.append(element("text", text, x=x + BOX / 2, y=top + LINE * index, class_=f"{class_} middle"))
+    group.append(element("rect", x=x, y=top, width=BOX, height=height(part), rx=6, class_="part"))
+    for index, (text, class_) in enumerate(lines_of(part)):
+        group.append(element("text", text, x=x + BOX / 2, y=top + 15 + LINE * index, class_=f"{class_} middle"))
     return group
 
 

@@ -35,6 +35,12 @@ from .helpers import Shell, picture
 
 EVIL = "<script>alert('x')</script> & \"b\""
 VOID = {"meta", "img", "input", "br", "link", "hr"}
+#: Settings that make a network quick to run.
+SMALL = {
+    "attention": {"width": 16},
+    "attention-report": {"width": 16, "window": 64},
+    "gan": {"width": 16},
+}
 TINY = ("--steps", "3", "--batch-size", "1", "--workers", "0")
 
 
@@ -214,7 +220,7 @@ def test_templates_are_shipped() -> None:
 
 @pytest.mark.parametrize("name", models.TRAINED)
 def test_architectures_are_read_off_the_tape(name: str) -> None:
-    network = models.build(name)
+    network = models.build(name, **SMALL.get(name, {}))
     before = {module: vars(module).keys() for _, module in network.named_modules()}
     parts = trace(network)
     assert {module: vars(module).keys() for _, module in network.named_modules()} == before  # nothing is left behind
