@@ -40,11 +40,6 @@ def findings(case: Case, device: Device = "cpu") -> Iterator[Finding]:
             yield _finding(oracle, case, device)
 
 
-def all_errors(case: Case, device: Device = "cpu") -> dict[str, float]:
-    """The error that each of the four oracles finds, infinite where it raised an exception."""
-    return {found.oracle: found.error for found in findings(case, device) if found.oracle in oracles.TOLERANCE}
-
-
 def _finding(oracle: str, case: Case, device: Device) -> Finding:
     try:
         errors = _CHECKS[oracle](case, device)
