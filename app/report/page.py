@@ -24,7 +24,7 @@ from ..tables import COLUMNS, Tables, interval, number
 from . import facts
 from .architecture import draw, trace
 from .attention import attention_maps
-from .charts import interval_chart
+from .charts import interval_chart, shortened
 from .curves import curves
 from .facts import Facts
 from .images import BRIGHTEST, COLOURS, show
@@ -103,7 +103,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"number": number, "interval": interval}
+    made.filters |= {"number": number, "interval": interval, "shortened": shortened}
     return made
 
 
