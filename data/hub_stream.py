@@ -25,7 +25,7 @@ class HubStream:
 
     A photo's name is the split it has on the hub, and its file's name there or else the number of its row. Its split
     here is `split_of` that name, so what the hub calls train and test is mixed. A stream that goes on from a position
-    opens the file that it stood in and passes over the rows before it.
+    opens the file that it stood in and passes over the rows before it (parquet: those of its row group).
 
     Args:
         hub: the dataset.
@@ -63,7 +63,7 @@ class HubStream:
             self._classes = {str(label): known[label] for label in wanted}
         self._picky = bool(classes or hub.classes)  # a photo without a label isn't wanted then
         self._unchecked = list(classes) if known is None else []
-        self._split, self._row = 0, 0
+        self._split, self._file, self._row = 0, 0, 0
         self._rows: Any = None
         self._taken: dict[str, int] = {}
 
@@ -78,17 +78,19 @@ class HubStream:
 
     def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
         if position is None:
-            self._split, self._row, self._taken = 0, 0, {}
+            self._split, self._file, self._row, self._taken = 0, 0, 0, {}
             return self._photos(None)
         if position["digest"] != self.hub.digest:
             raise PhotomendError(f"{self.origin}: its files have changed since; start over with --restart")
-        self._split, self._row, self._taken = position["split"], position["row"], dict(position["taken"])
+        self._split, self._file, self._row = position["split"], position["file"], position["row"]
+        self._taken = dict(position["taken"])
         return self._photos(position["rows"])
 
     def position(self) -> dict[str, Any]:
         return {
             "digest": self.hub.digest,
             "split": self._split,
+            "file": self._file,
             "row": self._row,
             "rows": None if self._rows is None else self._rows.state_dict(),
             "taken": dict(self._taken),
@@ -96,10 +98,7 @@ class HubStream:
 
     def _photos(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto]:
         for split in list(self.hub.splits)[self._split :]:
-            self._rows = self.hub.splits[split].decode(False)
-            if state is not None:
-                self._rows.load_state_dict(state)
-            for row in self._read(split):
+            for row in self._read(split, state):
                 if self._has_enough():
                     return
                 class_name = self._class_name(row)
@@ -109,24 +108,30 @@ class HubStream:
                     name = f"{split}/{image.get('path') or f'{self._row - 1:08d}'}"
                     read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
                     yield StreamedPhoto(name, class_name, split_of(name), read)
-            self._split, self._row, self._rows, state = self._split + 1, 0, None, None
+            self._split, self._file, self._row, state = self._split + 1, 0, 0, None
         self._require_all_found()
 
-    def _read(self, split: str) -> Iterator[dict[str, Any]]:
-        """The rows of a split, counted; whatever goes wrong over there is a PhotomendError here."""
-        rows = iter(self._rows)
-        while True:
-            try:
-                row = next(rows, None)
-            except Exception as error:  # of datasets, its file systems, its HTTP library, Arrow or tarfile
-                raise PhotomendError(
-                    f"{self.origin}: reading ended after {self._row} rows of its split {split} "
-                    f"({self.hub.reason(error)}); the same command goes on from what is finished"
-                ) from error
-            if row is None:
-                return
-            self._row += 1
-            yield row
+    def _read(self, split: str, state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+        """The rows of a split, file by file; whatever goes wrong over there is a PhotomendError here.
+
+        Only the file at work is cut into its row groups, since that takes a look into it. Read as a whole it would be
+        held in memory as a whole, because Arrow reads ahead of whoever is slower.
+        """
+        files = self.hub.splits[split]
+        try:
+            for file in range(self._file, files.num_shards):
+                self._rows = files.shard(files.num_shards, file).reshard().decode(False)
+                if state is not None:
+                    self._rows.load_state_dict(state)
+                for row in self._rows:
+                    self._row += 1
+                    yield row
+                self._file, self._rows, state = file + 1, None, None
+        except Exception as error:  # of datasets, its file systems, its HTTP library, Arrow or tarfile
+            raise PhotomendError(
+                f"{self.origin}: reading ended after {self._row} rows of its split {split} "
+                f"({self.hub.reason(error)}); the same command goes on from what is finished"
+            ) from error
 
     def _class_name(self, row: dict[str, Any]) -> str | None:
         """The photo's class, None if it isn't wanted."""

@@ -44,7 +44,7 @@ ENCODINGS: dict[str, dict[str, Any]] = {
     "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
 }
 # After so many photos the work is finished for good: at most these are read again after a kill.
-PHOTOS_PER_SHARD = 512
+PHOTOS_PER_SHARD = 256
 
 
 def prepare(
