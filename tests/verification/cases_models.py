@@ -130,11 +130,11 @@ MODEL_CASES: list[Case] = [
         "attention/residual",
         make=lambda: AttentionResidual(models.AttentionModel(16, (1, 2))),
         make_twin=lambda: model_twins.AttentionResidual(model_twins.AttentionModel(16, (1, 2))),
-        draws=(normal(1, 5, 8, 16),),
+        draws=(normal(1, 5, 8, 8),),
         loops=lambda state, seen: loops.attention_residual(under(state, "network"), seen, (1, 2)),
         linear_in=(("network.head.0.weight", "network.head.0.bias"),),
         settle=_settle,
-        step=3e-7,
+        step=1e-4,
     ),
     *(
         model(
