@@ -1,13 +1,15 @@
 """The discriminator of patches: it looks at a photo whose hole is filled and scores each piece of it, real or fake.
 
-    photo, mask (4 channels)  ─►  5×5, stride 2  ─►  5×5, stride 2  ─►  5×5, stride 2  ─►  3×3  ─►  3×3  ─►  scores
+    photo, mask (4 channels)  ─►  5×5, stride 2  ─►  3×3, stride 2  ─►  3×3  ─►  1×1  ─►  scores
 
-Every score belongs to a cell of 8×8 pixels and sees 61×61 around it: a hole and what is next to it, too little to judge
-what the photo shows. So it judges texture, and how texture goes on across the hole's edge. Every weight is spectrally
-normalised.
+Every score belongs to a cell of 4×4 pixels and sees 17×17 around it, less than any hole. So it judges texture, and how
+texture goes on across the edge of the hole, but not what the photo shows, for coarse guesses are dear. Half of the true
+gradient energy costs 6 % in hole MAE where it is as fine as what a Gaussian of σ = 1 pixel blurs away, 8 % at 2 pixels,
+14 % at 5, and 19 % at any size. (Seen on 100 photos: to the attention model's answer was added what its own error has
+of that size, turned around, at the strength that gave the energy.) Every weight is spectrally normalised.
 
 Source: Yu et al., *Free-form image inpainting with gated convolution* (2019), section 3.3 (SN-PatchGAN). Theirs has six
-layers of stride 2 for photos of 256×256, whose scores would see far more than our crops.
+layers of stride 2 for photos of 256×256, and its scores see most of a photo.
 """
 
 from __future__ import annotations
@@ -17,44 +19,42 @@ from ..layers import LeakyReLU, Sequential, SpectralConv2d
 
 
 class PatchDiscriminator(Module):
-    """Scores (N, 1, H / 8, W / 8) of photos (N, 3, H, W) in [0, 1] with the masks (N, 1, H, W) of their holes.
+    """Scores (N, 1, H / 4, W / 4) of photos (N, 3, H, W) in [0, 1] with the masks (N, 1, H, W) of their holes.
 
     Args:
-        widths: channels after the first four convolutions.
+        widths: channels after the first three convolutions.
     """
 
     #: Side of a patch's cell, pixels.
-    stride = 8
+    stride = 4
 
-    def __init__(self, widths: tuple[int, int, int, int] = (32, 64, 128, 128)) -> None:
-        first, second, third, fourth = widths
+    def __init__(self, widths: tuple[int, int, int] = (32, 64, 128)) -> None:
+        first, second, third = widths
         self.body = Sequential(
             SpectralConv2d(4, first, 5, stride=2, padding=2),
             LeakyReLU(0.2),
-            SpectralConv2d(first, second, 5, stride=2, padding=2),
+            SpectralConv2d(first, second, 3, stride=2, padding=1),
             LeakyReLU(0.2),
-            SpectralConv2d(second, third, 5, stride=2, padding=2),
+            SpectralConv2d(second, third, 3, padding=1),
             LeakyReLU(0.2),
-            SpectralConv2d(third, fourth, 3, padding=1),
-            LeakyReLU(0.2),
-            SpectralConv2d(fourth, 1, 3, padding=1),
+            SpectralConv2d(third, 1, 1),
         )
 
     def forward(self, photo: Array | Tensor, mask: Array) -> Tensor:
         """Raises:
-        ValueError: height or width isn't divisible by 8.
+        ValueError: height or width isn't divisible by 4.
         """
         _require_divisible(mask)
         return self.body(concatenate(2 * photo - 1, mask, dim=1))
 
 
 def hole_patches(mask: Array) -> Array:
-    """The patches whose own cell touches the hole, (N, 1, H / 8, W / 8) of 0 and 1, for masks (N, 1, H, W).
+    """The patches whose own cell touches the hole, (N, 1, H / 4, W / 4) of 0 and 1, for masks (N, 1, H, W).
 
     A patch beside the hole sees generated pixels too, but its own are real, and nobody should call it fake.
 
     Raises:
-        ValueError: height or width isn't divisible by 8.
+        ValueError: height or width isn't divisible by 4.
     """
     _require_divisible(mask)
     side = PatchDiscriminator.stride

@@ -5,8 +5,9 @@ holes filled on the other, and only patches inside the hole count, real there or
 and nothing can be learned from them.) Then the generator: the mean absolute error in the hole, and −λ times the mean
 score that the discriminator, which stands still now, gives the filled patches.
 
-λ begins low, while the discriminator still knows nothing, and rises. The discriminator's rate is four times the
-generator's, Adam goes without momentum, and the generator's weights are averaged.
+λ begins low, while the discriminator still knows nothing, and rises; it gives way where texture would cost too much
+error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the generator's
+weights are averaged.
 
 Sources: Goodfellow et al., *Generative adversarial nets* (2014); Yu et al., *Free-form image inpainting with gated
 convolution* (2019); Lim & Ye, *Geometric GAN* (2017), the hinge; Miyato et al., *Spectral normalization* (2018); Heusel
@@ -45,18 +46,19 @@ class AdversarialConfig(RunConfig):
         start: the weights to begin with: the run folder or weights file of an attention model.
         discriminator_lr: the discriminator's learning rate.
         first_weight, last_weight: λ at the beginning, and after the share `ramp` of the run.
-        tolerance: the run stops when the hole MAE has risen by more than this share of what it began with.
+        tolerance: how much the hole MAE may rise, as a share of what it began with; beyond it the run stops.
     """
 
     model: str = "gan"
     start: str = ""
     lr: float = 1e-4
+    ema: float = 0.99
     discriminator_lr: float = 4e-4
     first_weight: float = 0.01
     last_weight: float = 0.1
     ramp: float = 0.5
     tolerance: float = 0.15
-    epoch_steps: int = 250
+    epoch_steps: int = 150
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,7 +74,12 @@ class AdversarialConfig(RunConfig):
         return Adam(parameters, self.lr, betas=(0.0, 0.9))
 
     def make_schedule(self) -> Callable[[float], float]:
-        return lambda position: self.lr
+        return lambda position: self.lr * self.rate(position / 10_000)
+
+    def rate(self, progress: float) -> float:
+        """Both networks' learning rates as a share of the full ones: 1 for the first half of the run, then falling
+        straight to 0, so that the two come to rest together."""
+        return min(1.0, 2 * (1 - progress))
 
     def weight(self, progress: float) -> float:
         """λ when this share of the run is done: a straight rise over the first `ramp` of it."""
@@ -93,6 +100,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
 
     Attributes:
         start_mae: the hole MAE of the weights it began with; None before they are validated.
+        rise: of the hole MAE since then, as a share of it.
         stopped: the hole MAE has risen too far, and the run is over.
     """
 
@@ -101,6 +109,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         self.discriminator = PatchDiscriminator().to(self.device)
         self.discriminator_optimizer = Adam(self.discriminator.parameters(), config.discriminator_lr, betas=(0.0, 0.9))
         self.start_mae: float | None = None
+        self.rise = 0.0
         self.stopped = False
 
     def begin(self) -> None:
@@ -129,6 +138,13 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
             f"the {self.start_mae:.2f} that it began with; a lower last_weight or lr may help"
         )
 
+    @property
+    def weight(self) -> float:
+        """λ now: the ramp's while the hole MAE has risen by less than two thirds of the tolerance, from there on less and
+        less, and 0 at the tolerance: the run settles at what texture may cost, instead of stopping."""
+        room = 3 * (1 - self.rise / self.config.tolerance)
+        return self.config.weight(self.progress) * min(1.0, max(0.0, room))
+
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step of both networks on crops (N, 3, S, S) with holes (N, 1, S, S).
 
@@ -147,7 +163,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         critique = self._step_discriminator(photo, filled, mask, patches)
         error, from_error = self._error(prediction.data, photo, mask)
         score, from_score = self._score(filled, mask, patches)
-        weight = self.config.weight(self.progress)
+        weight = self.weight
         prediction.backward(from_error - weight * from_score)
         norm = grad_norm(self.parameters)
         loss = error - weight * score
@@ -170,6 +186,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         loss = hinge_loss(real, patches, sign=1) + hinge_loss(fake, patches, sign=-1)
         loss.backward()
         self._require_finite(loss.item() + grad_norm(self.discriminator_optimizer.parameters))
+        self.discriminator_optimizer.lr = self.config.discriminator_lr * self.config.rate(self.progress)
         self.discriminator_optimizer.step()
         means = (patch_mean(of.data, patches).item() for of in (real, fake))
         return {**dict(zip(("d_real", "d_fake"), means, strict=True)), "d_loss": loss.item()}
@@ -205,21 +222,26 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
             return True
         if self.start_mae is None:
             self.start_mae = metrics["hole_mae"]
-        self.stopped = metrics["hole_mae"] > (1 + self.config.tolerance) * self.start_mae
+        self.rise = metrics["hole_mae"] / self.start_mae - 1
+        self.stopped = self.rise > self.config.tolerance
         return not self.stopped
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
             "discriminator": self.discriminator.state_dict(),
             "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "judged": {"start_mae": self.start_mae, "stopped": self.stopped},
+            "judged": {name: getattr(self, name) for name in _JUDGED},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
         self.discriminator.load_state_dict(state["discriminator"])
         self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
-        self.start_mae, self.stopped = state["judged"]["start_mae"], state["judged"]["stopped"]
+        for name in _JUDGED:
+            setattr(self, name, state["judged"][name])
+
+
+_JUDGED = ("start_mae", "rise", "stopped")
 
 
 def _gradient(leaf: Tensor) -> Array:

@@ -27,19 +27,17 @@ def patch_mean(scores: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
 
 
 class PatchDiscriminator(nn.Module):
-    def __init__(self, widths: tuple[int, int, int, int]) -> None:
+    def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
-        first, second, third, fourth = widths
+        first, second, third = widths
         self.body = nn.Sequential(
             spectral_conv2d(4, first, 5, stride=2, padding=2),
             nn.LeakyReLU(0.2),
-            spectral_conv2d(first, second, 5, stride=2, padding=2),
+            spectral_conv2d(first, second, 3, stride=2, padding=1),
             nn.LeakyReLU(0.2),
-            spectral_conv2d(second, third, 5, stride=2, padding=2),
+            spectral_conv2d(second, third, 3, padding=1),
             nn.LeakyReLU(0.2),
-            spectral_conv2d(third, fourth, 3, padding=1),
-            nn.LeakyReLU(0.2),
-            spectral_conv2d(fourth, 1, 3, padding=1),
+            spectral_conv2d(third, 1, 1),
         )
 
     def forward(self, photo: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:

@@ -59,10 +59,13 @@ def twin_steps(
     theirs = torch.optim.Adam(discriminator.parameters(), settings.discriminator_lr, betas=(0.0, 0.9))
     losses = []
     for step, (photo, mask) in enumerate(batches):
-        inside = F.max_pool2d(mask, 8) > 0
+        inside = F.max_pool2d(mask, 4) > 0
         prediction = generator(photo * (1 - mask), mask)
         filled = photo * (1 - mask) + prediction * mask
 
+        rate = min(1, 2 * (1 - step / settings.total))
+        ours.param_groups[0]["lr"] = rate * settings.lr
+        theirs.param_groups[0]["lr"] = rate * settings.discriminator_lr
         theirs.zero_grad()
         scores = discriminator.train()(torch.cat((photo, filled.detach())), torch.cat((mask, mask)))
         real, fake = (part[inside] for part in scores.chunk(2))
@@ -84,7 +87,7 @@ def test_steps_in_float64_are_the_twins(start: Path) -> None:
     trainer = in_float64(config(start, steps=8, ramp=0.5, lr=1e-3, discriminator_lr=4e-3))
     generator = model_twins.AttentionModel(16, (1, 2)).double()
     generator.load_state_dict(trainer.network.state_dict())
-    discriminator = gan_twins.PatchDiscriminator((32, 64, 128, 128)).double()
+    discriminator = gan_twins.PatchDiscriminator((32, 64, 128)).double()
     discriminator.load_state_dict(trainer.discriminator.state_dict())
     batches = [crops(2, 48, seed=seed) for seed in range(6)]
     expected = twin_steps(generator, discriminator, trainer.config, batches)
@@ -160,6 +163,15 @@ def test_the_weight_ramps_and_stays(start: Path) -> None:
     weight = config(start, ramp=0.4).weight
     assert [round(weight(p), 6) for p in (0, 0.1, 0.2, 0.4, 0.7, 1)] == [0.01, 0.0325, 0.055, 0.1, 0.1, 0.1]
     assert config(start, ramp=0.0).weight(0) == 0.1
+
+
+def test_the_weight_gives_way_before_the_tolerance_is_reached(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start, ramp=0.0, tolerance=0.2))
+    weights = []
+    for hole_mae in (20.0, 19.0, 22.0, 23.0, 24.0, 22.0):
+        trainer.judge({"hole_mae": hole_mae})
+        weights.append(round(trainer.weight, 6))
+    assert weights == [0.1, 0.1, 0.1, 0.075, 0.0, 0.1]
 
 
 def test_a_step_says_what_it_saw(start: Path) -> None:

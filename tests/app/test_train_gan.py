@@ -1,0 +1,80 @@
+"""`photomend train gan` from end to end, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from photomend import models
+from photomend.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+
+from .helpers import Shell, picture, tree
+
+TINY = {"width": 16, "dilations": [1], "window": 72}
+FEW = "validation_photos = 2\nbatch_size = 2\nworkers = 0\n"
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    """A run of attention, as far as gan cares."""
+    torch.manual_seed(0)
+    network = models.build("attention", **TINY)
+    (tmp_path / "attention").mkdir()
+    checkpoint = Checkpoint("attention", network.state_dict(), network.config)
+    save_checkpoint(tmp_path / "attention" / "best.safetensors", checkpoint)
+    (tmp_path / "few.toml").write_text(FEW)
+    return tmp_path / "attention"
+
+
+def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, start: Path) -> None:
+    run = tmp_path / "run"
+    train = ("train", "gan", "--out", run, "--device", "cpu")
+    outcome = shell(*train, "--from", start, "--steps", "2", "--config", tmp_path / "few.toml")
+    assert outcome.status == 0, outcome
+    assert "epoch 1  step 2" in outcome.out
+    assert "hole MAE" in outcome.out
+    settings = json.loads((run / "config.json").read_text())
+    assert (settings["model"], settings["start"]) == ("gan", str(start))
+    assert settings["model_config"]["width"] == TINY["width"]
+    outcome = shell(*train, "--resume", "--steps", "3")
+    assert outcome.status == 0, outcome
+    assert load_checkpoint(run / "last.safetensors", model="gan").step == 3
+
+    picture(tmp_path / "photos" / "0.png")
+    photo, repaired = tmp_path / "photos" / "0.png", tmp_path / "repaired.png"
+    outcome = shell("repair", photo, "--box", "9,9,40,30", "-o", repaired, "--model", run)
+    assert outcome.status == 0, outcome
+    outcome = shell("evaluate", "--photos", tmp_path / "photos", "--split", "all", "--models", f"harmonic,{run}")
+    assert outcome.status == 0, outcome
+    assert str(run) in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["gan"], 1, "gan goes on from a trained attention model; say which one: --from RUN"),
+        (["gan", "--from", "nothing"], 1, "nothing: no such checkpoint"),
+        (["gan", "--from", "report.safetensors"], 1, "holds the model 'attention-report', not 'attention'"),
+        (["gan", "--from", "attention", "--config", "other.toml"], 1, "unknown key 'mse_weight'"),
+        (["gan", "--from", "attention", "--resume"], 2, "--from is for a new run of gan"),
+        (["attention", "--from", "attention"], 2, "--from is for a new run of gan"),
+    ],
+)
+def test_mistakes(
+    shell: Shell,
+    tmp_path: Path,
+    start: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = models.build("attention-report", window=72)
+    save_checkpoint(Path("report.safetensors"), Checkpoint("attention-report", network.state_dict(), network.config))
+    Path("other.toml").write_text("mse_weight = 1.0\n")
+    before = tree(tmp_path)
+    assert words in shell.fails(status, "train", *arguments, "--out", "run", "--steps", "1")
+    assert tree(tmp_path) == before
