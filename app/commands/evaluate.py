@@ -91,6 +91,9 @@ def command(
     click.echo(as_text(tables))
     if samples.skipped:
         click.echo(say_skipped(len(samples.skipped), len(samples)))
+    for file, text in ((json_file, as_json), (csv_file, as_csv), (markdown_file, as_markdown)):
+        if file is not None:
+            write_text(file, text(tables))
     if figure is not None:
         draw_comparison(EvaluationSet(source, seed, limit=ROWS), reconstructors, target_device, figure)
         click.echo(figure)
@@ -111,7 +114,4 @@ def command(
             target_device,
         )
         click.echo(report)
-    for file, text in ((json_file, as_json), (csv_file, as_csv), (markdown_file, as_markdown)):
-        if file is not None:
-            write_text(file, text(tables))
     return 0
