@@ -16,7 +16,8 @@ from pathlib import Path
 
 from photomend.tests.verification.case import Device
 from photomend.tests.verification.findings import Finding, findings
-from photomend.tests.verification.mistakes import MISTAKES, Break
+from photomend.tests.verification.mistake import Break
+from photomend.tests.verification.mistakes import MISTAKES
 from photomend.tests.verification.oracles import TOLERANCE
 from photomend.tests.verification.replacing import find_function, replaced
 from photomend.tests.verification.rows import same_conditions, subjects

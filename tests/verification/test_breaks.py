@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from photomend.tests.verification.breaks import BREAKS, broken, diff, edited, source_of, told, try_break
-from photomend.tests.verification.mistakes import MISTAKES, Break
+from photomend.tests.verification.mistake import Break
+from photomend.tests.verification.mistakes import MISTAKES
 from photomend.tests.verification.replacing import find_function
 from photomend.tests.verification.rows import subjects
 
