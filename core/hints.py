@@ -78,6 +78,8 @@ class Suspect:
 
 def hint(suspect: Suspect) -> str:
     """The mistake that explains the wrong gradient, in a sentence; empty if it is none of the classic ones."""
+    if suspect.explained(suspect.claimed):  # wrong by so little that every hypothesis near the truth would do
+        return ""
     for hypothesis in (_nothing, _factor, _swapped, _transposed, _transposed_factor, _missing_sum, _missing_term):
         if found := hypothesis(suspect):
             return found
@@ -98,7 +100,7 @@ def _factor(s: Suspect) -> str:
     if abs(factor + 1) < _CLOSE:
         return "every entry has the wrong sign"
     for n, text in ((factor, "{n} times too large"), (1 / factor, "{n} times too small")):
-        if abs(n - round(n)) < _CLOSE * abs(n) and abs(n) > 1:
+        if abs(n - round(n)) < _CLOSE * abs(n) and round(n) > 1:
             kind = "a sum where a mean is due" if n is factor else "a mean where a sum is due"
             axes = _axes_of_size(s, abs(round(n)))
             return "every entry is " + text.format(n=round(n)) + (f", the size of {axes}: {kind}?" if axes else "")

@@ -168,6 +168,17 @@ def test_wrong_rule_is_caught_and_explained(
     assert hint in found[1] if hint and found else (hint, found) == ("", None)
 
 
+def test_a_mistake_too_small_to_explain_gets_no_hint() -> None:
+    """One part in 10⁷ is seen, but no proportion can be told from 1."""
+
+    def nearly(x: Array):
+        return x * x, lambda ȳ: ȳ * 2 * x * (1 + 1e-7)
+
+    with pytest.raises(GradientError) as caught:
+        gradcheck(Primitive(nearly), normal(3))
+    assert "hint" not in str(caught.value)
+
+
 def test_a_hint_survives_a_function_that_refuses_what_is_tried() -> None:
     """A triangular factor: its transpose is refused, and the gradient's mistake is one that nobody knows."""
 
