@@ -33,7 +33,7 @@ from ..core import PhotomendError
 from .masks import Box, box_mask, protocol_box
 from .partial import PROVENANCE, Journal, PartialDataset, open_partial, publish_finished
 from .photos import Photo, PhotoError, SkippedPhotoWarning, decode_photo, resize
-from .shards import count_rows
+from .shards import count_rows, no_progress_bars
 from .sources import PhotoSource
 from .split import SPLITS
 from .stream import PhotoStream, SourceStream, StreamedPhoto
@@ -112,7 +112,8 @@ class PreparedSource:
         self._ends = list(accumulate(count_rows(shard) for shard in shards))
         self._shards = shards
         try:
-            rows = datasets.load_from_disk(str(self.folder))[split]
+            with no_progress_bars():
+                rows = datasets.load_from_disk(str(self.folder))[split]
         except (OSError, ValueError, KeyError) as error:
             raise PhotomendError(f"{self.folder}: the prepared dataset is damaged ({error})") from error
         self._rows = rows.cast_column("photo", datasets.Image(decode=False)).remove_columns("mask")

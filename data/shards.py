@@ -98,7 +98,7 @@ def write_metadata(folder: Path, shards: Collection[str], identity: object) -> N
     features = columns()
     empty: dict[str, list[Any]] = {name: [] for name in features}
     splits = {split: datasets.Dataset.from_dict(empty, features, split=datasets.NamedSplit(split)) for split in SPLITS}
-    with _no_progress_bars():
+    with no_progress_bars():
         datasets.DatasetDict(splits).save_to_disk(str(folder), num_shards=dict.fromkeys(SPLITS, 1))
     for split in SPLITS:
         path = folder / split / "state.json"
@@ -130,7 +130,7 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     """Keeps `datasets` from drawing bars of its own."""
     import datasets
 
