@@ -49,10 +49,13 @@ def start(device: str, threads: int | None) -> torch.device:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, replacing one of that name. Raises PhotomendError naming it."""
+    """Write a text file whole or not at all, replacing one of that name. Raises PhotomendError naming it.
+
+    What isn't UTF-8 in the name of a photo or a class is written as \\udcNN.
+    """
     try:
         with replacing(path) as draft:
-            draft.write_text(text, encoding="utf-8")
+            draft.write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise PhotomendError(f"{path}: can't be written ({error.strerror})") from error
 

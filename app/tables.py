@@ -58,7 +58,7 @@ def as_text(tables: Tables) -> str:
             header = [f"MSE by {title}", "photos", *(summary.model for summary in tables.overall)]
             cells = [[g.name, str(g.photos), *(both(s.metrics["mse"], "mse") for s in g.summaries)] for g in groups]
             parts.append(aligned([header, *cells]))
-    return "\n\n".join(parts)
+    return "\n\n".join(parts).encode("utf-8", "backslashreplace").decode()  # a class's name may be no UTF-8
 
 
 def as_markdown(tables: Tables) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,18 @@ def test_csv_and_markdown(shell: Shell, photos: Path, tmp_path: Path) -> None:
     assert outcome.status == 0, outcome
     assert (tmp_path / "t.csv").read_text().startswith("model,by,group,photos,mse,")
     assert (tmp_path / "t.md").read_text().startswith("| model | photos |")
+
+
+def test_a_class_whose_name_is_not_utf8(shell: Shell, photos: Path, tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(photos) + b"/\xff"))
+    picture(odd / os.fsdecode(b"\xfe.png"), seed=9)
+    files = {option: tmp_path / f"t.{option}" for option in ("csv", "json", "md", "html")}
+    options = ("--csv", files["csv"], "--json", files["json"], "--markdown", files["md"], "--report", files["html"])
+    outcome = shell("evaluate", "--photos", photos, "--split", "all", "--models", "border", *options)
+    assert outcome.status == 0, outcome
+    assert "\\udcff" in outcome.out
+    for file in files.values():
+        assert "\\udcff" in file.read_text(encoding="utf-8")
 
 
 def test_unreadable_photos_are_named_skipped_and_counted(shell: Shell, photos: Path) -> None:
