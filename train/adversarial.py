@@ -140,8 +140,10 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
 
     @property
     def weight(self) -> float:
-        """λ now: the ramp's while the hole MAE has risen by less than two thirds of the tolerance, from there on less and
-        less, and 0 at the tolerance: the run settles at what texture may cost, instead of stopping."""
+        """λ now, which gives way as the error rises: the run settles at what texture may cost, instead of stopping.
+
+        It is the ramp's while the hole MAE has risen by less than two thirds of the tolerance, and 0 at the tolerance.
+        """
         room = 3 * (1 - self.rise / self.config.tolerance)
         return self.config.weight(self.progress) * min(1.0, max(0.0, room))
 
