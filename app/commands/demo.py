@@ -29,7 +29,7 @@ from ..tables import Tables, as_text
 
 CLASSICAL = ("random", "border", "harmonic", "biharmonic", "telea", "ns")
 #: What share of the budget each network is trained for; the rest is for the table and the report.
-SHARES = {"linear": 0.1, "cnn": 0.12, "attention": 0.28, "gan": 0.15}
+SHARES = {"linear": 0.08, "cnn": 0.1, "attention": 0.28, "gan": 0.12}
 #: Photos that validate and that are tested: at most so many, and so many for each minute of the budget.
 MOST_PHOTOS, PHOTOS_A_MINUTE = 200, 40
 REPORT, MARK = "report.html", "demo.txt"
