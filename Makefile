@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install demo test lint types clean
+.PHONY: help install demo test verify lint types clean
 
 help:
 	@echo "make install install photomend into .venv"
 	@echo "make demo    sample photos -> trained models -> table and figures   (DEMO_ARGS=\"--photos DIR --budget 5\")"
 	@echo "make test    the test suite                                        (TEST_ARGS=\"-k convolution\")"
+	@echo "make verify  every gradient against every oracle                   (VERIFY_ARGS=\"conv2d BatchNorm2d\")"
 	@echo "make lint    ruff: rules and format"
 	@echo "make types   mypy"
 	@echo "make clean   remove .venv and caches"
@@ -22,6 +23,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q $(TEST_ARGS)
+
+verify: $(STAMP)
+	$(BIN)/photomend verify $(VERIFY_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

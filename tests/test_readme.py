@@ -1,4 +1,4 @@
-"""The README's example prints what the README says it prints, and the commands it shows exist."""
+"""The examples of README and docs print what is said there, and the commands that the README shows exist."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_example_prints_what_it_says() -> None:
-    [(code, printed)] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", README, flags=re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/verification.md"])
+def test_the_example_prints_what_it_says(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    [(code, printed)] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == printed
 
