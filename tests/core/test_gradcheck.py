@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 import torch
 from photomend.core import Array, GradientError, Module, Primitive, Tensor, exp, getitem, gradcheck, no_grad, sum
-from photomend.layers import Conv2d, Linear, conv2d, linear
+from photomend.layers import Linear, conv2d, linear
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
@@ -260,15 +260,6 @@ def test_message_names_the_parameter() -> None:
         gradcheck(Bad(3, 2).to(dtype=torch.float64), normal(4, 3))
 
 
-def test_float32_is_refused_with_the_reason() -> None:
-    with pytest.raises(
-        TypeError, match=r"input 1 is torch\.float32, but differences .* about 3 digits of a difference over 0\.001"
-    ):
-        gradcheck(lambda a, b: a * b, normal(2), torch.ones(2))
-    with pytest.raises(TypeError, match=r"weight is torch\.float32"):
-        gradcheck(Conv2d(1, 1, 1), normal(1, 1, 2, 2))
-
-
 def test_a_true_zero_passes() -> None:
     """Σ softmax is constant: differences see only rounding, which must not count as an error."""
     assert gradcheck(lambda x: sum(exp(x) / sum(exp(x))), normal(4)) < 1e-8
@@ -283,20 +274,6 @@ def test_an_unused_input_has_gradient_zero() -> None:
 
     with pytest.raises(GradientError, match="input 1"):
         gradcheck(Primitive(pretends), normal(2), normal(2))
-
-
-def test_frozen_parameters_are_left_out() -> None:
-    layer = Linear(3, 2).to(dtype=torch.float64)
-    layer.weight.tracked = False
-    assert gradcheck(layer, normal(4, 3)) < 1e-8
-    assert layer.weight.grad is None
-
-
-def test_inputs_and_parameters_are_as_before() -> None:
-    layer, x = Linear(3, 2).to(dtype=torch.float64), normal(4, 3)
-    before = [a.clone() for a in (x, *layer.state_dict().values())]
-    gradcheck(layer, x)
-    assert all(torch.equal(a, b) for a, b in zip((x, *layer.state_dict().values()), before, strict=True))
 
 
 def test_no_nan_passes() -> None:
@@ -335,25 +312,6 @@ def test_a_composition_hides_no_small_gradient() -> None:
 
     with pytest.raises(GradientError, match=r"worst at  input 1\["):
         gradcheck(lambda a, w: a * 1e9 + Primitive(bad)(a, w), normal(3), normal(3, seed=1))
-
-
-def test_nothing_to_check_is_an_error() -> None:
-    with pytest.raises(ValueError, match="gradcheck: <lambda> has no inputs and no parameters to check"):
-        gradcheck(lambda: Tensor(normal(2)))
-    with pytest.raises(ValueError, match="gradcheck: Linear has no inputs"):
-        gradcheck(Linear(3, 2).freeze())
-
-
-def test_gradients_that_stood_on_parameters_stay() -> None:
-    layer = Linear(3, 2).to(dtype=torch.float64)
-    layer.weight.grad = kept = normal(2, 3)
-    gradcheck(layer, normal(4, 3))
-    assert layer.weight.grad is kept
-    assert layer.bias is not None
-    assert layer.bias.grad is None
-    with pytest.raises(RuntimeError, match="nothing was recorded"), no_grad():
-        gradcheck(layer, normal(4, 3))
-    assert layer.weight.grad is kept
 
 
 @pytest.mark.parametrize("like", [lambda ȳ: ȳ * (ȳ > 0), lambda ȳ: 2 * ȳ * ȳ], ids=["relu", "square"])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from photomend.core import Array, GradientError, Primitive, exp, getitem, gradcheck
-from photomend.layers import BatchNorm1d, Dropout
+from photomend.core import Array, GradientError, Primitive, Tensor, exp, getitem, gradcheck, no_grad
+from photomend.layers import BatchNorm1d, Conv2d, Dropout, Linear
 from photomend.tests.core.test_gradcheck import normal
 
 
@@ -66,3 +66,45 @@ def test_a_value_of_another_type_is_named() -> None:
 
     with pytest.raises(TypeError, match=r"the value of rounded is torch\.float32"):
         gradcheck(Primitive(rounded), normal(3))
+
+
+def test_float32_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        TypeError, match=r"input 1 is torch\.float32, but differences .* about 3 digits of a difference over 0\.001"
+    ):
+        gradcheck(lambda a, b: a * b, normal(2), torch.ones(2))
+    with pytest.raises(TypeError, match=r"weight is torch\.float32"):
+        gradcheck(Conv2d(1, 1, 1), normal(1, 1, 2, 2))
+
+
+def test_frozen_parameters_are_left_out() -> None:
+    layer = Linear(3, 2).to(dtype=torch.float64)
+    layer.weight.tracked = False
+    assert gradcheck(layer, normal(4, 3)) < 1e-8
+    assert layer.weight.grad is None
+
+
+def test_inputs_and_parameters_are_as_before() -> None:
+    layer, x = Linear(3, 2).to(dtype=torch.float64), normal(4, 3)
+    before = [a.clone() for a in (x, *layer.state_dict().values())]
+    gradcheck(layer, x)
+    assert all(torch.equal(a, b) for a, b in zip((x, *layer.state_dict().values()), before, strict=True))
+
+
+def test_nothing_to_check_is_an_error() -> None:
+    with pytest.raises(ValueError, match="gradcheck: <lambda> has no inputs and no parameters to check"):
+        gradcheck(lambda: Tensor(normal(2)))
+    with pytest.raises(ValueError, match="gradcheck: Linear has no inputs"):
+        gradcheck(Linear(3, 2).freeze())
+
+
+def test_gradients_that_stood_on_parameters_stay() -> None:
+    layer = Linear(3, 2).to(dtype=torch.float64)
+    layer.weight.grad = kept = normal(2, 3)
+    gradcheck(layer, normal(4, 3))
+    assert layer.weight.grad is kept
+    assert layer.bias is not None
+    assert layer.bias.grad is None
+    with pytest.raises(RuntimeError, match="nothing was recorded"), no_grad():
+        gradcheck(layer, normal(4, 3))
+    assert layer.weight.grad is kept
