@@ -18,6 +18,9 @@ from photomend.tests.verification.case import Case, Device
 #: The largest relative error that each oracle allows in float64.
 TOLERANCE = {"differences": 1e-8, "adjoint": 1e-12, "torch": 1e-10, "loops": 1e-10}
 
+#: Added to the seed of every cotangent: one that no caller draws inputs from, or v could be x itself.
+_COTANGENTS = 0x5EED_C07A
+
 #: A way to lay the same numbers out in memory.
 Layout = Callable[[Array], Array]
 
@@ -49,7 +52,7 @@ LAYOUTS: dict[str, Layout] = {f.__name__: f for f in (contiguous, channels_last,
 def random_like(y: Array, seed: int, *, expanded: bool = False) -> Array:
     """A random cotangent; `expanded`: one random number repeated along the last axis, without memory of its own."""
     shape = (*y.shape[:-1], 1) if expanded and y.ndim else y.shape
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(_COTANGENTS + seed)
     return torch.randn(shape, generator=generator, dtype=torch.float64).to(y.device, y.dtype).expand(y.shape)
 
 
@@ -63,7 +66,7 @@ def adjoint_error(case: Case, group: tuple[int | str, ...], device: Device = "cp
     module, leaves = case.ours(device=device), [Tensor(x) for x in case.inputs(device=device)]
     y = module(*leaves)
     v = random_like(y.data, seed=3)
-    y.backward(v)
+    y.backward(v.clone())  # a pullback that overwrites its cotangent must not meet its own damage here
     named = dict(module.named_parameters())
     left = (y.data * v).sum()
     terms = []
@@ -76,16 +79,17 @@ def adjoint_error(case: Case, group: tuple[int | str, ...], device: Device = "cp
 
 
 def results(module: Module, inputs: tuple[Array, ...], *, expanded: bool = False) -> tuple[dict[str, Array], Array]:
-    """Ours: the value, every gradient and every buffer afterwards, by name; and the cotangent that was used."""
+    """Ours: the value, every gradient and every buffer afterwards, by name; and a copy of the cotangent from before."""
     leaves = [Tensor(x) for x in inputs]
     y = module(*leaves)
     v = random_like(y.data, seed=3, expanded=expanded)
+    before = v.clone()
     y.backward(v)
     found = {"value": y.data}
     found.update((f"gradient of input {i}", leaf.grad) for i, leaf in enumerate(leaves))
     found.update((f"gradient of {name}", p.grad) for name, p in module.named_parameters())
     found.update((name, buffer.data) for name, buffer in module.named_buffers())
-    return found, v
+    return found, before
 
 
 def twin_results(twin: torch.nn.Module, inputs: tuple[Array, ...], v: Array) -> dict[str, Array]:
@@ -142,7 +146,7 @@ def trespasses(case: Case) -> list[str]:
     leaves = [Tensor(x) for x in inputs]
     named = [(f"input {i}", leaf) for i, leaf in enumerate(leaves)] + list(module.named_parameters())
     y = module(*leaves)
-    v = random_like(y.data, seed=3).clone()
+    v = random_like(y.data, seed=3)
     before = {name: t.data.clone() for name, t in named} | {"the cotangent": v.clone()}
     y.backward(v)
     after = {name: t.data for name, t in named} | {"the cotangent": v}
