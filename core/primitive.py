@@ -127,6 +127,5 @@ def sum_to_shape(gradient: Array, shape: Any) -> Array:
     if gradient.shape == shape:
         return gradient
     extra = gradient.ndim - len(shape)
-    axes = list(range(extra))
-    axes += [i + extra for i, n in enumerate(shape) if n == 1 and gradient.shape[i + extra] != 1]
-    return gradient.sum(dim=axes, keepdim=True).reshape(shape) if axes else gradient.reshape(shape)
+    axes = [*range(extra), *(i + extra for i, n in enumerate(shape) if n == 1)]
+    return gradient.sum(dim=axes).reshape(shape)

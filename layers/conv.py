@@ -52,9 +52,12 @@ class _Grid:
 
     @property
     def length(self) -> int:
-        """How many rows of Y are computed: up to the last output pixel of the last image (0 without images)."""
+        """How many rows of Y are computed: up to the last output pixel of the last image.
+
+        Without images it isn't above 0, and no rows are there to take a part of.
+        """
         rows, columns = self.plane
-        return max(0, (self.images - 1) * rows * columns + (self.out[0] - 1) * columns + self.out[1])
+        return (self.images - 1) * rows * columns + (self.out[0] - 1) * columns + self.out[1]
 
     @property
     def rows(self) -> int:

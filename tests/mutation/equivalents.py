@@ -13,27 +13,11 @@ def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Iden
     return tuple(Identity(file, function, *change) for change in changes)  # type: ignore[arg-type]
 
 
-_SUM = "gradient.sum(dim=axes, keepdim=True)"
 _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
-_LENGTH = "(self.images - 1) * rows * columns + (self.out[0] - 1) * columns + self.out[1])"
 _SMALL = "kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max"
 
 #: By the reason why each computes the same gradients.
 EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
-    "Summing an axis of size 1 changes nothing, and the last reshape gives every sum its shape: which of these axes "
-    "are summed, and whether any, only matters for speed.": _of(
-        "core/primitive.py",
-        "sum_to_shape",
-        ("take_branch", "if gradient.shape == shape", "if False"),
-        ("drop_term", "n == 1 and gradient.shape[i + extra] != 1", "n == 1"),
-        ("drop_term", "i + extra", "i", 2),
-        ("drop_term", "i + extra", "extra", 2),
-        ("flip_sign", "i + extra", "i - extra", 2),
-        ("change_constant", "gradient.shape[i + extra] != 1", "gradient.shape[i + extra] != 0"),
-        ("flip_keepdim", _SUM, _SUM.replace("True", "False")),
-        ("take_branch", f"{_SUM}.reshape(shape) if axes else gradient.reshape(shape)", f"{_SUM}.reshape(shape)"),
-        ("drop_call", "gradient.reshape(shape)", "gradient"),
-    ),
     "Every entry of the inverse permutation is written over.": _of(
         "core/shaping.py",
         "permute",
@@ -82,12 +66,6 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("drop_factor", "(w + 2 * pw) / sw", "w + 2 * pw"),
         ("exchange_operator", "(w + 2 * pw) / sw", "(w + 2 * pw) * sw"),
         ("change_constant", "2 * pw", "3 * pw"),
-    ),
-    "The length is below 0 only without images, where there are no rows to take a part of.": _of(
-        "layers/conv.py",
-        "_Grid.length",
-        ("change_constant", f"max(0, {_LENGTH}", f"max(1, {_LENGTH}"),
-        ("change_constant", f"max(0, {_LENGTH}", f"max(-1, {_LENGTH}"),
     ),
     "One group is a batch of one, of which the first is also the last; the plain product only saves time.": _of(
         "layers/conv.py",

@@ -7,6 +7,7 @@ would make it; `try_break` runs with it and asks every oracle about the layers i
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,14 +36,24 @@ _WHY_NOT = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one oracle says of a mistake: its largest error over all the cases (None: it had nothing to ask)."""
+    """What one oracle says of a mistake, over all the cases (none: it had nothing to ask)."""
 
     oracle: str
-    worst: Finding | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def worst(self) -> Finding | None:
+        """The largest error."""
+        return max(self.findings, key=lambda f: f.error, default=None)
 
     @property
     def caught(self) -> bool:
         return self.worst is not None and bool(self.worst.reason)
+
+    @property
+    def by_a_number(self) -> bool:
+        """Whether it caught a wrong number anywhere, and not only an exception or a wrong shape."""
+        return any(f.reason and math.isfinite(f.error) for f in self.findings)
 
 
 def source_of(wrong: Break) -> str:
@@ -81,10 +92,7 @@ def try_break(wrong: Break, device: Device = "cpu") -> list[Verdict]:
     harmed = [case for subject, cases in subjects().items() if subject.name in wrong.subjects for case in cases]
     with same_conditions(), broken(wrong):
         found = [finding for case in harmed for finding in findings(case, device)]
-    return [
-        Verdict(oracle, max((f for f in found if f.oracle == oracle), key=lambda f: f.error, default=None))
-        for oracle in TOLERANCE
-    ]
+    return [Verdict(oracle, tuple(f for f in found if f.oracle == oracle)) for oracle in TOLERANCE]
 
 
 def told(wrong: Break, verdicts: list[Verdict]) -> list[str]:

@@ -49,6 +49,9 @@ _ELEMENTWISE = [
         ("first broadcast", (normal(4), positive(2, 3, 4))),
         ("both broadcast", (normal(3, 1), positive(1, 4))),
         ("no axes", (normal(2, 3), positive())),
+        ("a leading axis of 1", (normal(1), positive(1, 3))),
+        ("axes of 1 only", (normal(2), positive(1, 1))),
+        ("a leading axis that isn't 1", (normal(1), positive(2, 1, 3))),
     )
 ]
 
@@ -150,6 +153,8 @@ _MATMUL = [
     )
     for setting, draws in (
         ("plain", (normal(3, 4), normal(4, 2))),
+        # A factor that isn't transposed fits too, so that it isn't only its shape that is wrong.
+        ("square", (normal(3, 3), normal(3, 3))),
         ("batch", (normal(2, 3, 4), normal(2, 4, 5))),
         ("second broadcast", (normal(2, 3, 4), normal(4, 5))),
         ("first broadcast", (normal(3, 4), normal(2, 4, 5))),

@@ -16,6 +16,7 @@ class Break:
         old, new: the words that are replaced, and by which.
         subjects: the primitives, layers and models that are asked about.
         only: why a single oracle can see it; empty where at least two do.
+        raises: it only ever raises an error or gives a wrong shape; otherwise at least one oracle sees a wrong number.
     """
 
     name: str
@@ -26,3 +27,4 @@ class Break:
     new: str
     subjects: tuple[str, ...]
     only: str = ""
+    raises: bool = False

@@ -26,14 +26,15 @@ _TAPE = [
         "if gradient.shape == shape:",
         "if gradient.ndim == len(shape):",
         ("add", "multiply", "broadcast_to", "ChannelAttention"),
+        raises=True,
     ),
     Break(
         "broadcast-averaged",
         "The gradient of a broadcast argument is the mean over its repetitions, not their sum.",
         "photomend.core.primitive",
         "sum_to_shape",
-        "gradient.sum(dim=axes, keepdim=True)",
-        "gradient.mean(dim=axes, keepdim=True)",
+        "gradient.sum(dim=axes)",
+        "gradient.mean(dim=axes)",
         ("add", "multiply", "broadcast_to", "ChannelAttention"),
     ),
 ]

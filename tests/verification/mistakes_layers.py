@@ -80,6 +80,7 @@ _CONVOLUTION = [
         "rows, shape = x.view(-1, w.shape[1])",
         ("linear", "Linear"),
         only="it fails for inputs that aren't contiguous, and only torch's oracle lays inputs out in several ways",
+        raises=True,
     ),
 ]
 

@@ -43,11 +43,12 @@ def test_the_edit_stands_once_and_in_its_function(wrong: Break) -> None:
 
 @every_break
 def test_two_oracles_catch_it_or_a_reason_says_why_not(wrong: Break) -> None:
-    caught = [verdict.oracle for verdict in try_break(wrong) if verdict.caught]
+    caught = [verdict for verdict in try_break(wrong) if verdict.caught]
     if wrong.only:
         assert len(caught) == 1
     else:
         assert len(caught) >= 2
+    assert any(verdict.by_a_number for verdict in caught) is not wrong.raises
 
 
 def test_what_is_told() -> None:
