@@ -87,9 +87,9 @@ class Case:
         """The twin with the weights, dtype and device of `ours`."""
         state = ours.state_dict()
         twin = self.make_twin().train(self.training)
-        like = next((a for a in state.values() if a.is_floating_point()), None)
-        if like is not None:
-            twin = twin.to(like.device, like.dtype)
+        if state:
+            floating = (a.dtype for a in state.values() if a.is_floating_point())
+            twin = twin.to(next(iter(state.values())).device, next(floating, None))
         twin.load_state_dict(state)
         return twin
 
