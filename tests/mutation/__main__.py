@@ -67,6 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.json.write_text(json.dumps(report.rows(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     gone = reasons().keys() - {mutant.identity for mutant in everything}
     print(report.tables(), end="\n\n")
+    for verdict in report.timed_out:
+        print(f"never ended: {verdict.mutant}")
     for verdict in report.survivors:
         print(f"survived: {verdict.mutant}")
     for verdict in report.stale:

@@ -16,11 +16,12 @@ class Report:
     def __init__(self, verdicts: Iterable[Verdict]) -> None:
         known = reasons()
         self.verdicts = list(verdicts)
-        self.killed = [v for v in self.verdicts if not v.survived]
+        self.timed_out = [v for v in self.verdicts if v.timed_out]
+        self.killed = [v for v in self.verdicts if not v.survived and not v.timed_out]
         self.equivalent = [v for v in self.verdicts if v.survived and v.mutant.identity in known]
         self.survivors = [v for v in self.verdicts if v.survived and v.mutant.identity not in known]
         #: Listed as equivalent, and noticed all the same.
-        self.stale = [v for v in self.killed if v.mutant.identity in known]
+        self.stale = [v for v in self.verdicts if not v.survived and v.mutant.identity in known]
 
     @property
     def clean(self) -> bool:
@@ -28,20 +29,21 @@ class Report:
 
     def summary(self) -> str:
         return (
-            f"{len(self.verdicts)} mutants, {len(self.killed)} killed, {len(self.equivalent)} equivalent (listed), "
-            f"{len(self.survivors)} survivors"
+            f"{len(self.verdicts)} mutants, {len(self.killed)} killed, {len(self.timed_out)} out of time, "
+            f"{len(self.equivalent)} equivalent (listed), {len(self.survivors)} survivors"
         )
 
     def tables(self) -> str:
         """Mutants by operator, and by what noticed them."""
         crashes = sum(v.crashed for v in self.killed)
-        lines = [f"{'operator':20}{'mutants':>9}{'killed':>9}{'equivalent':>12}"]
+        lines = [f"{'operator':20}{'mutants':>9}{'killed':>9}{'out of time':>13}{'equivalent':>12}"]
         operators = Counter(v.mutant.identity.operator for v in self.verdicts)
         for name, count in operators.most_common():
-            killed, equivalent = (
-                sum(v.mutant.identity.operator == name for v in verdicts) for verdicts in (self.killed, self.equivalent)
+            killed, timed_out, equivalent = (
+                sum(v.mutant.identity.operator == name for v in verdicts)
+                for verdicts in (self.killed, self.timed_out, self.equivalent)
             )
-            lines.append(f"{name:20}{count:9}{killed:9}{equivalent:12}")
+            lines.append(f"{name:20}{count:9}{killed:9}{timed_out:13}{equivalent:12}")
         lines += ["", f"{'noticed by':20}{'in all':>9}{'first':>9}{'alone':>12}"]
         noticed, first = Counter(n for v in self.killed for n in v.noticed), Counter(v.first for v in self.killed)
         alone = Counter(v.first for v in self.killed if len(v.noticed) == 1)

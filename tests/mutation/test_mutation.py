@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -75,8 +76,17 @@ def test_an_endless_loop_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TIME_LIMIT", 0.2)
     code = find_function(SIGMOID.module, SIGMOID.function).__code__
     endless = edited("return ȳ * y * (1 - y)", "\n            while True: pass")
-    assert judge(endless).noticed == {"time limit": "no end"}
+    verdict = judge(endless)
+    assert verdict.noticed == {"time limit": "no end"}
     assert find_function(SIGMOID.module, SIGMOID.function).__code__ is code
+    report = Report([verdict])
+    assert (report.timed_out, report.killed, report.survivors) == ([verdict], [], [])
+    assert report.summary() == "1 mutants, 0 killed, 1 out of time, 0 equivalent (listed), 0 survivors"
+
+
+def test_time_that_others_take_does_not_count() -> None:
+    with runner.time_limit(0.05):
+        time.sleep(0.1)
 
 
 def test_only_what_serves_the_pullback_is_tried() -> None:
@@ -112,7 +122,7 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
     rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
     assert {row["function"] for row in rows} == {"tanh"}
     assert capsys.readouterr().out.endswith(
-        f"\n{len(rows)} mutants, {len(rows)} killed, 0 equivalent (listed), 0 survivors\n"
+        f"\n{len(rows)} mutants, {len(rows)} killed, 0 out of time, 0 equivalent (listed), 0 survivors\n"
     )
 
 
