@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
             raise PhotomendError(f"NAME {name!r}: is no primitive, layer or model; {did_you_mean(name, known)}")
     chosen = {subject: cases for subject, cases in subjects.items() if subject.name in names or not names}
 
-    without_gpu = device.partition(":")[0] == "cuda" and not torch.cuda.is_available()
+    without_gpu = re.fullmatch("cuda(:[0-9]+)?", device) and not torch.cuda.is_available()
     if without_gpu:
         found = show(rows.skipped(chosen, "no CUDA device"), report)
     else:
@@ -111,6 +112,7 @@ def write(line: str) -> None:
 
 def run_break(name: str, device: str) -> int:
     """Run with the mistake called `name` in its rule; 0 if an oracle catches it. Lists all mistakes for no name."""
+    target = choose_device(device)
     breaks = reference("breaks")
     if not name:
         for wrong in breaks.BREAKS.values():
@@ -119,6 +121,6 @@ def run_break(name: str, device: str) -> int:
     if name not in breaks.BREAKS:
         raise PhotomendError(f"--break {name!r}: is no known mistake; {did_you_mean(name, breaks.BREAKS)}")
     wrong = breaks.BREAKS[name]
-    verdicts: Sequence[Any] = breaks.try_break(wrong, choose_device(device))
+    verdicts: Sequence[Any] = breaks.try_break(wrong, target)
     click.echo("\n".join(breaks.told(wrong, verdicts)))
     return 0 if any(verdict.caught for verdict in verdicts) else 1

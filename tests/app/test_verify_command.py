@@ -41,11 +41,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_some_subjects(shell: Shell, tmp_path: Path) -> None:
     outcome = shell("verify", "relu", "BatchNorm1d", "--json", tmp_path / "rows.json")
     assert (outcome.status, outcome.err) == (0, "")
-    assert "1 primitive, 1 layer, 5 cases: all green" in outcome.out
+    assert "1 primitive, 1 layer, 9 cases: all green" in outcome.out
     relu, norm = json.loads((tmp_path / "rows.json").read_text())
     assert relu.keys() == norm.keys() == KEYS
     assert (relu["name"], relu["kind"], relu["cases"]) == ("relu", "layer primitive", 1)
-    assert (norm["name"], norm["kind"], norm["cases"]) == ("BatchNorm1d", "layer", 4)
+    assert (norm["name"], norm["kind"], norm["cases"]) == ("BatchNorm1d", "layer", 8)
     for row in (relu, norm):
         assert row["ok"] is True
         assert (row["failures"], row["skipped"]) == ([], "")
@@ -161,6 +161,8 @@ def test_on_a_gpu(shell: Shell) -> None:
         (["--json", "rows.txt"], "rows.txt: the name of this file must end in .json"),
         (["--json", "nowhere/rows.json"], "nowhere/rows.json: there is no folder to write it to"),
         (["--device", "tpu"], "device 'tpu': choose auto, cpu, cuda or cuda:N"),
+        (["--device", "cuda:banana"], "device 'cuda:banana': choose auto, cpu, cuda or cuda:N"),
+        (["--break", "--device", "nonsense"], "device 'nonsense': choose auto, cpu, cuda or cuda:N"),
         (["--break", "batch-norm-mean"], "did you mean 'batch-norm-mean-term'?"),
     ],
 )
