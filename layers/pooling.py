@@ -37,6 +37,14 @@ def _geometry(
     return kernel, strides, paddings, output_size((x.shape[2], x.shape[3]), kernel, strides, paddings)
 
 
+def _first_inside(kernel: Pair, stride: Pair, padding: Pair, out: Pair, device: torch.device) -> Array:
+    """For each window the number of its first tap that isn't padding, (H', W')."""
+    rows, columns = (
+        (p - s * torch.arange(n, device=device)).clamp_min(0) for n, s, p in zip(out, stride, padding, strict=True)
+    )
+    return rows[:, None] * kernel[1] + columns
+
+
 @primitive
 def max_pool2d(
     x: Array, *, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0
@@ -44,7 +52,7 @@ def max_pool2d(
     """The largest value of x (N, C, H, W) under each window; that element alone receives the window's ȳ.
 
     Of several that tie, the first in reading order counts, as in torch. The stride is the kernel size unless given;
-    padding holds −∞, so that it never wins.
+    padding holds −∞ and never wins.
 
     Raises:
         ValueError: the window is larger than the padded input, or the padding more than half the window.
@@ -53,7 +61,8 @@ def max_pool2d(
     padded, inside = _padded(x, paddings, -torch.inf)
     y = torch.full_like(padded[..., : out[0], : out[1]], -torch.inf)
     few = kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max
-    winner = torch.zeros_like(y, dtype=torch.int16 if few else torch.int32)  # the number of the tap that won
+    # The number of the tap that won: of only −∞ it is the first in the image, since nothing is larger.
+    winner = _first_inside(kernel, strides, paddings, out, x.device).to(torch.int16 if few else torch.int32)
     for number, under_tap in taps(kernel, strides, out):
         larger = (padded[under_tap] > y) | padded[under_tap].isnan()  # a NaN shows, as in torch
         y = torch.where(larger, padded[under_tap], y)
@@ -110,7 +119,7 @@ class _Pool2d(Module):
 
 
 class MaxPool2d(_Pool2d):
-    """The largest value under each window; see `max_pool2d`."""
+    """The largest value under each window, of several that tie the first; see `max_pool2d`."""
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return max_pool2d(x, kernel_size=self.kernel_size, stride=self.stride, padding=self.padding)

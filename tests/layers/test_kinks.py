@@ -1,4 +1,7 @@
-"""Where a derivative doesn't exist, the convention: always torch's."""
+"""Where a derivative doesn't exist, the convention: torch's, of the function of the same name.
+
+`GlobalMaxPool2d` follows `amax` and shares ties; torch's `AdaptiveMaxPool2d`, of the same value, doesn't.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from photomend.core import Array, Tensor, absolute, amax, clamp, divide, log, maximum, power, sqrt
 from photomend.layers import (
+    CBAM,
     ChannelAttention,
     GlobalMaxPool2d,
+    MaxPool2d,
     ResidualBlock,
     SpatialAttention,
     SqueezeExcitation,
@@ -22,7 +27,7 @@ from photomend.layers import (
 )
 from photomend.tests.verification.oracles import relative_error, results, twin_results
 from photomend.tests.verification.registry import CASES
-from photomend.train.losses import hole_loss
+from photomend.train.losses import hinge_loss, hole_loss
 
 
 def gradients(f: Callable[..., Any], *inputs: Array) -> list[list[Any]]:
@@ -91,6 +96,18 @@ def test_max_pooling_of_nothing_but_minus_infinity() -> None:
     x = torch.full((1, 1, 2, 4), -torch.inf)
     ours = gradients(lambda x: max_pool2d(x, kernel_size=2), x)
     assert ours == torch_gradients(lambda x: F.max_pool2d(x, 2), x) == [[[[[1.0, 0, 2.0, 0], [0, 0, 0, 0]]]]]
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize(("kernel_size", "padding"), [((2, 3), (1, 1)), ((5, 4), (2, 2)), ((3, 2), (0, 1))])
+def test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding(
+    kernel_size: tuple[int, int], padding: tuple[int, int], stride: int
+) -> None:
+    x = torch.full((1, 1, 5, 4), -torch.inf)
+    x[..., 3, 3] = 1
+    options: Any = {"kernel_size": kernel_size, "padding": padding, "stride": (stride, 2)}
+    ours = gradients(lambda x: max_pool2d(x, **options), x)
+    assert ours == torch_gradients(lambda x: F.max_pool2d(x, **options), x)
 
 
 @pytest.mark.parametrize("size", [(1, 33_000), (33_000, 1)])
@@ -188,29 +205,35 @@ def test_a_clamp_of_no_width_lets_the_gradient_pass_at_its_only_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "kinked",
+    ("kinked", "convention"),
     [
-        relu.rule,
-        leaky_relu.rule,
-        absolute.rule,
-        clamp.rule,
-        maximum.rule,
-        amax.rule,
-        max_pool2d.rule,
-        sqrt.rule,
-        log.rule,
-        power.rule,
-        divide.rule,
-        GlobalMaxPool2d,
-        SqueezeExcitation,
-        ChannelAttention,
-        SpatialAttention,
-        ResidualBlock,
+        (relu.rule, "At the kink x = 0 the derivative is taken as 0, as in torch"),
+        (leaky_relu.rule, "At x = 0 the slope is a, as in torch"),
+        (absolute.rule, "At the kink x = 0 the derivative is taken as 0, as in torch"),
+        (clamp.rule, "edges included, as in torch"),
+        (maximum.rule, "where they tie each receives half, as in torch"),
+        (amax.rule, "several that tie share ȳ evenly, as in torch"),
+        (max_pool2d.rule, "Of several that tie, the first in reading order counts, as in torch"),
+        (sqrt.rule, "At x = 0 the derivative is infinite, as in torch"),
+        (log.rule, "At x = 0 the value is −∞ and the derivative infinite, as in torch"),
+        (power.rule, "At x = 0, as in torch: 0⁰ = 1, so for n = 1 the derivative is 1 and for n = 0 it is 0"),
+        (divide.rule, "At b = 0 value and derivatives are infinite or NaN, as in torch"),
+        (hole_loss.rule, "at d = 0 the sign is 0"),
+        (hinge_loss.rule, "0 elsewhere, so at the kink too"),
+        (MaxPool2d, "of several that tie the first"),
+        (GlobalMaxPool2d, "several that tie share its gradient evenly"),
+        (GlobalMaxPool2d, "its `AdaptiveMaxPool2d(1)`, of the same value, gives everything to the first"),
+        (SqueezeExcitation, "ReLU has slope 0 at 0, as in torch"),
+        (ChannelAttention, "Pixels that tie for the largest share its gradient evenly"),
+        (ChannelAttention, "ReLU has slope 0 at 0, as in torch"),
+        (SpatialAttention, "Channels that tie for the largest share its gradient evenly, as in torch"),
+        (CBAM, "see both, for ties as well"),
+        (ResidualBlock, "At 0 both ReLUs have slope 0, as in torch"),
     ],
-    ids=lambda kinked: kinked.__name__,
+    ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_the_docstring_states_the_convention(kinked: Any) -> None:
-    assert "torch" in (kinked.__doc__ or "")
+def test_the_docstring_states_the_convention(kinked: Any, convention: str) -> None:
+    assert convention in " ".join((kinked.__doc__ or "").split())
 
 
 def test_a_perfect_pixel_has_no_absolute_error_gradient() -> None:
