@@ -42,3 +42,15 @@ class PatchDiscriminator(nn.Module):
 
     def forward(self, photo: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return self.body(torch.cat((2 * photo - 1, mask), 1))
+
+
+class Scores(nn.Module):
+    """A discriminator with a given mask, which is a buffer."""
+
+    def __init__(self, network: nn.Module, mask: torch.Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mask", mask)
+
+    def forward(self, photo: torch.Tensor) -> torch.Tensor:
+        return self.network(photo, self.mask)

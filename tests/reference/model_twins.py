@@ -9,38 +9,48 @@ import torch
 from photomend.models.attention import features
 from torch import nn
 
-from .twins import CBAM, GatedConv2d, Residual, ResidualBlock, SqueezeExcitation
+from .twins import CBAM, ChannelAttention, GatedConv2d, Residual, ResidualBlock, SpatialAttention, SqueezeExcitation
 
 
 class AttentionModel(nn.Module):
-    def __init__(self, width: int, dilations: tuple[int, ...]) -> None:
+    def __init__(self, width: int, dilations: tuple[int, ...], without: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.without = without
+        skips = "skips" not in without
         half, quarter, eighth = width, 2 * width, 4 * width
         self.stem = nn.Sequential(
             nn.PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), nn.Conv2d(half, half, 3, padding=1), nn.SiLU()
         )
         self.encoder4 = nn.Sequential(down(half, quarter), nn.Conv2d(quarter, quarter, 3, padding=1), nn.SiLU())
         self.encoder8 = down(quarter, eighth)
-        self.bottleneck = nn.Sequential(*(block(eighth, dilation) for dilation in dilations), CBAM(eighth, 16, 7))
+        blocks = (block(eighth, dilation, "channel" not in without) for dilation in dilations)
+        self.bottleneck = nn.Sequential(*blocks, attention(eighth, without))
         self.up4 = up(eighth, quarter, 1)
-        self.skip4 = CBAM(quarter, 16, 7)
-        self.decoder4 = nn.Sequential(nn.Conv2d(2 * quarter, quarter, 3, padding=1), nn.SiLU())
+        self.skip4 = attention(quarter, without) if skips else None
+        self.decoder4 = nn.Sequential(nn.Conv2d((1 + skips) * quarter, quarter, 3, padding=1), nn.SiLU())
         self.up2 = up(quarter, half, 1)
-        self.skip2 = CBAM(half, 16, 7)
-        self.decoder2 = nn.Sequential(nn.Conv2d(2 * half, half, 3, padding=1), nn.SiLU())
+        self.skip2 = attention(half, without) if skips else None
+        self.decoder2 = nn.Sequential(nn.Conv2d((1 + skips) * half, half, 3, padding=1), nn.SiLU())
         self.head = nn.Sequential(nn.Conv2d(half, 12, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        fill, contrast, seen = features(masked, mask)
+        fill, contrast, seen = features(masked, mask, self.without)
         return fill + self.residual(seen) * (contrast * mask)
 
     def residual(self, seen: torch.Tensor) -> torch.Tensor:
         at2 = self.stem(seen)
         at4 = self.encoder4(at2)
-        deep = self.bottleneck(self.encoder8(at4))
-        at4 = self.decoder4(torch.cat((self.up4(deep), self.skip4(at4)), 1))
-        at2 = self.decoder2(torch.cat((self.up2(at4), self.skip2(at2)), 1))
+        deep = self.up4(self.bottleneck(self.encoder8(at4)))
+        at4 = self.decoder4(deep if self.skip4 is None else torch.cat((deep, self.skip4(at4)), 1))
+        deep = self.up2(at4)
+        at2 = self.decoder2(deep if self.skip2 is None else torch.cat((deep, self.skip2(at2)), 1))
         return self.head(at2)
+
+
+def attention(channels: int, without: tuple[str, ...]) -> nn.Module:
+    if "channel" in without:
+        return SpatialAttention(7)
+    return ChannelAttention(channels, 16) if "spatial" in without else CBAM(channels, 16, 7)
 
 
 def down(inputs: int, outputs: int) -> nn.Module:
@@ -51,13 +61,13 @@ def up(inputs: int, outputs: int, kernel: int) -> nn.Module:
     return nn.Sequential(nn.Conv2d(inputs, 4 * outputs, kernel, padding=kernel // 2), nn.PixelShuffle(2))
 
 
-def block(channels: int, dilation: int) -> nn.Module:
+def block(channels: int, dilation: int, weigh: bool) -> nn.Module:
     return Residual(
         nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
             nn.SiLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
-            SqueezeExcitation(channels, 16),
+            *((SqueezeExcitation(channels, 16),) if weigh else ()),
         )
     )
 

@@ -74,7 +74,7 @@ class CBAM(nn.Module):
 
 
 class GatedConv2d(nn.Module):
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, **options: Any) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int], **options: Any) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 2 * out_channels, kernel_size, **options)
 
@@ -137,9 +137,9 @@ def batch_norm(
 
 
 def group_norm(
-    x: torch.Tensor, weight: torch.Tensor | None = None, bias: torch.Tensor | None = None, *, num_groups: int
+    x: torch.Tensor, weight: torch.Tensor | None = None, bias: torch.Tensor | None = None, **options: Any
 ) -> torch.Tensor:
-    return F.group_norm(x, num_groups, weight, bias)
+    return F.group_norm(x, weight=weight, bias=bias, **options)
 
 
 def upsample(mode: str) -> Callable[..., torch.Tensor]:

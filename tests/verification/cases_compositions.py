@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -27,15 +28,16 @@ _NORM_PRIMITIVES = [
         running_var=torch.tensor([0.7, 1.4, 0.9], dtype=torch.float64),
         training=training,
         momentum=momentum,
-        eps=1e-5,
+        eps=eps,
     )
     for training in (True, False)
-    for setting, draws, momentum in (
-        ("images", (normal(2, 3, 2, 3), normal(3), normal(3)), 0.1),
-        ("vectors", (normal(4, 3), normal(3), normal(3)), 0.4),
-        ("not affine", (normal(2, 3, 4),), 0.1),
+    for setting, draws, momentum, eps in (
+        ("images", (normal(2, 3, 2, 3), normal(3), normal(3)), 0.1, 1e-5),
+        ("vectors", (normal(4, 3), normal(3), normal(3)), 0.4, 1e-5),
+        ("not affine", (normal(2, 3, 4),), 0.1, 1e-5),
+        ("large eps", (normal(4, 3), normal(3), normal(3)), 0.1, 0.2),
         # At N · H · W = 2 every x̂ is ±1 up to ε, so nearly all of the cotangent cancels.
-        ("two values", (normal(2, 3, 1, 1), normal(3), normal(3)), 0.1),
+        ("two values", (normal(2, 3, 1, 1), normal(3), normal(3)), 0.1, 1e-5),
     )
 ]
 _NORM_PRIMITIVES += [
@@ -47,18 +49,20 @@ _NORM_PRIMITIVES += [
         loops=norm.group_norm,
         linear_in=((1, 2),) if len(draws) == 3 else (),
         num_groups=num_groups,
+        **options,
     )
-    for setting, draws, num_groups in (
-        ("images", (normal(2, 4, 2, 3), normal(4), normal(4)), 2),
-        ("vectors", (normal(3, 6), normal(6), normal(6)), 2),
-        ("one group", (normal(2, 3, 4), normal(3), normal(3)), 1),
-        ("not affine", (normal(2, 4, 3, 2),), 4),
+    for setting, draws, num_groups, options in (
+        ("images", (normal(2, 4, 2, 3), normal(4), normal(4)), 2, {}),
+        ("vectors", (normal(3, 6), normal(6), normal(6)), 2, {}),
+        ("one group", (normal(2, 3, 4), normal(3), normal(3)), 1, {}),
+        ("not affine", (normal(2, 4, 3, 2),), 4, {}),
+        ("large eps", (normal(2, 4, 3), normal(4), normal(4)), 2, {"eps": 0.2}),
     )
 ]
 
 
-def _batch_norm(training: bool) -> Callable[[State, np.ndarray], np.ndarray]:
-    return lambda state, x: norm.batch_norm_layer(state, x, training)
+def _batch_norm(training: bool, **options: float) -> Callable[[State, np.ndarray], np.ndarray]:
+    return lambda state, x: norm.batch_norm_layer(state, x, training, **options)
 
 
 _AFFINE: tuple[tuple[int | str, ...], ...] = (("weight", "bias"),)
@@ -73,11 +77,31 @@ _NORM_LAYERS = [
               linear_in=_AFFINE, training=training),
         layer(f"BatchNorm2d/{mode}", (3,), lambda: nn.BatchNorm2d(3), normal(2, 3, 2, 3), _batch_norm(training),
               linear_in=_AFFINE, training=training),
+        layer(f"BatchNorm1d/{mode}, not affine", (3,), lambda: nn.BatchNorm1d(3, affine=False), normal(4, 3),
+              _batch_norm(training), training=training, affine=False),
         layer(f"BatchNorm2d/{mode}, not affine", (3,), lambda: nn.BatchNorm2d(3, affine=False), normal(2, 3, 3, 2),
               _batch_norm(training), training=training, affine=False),
+        *(
+            layer(f"{name}/{mode}, large eps", (3,), partial(twin, 3, eps=0.2, momentum=0.4), draw,
+                  _batch_norm(training, eps=0.2, momentum=0.4), linear_in=_AFFINE, training=training,
+                  eps=0.2, momentum=0.4)
+            for name, twin, draw in (
+                ("BatchNorm1d", nn.BatchNorm1d, normal(5, 3)),
+                ("BatchNorm2d", nn.BatchNorm2d, normal(2, 3, 2, 3)),
+            )
+        ),
     )
 ]  # fmt: skip
 _NORM_LAYERS += [
+    layer(
+        "GroupNorm/large eps",
+        (2, 4),
+        lambda: nn.GroupNorm(2, 4, eps=0.2),
+        normal(2, 4, 2, 3),
+        lambda s, x: norm.group_norm(x, s["weight"], s["bias"], num_groups=2, eps=0.2),
+        linear_in=_AFFINE,
+        eps=0.2,
+    ),
     layer(
         "GroupNorm",
         (2, 4),

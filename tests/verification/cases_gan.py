@@ -24,11 +24,12 @@ def _vector(size: int, seed: int) -> Array:
     return x / x.norm()
 
 
-def _start(module: Module) -> None:
-    """u and v from a fixed start, since a layer's own is random, and moved once from there."""
-    assert isinstance(module, SpectralConv2d)
-    w = module.weight_orig.data
-    module.weight_u.data, module.weight_v.data = power_iteration(w, _vector(len(w), 5))
+def start_power_iteration(module: Module) -> None:
+    """u and v of every layer from a fixed start, since a layer's own is random, and moved once from there."""
+    for _, inner in module.named_modules():
+        if isinstance(inner, SpectralConv2d):
+            w = inner.weight_orig.data
+            inner.weight_u.data, inner.weight_v.data = power_iteration(w, _vector(len(w), 5))
 
 
 _SPECTRAL = [
@@ -52,7 +53,7 @@ _SPECTRAL += [
         partial(loops.spectral_conv2d, training=training, stride=2, padding=1),
         linear_in=((0, "bias"),),
         training=training,
-        settle=_start,
+        settle=start_power_iteration,
         stride=2,
         padding=1,
     )

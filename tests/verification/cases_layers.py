@@ -164,6 +164,15 @@ _CONVOLUTION += [
         stride=2,
         padding=1,
     ),
+    layer(
+        "GatedConv2d/dilation",
+        (2, 2, (3, 2)),
+        lambda: twins.GatedConv2d(2, 2, (3, 2), padding=(1, 2), dilation=(2, 3)),
+        normal(1, 2, 6, 5),
+        lambda s, x: conv.gated_conv2d(x, s["conv.weight"], s["conv.bias"], padding=(1, 2), dilation=(2, 3)),
+        padding=(1, 2),
+        dilation=(2, 3),
+    ),
     op(
         "linear/vectors",
         layers.linear,

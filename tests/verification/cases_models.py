@@ -7,6 +7,7 @@ and has tests of its own.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from photomend.core import Array, Buffer, Module, Tensor
 from photomend.models import cnn
 from photomend.models.attention import features
 from photomend.models.cells import ring_colours
-from photomend.tests.reference import cell_twins, model_twins
+from photomend.models.discriminator import PatchDiscriminator
+from photomend.tests.reference import cell_twins, gan_twins, model_twins
+from photomend.tests.reference.loops import gan
 from photomend.tests.reference.loops import models as loops
 from photomend.tests.reference.loops.attention import under
 from photomend.tests.verification.case import Case, State, normal
+from photomend.tests.verification.cases_gan import start_power_iteration
 from torch import nn
 
 
@@ -42,6 +46,17 @@ class AttentionResidual(Module):
 
     def forward(self, seen: Array | Tensor) -> Tensor:
         return self.network.residual(seen)  # type: ignore[arg-type]
+
+
+class Scores(Module):
+    """What a discriminator makes of a photo whose mask is given."""
+
+    def __init__(self, network: PatchDiscriminator, mask: Array) -> None:
+        self.network = network
+        self.mask = Buffer(mask)
+
+    def forward(self, photo: Array | Tensor) -> Tensor:
+        return self.network(photo, self.mask.data)
 
 
 def photos(height: int, width: int) -> tuple[Array, Array]:
@@ -79,6 +94,23 @@ def model(
     )
 
 
+def discriminator(
+    name: str, widths: tuple[int, int, int], size: tuple[int, int], loops: Callable[..., np.ndarray], training: bool
+) -> Case:
+    """The case of the discriminator with these `widths`, on two photos of `size`."""
+    mask = photos(*size)[1]
+    return Case(
+        name,
+        make=lambda: Scores(PatchDiscriminator(widths), mask),
+        make_twin=lambda: gan_twins.Scores(gan_twins.PatchDiscriminator(widths), mask),
+        draws=(normal(2, 3, *size),),
+        loops=loops,
+        training=training,
+        settle=start_power_iteration,
+        step=1e-5,
+    )
+
+
 def _settle(module: Module) -> None:
     """Scale each weight by its fan-in, or values would grow layer by layer until every gate is shut; and put the hidden
     units of channel attentions well to either side of ReLU's kink, the first of them to the side that isn't flat."""
@@ -104,9 +136,17 @@ def _cnn(training: bool) -> Callable[[State, np.ndarray, np.ndarray], np.ndarray
     return on_photos
 
 
-def _attention(state: State, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    fill, contrast, seen = (a.numpy() for a in features(torch.from_numpy(masked), torch.from_numpy(mask)))
-    return fill + loops.attention_residual(state, seen, (1, 2)) * contrast * mask
+def _attention(*without: str) -> Callable[[State, np.ndarray, np.ndarray], np.ndarray]:
+    def on_photos(state: State, masked: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        found = features(torch.from_numpy(masked), torch.from_numpy(mask), without)
+        fill, contrast, seen = (a.numpy() for a in found)
+        return fill + loops.attention_residual(state, seen, (1, 2)) * contrast * mask
+
+    return on_photos
+
+
+def _scores(training: bool) -> Callable[[State, np.ndarray], np.ndarray]:
+    return lambda state, photo: gan.patch_discriminator(under(state, "network"), photo, state["mask"], training)
 
 
 def _report(training: bool) -> Callable[[State, np.ndarray, np.ndarray], np.ndarray]:
@@ -141,11 +181,23 @@ MODEL_CASES: list[Case] = [
             f"{name}/photos",
             lambda: model_twins.AttentionModel(16, (1, 2)),
             (8, 16),
-            _attention,
+            _attention(),
             width=16,
             dilations=[1, 2],
         )
         for name in ("attention", "gan")  # the same network, trained otherwise
+    ),
+    *(
+        model(
+            f"attention/without {', '.join(without)}",
+            partial(model_twins.AttentionModel, 16, (1, 2), without),
+            (8, 16),
+            _attention(*without),
+            width=16,
+            dilations=[1, 2],
+            without=without,
+        )
+        for without in (("fill", "channel"), ("mask", "spatial", "skips"))
     ),
     *(
         model(
@@ -158,4 +210,7 @@ MODEL_CASES: list[Case] = [
         )
         for training in (True, False)
     ),
+    discriminator("PatchDiscriminator/eval", (2, 3, 2), (8, 12), _scores(training=False), training=False),
+    # With one output each the power iteration finds σ at once; see the cases of SpectralConv2d.
+    discriminator("PatchDiscriminator/training, one output", (1, 1, 1), (8, 12), _scores(training=True), training=True),
 ]

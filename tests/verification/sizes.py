@@ -20,7 +20,7 @@ from photomend.tests.verification.case import Case, Draw, normal, op, positive
 from photomend.tests.verification.cases_core import _where
 from photomend.tests.verification.cases_gan import _hinge_loss, _patch_mean
 from photomend.tests.verification.cases_layers import layer
-from photomend.tests.verification.cases_models import model
+from photomend.tests.verification.cases_models import discriminator, model
 from photomend.tests.verification.cases_train import _hole_loss, _twin
 from torch import nn
 
@@ -166,6 +166,7 @@ _MODELS = [
         for name in ("attention", "gan")
     ),
     model("attention-report", lambda: model_twins.AttentionReportModel(64), (64, 64), _not_asked),
+    discriminator("PatchDiscriminator", (32, 64, 128), (64, 64), _not_asked, training=True),
 ]
 
 SIZES = {case.subject: case for case in (*_CORE, *_LAYER_PRIMITIVES, *_LAYERS, *_PATHS, *_LOSSES)}

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+from typing import Any
 
 import photomend
 import pytest
 import torch
 from photomend import layers, models
 from photomend.core import Module, all_primitives
+from photomend.models import RepairNetwork
+from photomend.tests.verification import oracles
 from photomend.tests.verification.case import Case
+from photomend.tests.verification.oracles import TOLERANCE
 from photomend.tests.verification.registry import CASES, registry
 from photomend.tests.verification.rows import subjects
 
@@ -40,6 +45,27 @@ def our_layers() -> list[str]:
     return sorted(name for name, kind in named.items() if isinstance(kind, type) and issubclass(kind, Module))
 
 
+def our_networks() -> list[str]:
+    """The names of all networks that are defined in `models`, wherever they are used: those of `models.TRAINED`, and
+    the others by their class."""
+    found = []
+    for module in pkgutil.iter_modules(models.__path__, models.__name__ + "."):
+        kinds = vars(importlib.import_module(module.name)).values()
+        made_here = [k for k in kinds if isinstance(k, type) and k.__module__ == module.name and issubclass(k, Module)]
+        found += [getattr(kind, "name", kind.__name__) for kind in made_here if kind is not RepairNetwork]
+    return sorted(found)
+
+
+def layer_options() -> list[tuple[str, str]]:
+    """Every layer with every option that its constructor has a default for."""
+    return [
+        (layer, option)
+        for layer in our_layers()
+        for option, parameter in inspect.signature(getattr(layers, layer)).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    ]
+
+
 def test_every_primitive_has_a_case() -> None:
     assert [name for name in our_primitives() if name not in OTHERS] == []
 
@@ -49,13 +75,38 @@ def test_every_layer_has_a_case() -> None:
 
 
 def test_every_network_has_a_case() -> None:
-    assert [name for name in models.TRAINED if name not in MODELS] == []
+    assert {*models.TRAINED, "PatchDiscriminator"} <= {*our_networks()}
+    assert [name for name in our_networks() if name not in MODELS] == []
+
+
+#: In evaluation Dropout does nothing, and in training it is random: test_dropout.py has its p.
+@pytest.mark.parametrize(("layer", "option"), [o for o in layer_options() if o != ("Dropout", "p")])
+def test_a_layer_that_ignores_an_option_is_noticed(layer: str, option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some case sets it to something else than its default, where that makes a difference."""
+    kind = getattr(layers, layer)
+    make, signature = kind.__init__, inspect.signature(kind.__init__)
+
+    def ignoring(*arguments: Any, **options: Any) -> None:
+        bound = signature.bind(*arguments, **options)
+        bound.arguments.pop(option, None)
+        make(*bound.args, **bound.kwargs)
+
+    monkeypatch.setattr(kind, "__init__", ignoring)
+    assert any(objects(case) for case in CASES.values() if case.subject == layer)
+
+
+def objects(case: Case) -> bool:
+    """Whether the comparison with torch fails, by its numbers or because shapes don't fit any more."""
+    try:
+        return oracles.torch_error(case) > TOLERANCE["torch"]
+    except (RuntimeError, ValueError):
+        return True
 
 
 def test_every_case_has_a_subject() -> None:
     """A renamed or removed layer takes its cases along."""
     assert sorted(OTHERS - {*our_primitives(), *our_layers()}) == []
-    assert sorted(MODELS - {*models.TRAINED}) == []
+    assert sorted(MODELS - {*our_networks()}) == []
 
 
 def test_names_are_unique() -> None:

@@ -1,9 +1,11 @@
-"""Spectral normalisation and the adversarial losses in plain loops."""
+"""Spectral normalisation, the discriminator and the adversarial losses in plain loops."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from .activation import elementwise, leaky_relu
+from .attention import State, under
 from .conv import conv2d
 from .windows import Size
 
@@ -36,9 +38,18 @@ def spectral_conv2d(
     """A convolution with the normalised weight; in training u and v in `state` are moved first."""
     w = state["weight_orig"]
     if training:
-        state["weight_u"], state["weight_v"] = power_iteration(w, state["weight_u"])
+        state["weight_u"][...], state["weight_v"][...] = power_iteration(w, state["weight_u"])
     normalised = spectral_norm(w, state["weight_u"], state["weight_v"])
     return conv2d(x, normalised, state["bias"], stride=stride, padding=padding)
+
+
+def patch_discriminator(state: State, photo: np.ndarray, mask: np.ndarray, training: bool) -> np.ndarray:
+    """From photos (N, 3, H, W) and masks (N, 1, H, W) to scores (N, 1, H / 4, W / 4)."""
+    x = np.concatenate((2 * photo - 1, mask), axis=1)
+    for number, stride, padding in ((0, 2, 2), (2, 2, 1), (4, 1, 1)):
+        x = spectral_conv2d(under(state, f"body.{number}"), x, training, stride, padding)
+        x = elementwise(lambda v: leaky_relu(v, 0.2), x)
+    return spectral_conv2d(under(state, "body.6"), x, training)
 
 
 def hinge_loss(scores: np.ndarray, patches: np.ndarray, sign: int) -> np.ndarray:

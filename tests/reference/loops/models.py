@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .activation import elementwise, relu, sigmoid, silu
-from .attention import State, cbam, residual_block, squeeze_excitation, under
+from .attention import State, cbam, channel_attention, residual_block, spatial_attention, squeeze_excitation, under
 from .conv import conv2d, gated_conv2d, linear
 from .norm import batch_norm_layer
 from .pooling import max_pool2d
@@ -49,7 +49,10 @@ def paint(cells: np.ndarray, masked: np.ndarray, mask: np.ndarray) -> np.ndarray
 
 
 def attention_residual(state: State, seen: np.ndarray, dilations: tuple[int, ...]) -> np.ndarray:
-    """The attention model from what it sees (N, 5, H, W) to what it adds to the fill (N, 3, H, W)."""
+    """The attention model from what it sees (N, 5, H, W) to what it adds to the fill (N, 3, H, W).
+
+    What it was built without has no weights in `state`.
+    """
     at2 = pixel_unshuffle(seen, downscale_factor=2)
     at2 = gated_conv2d(at2, state["stem.1.conv.weight"], state["stem.1.conv.bias"], padding=1)
     at2 = conv_silu(under(state, "stem.2"), at2)
@@ -58,10 +61,10 @@ def attention_residual(state: State, seen: np.ndarray, dilations: tuple[int, ...
     deep = conv_silu(under(state, "encoder8.0"), at4, stride=2)
     for number, dilation in enumerate(dilations):
         deep = deep + dilated_block(under(state, f"bottleneck.{number}.body"), deep, dilation)
-    deep = cbam(under(state, f"bottleneck.{len(dilations)}"), deep)
-    at4 = np.concatenate((up(under(state, "up4.0"), deep), cbam(under(state, "skip4"), at4)), axis=1)
+    deep = attend(under(state, f"bottleneck.{len(dilations)}"), deep)
+    at4 = beside(under(state, "skip4"), up(under(state, "up4.0"), deep), at4)
     at4 = conv_silu(under(state, "decoder4.0"), at4)
-    at2 = np.concatenate((up(under(state, "up2.0"), at4), cbam(under(state, "skip2"), at2)), axis=1)
+    at2 = beside(under(state, "skip2"), up(under(state, "up2.0"), at4), at2)
     at2 = conv_silu(under(state, "decoder2.0"), at2)
     return up(under(state, "head.0"), at2)
 
@@ -81,7 +84,20 @@ def conv_silu(state: State, x: np.ndarray, stride: int = 1) -> np.ndarray:
 def dilated_block(state: State, x: np.ndarray, dilation: int) -> np.ndarray:
     """What a block of the bottleneck adds to x."""
     inner = elementwise(silu, conv(under(state, "0"), x, padding=dilation, dilation=dilation))
-    return squeeze_excitation(under(state, "3"), conv(under(state, "2"), inner, padding=1))
+    y = conv(under(state, "2"), inner, padding=1)
+    return squeeze_excitation(under(state, "3"), y) if under(state, "3") else y
+
+
+def attend(state: State, x: np.ndarray) -> np.ndarray:
+    """CBAM, or the one attention that the model was built with."""
+    if "mlp.0.weight" in state:
+        return channel_attention(state, x)
+    return spatial_attention(state, x) if "conv.weight" in state else cbam(state, x)
+
+
+def beside(skip: State, deeper: np.ndarray, encoded: np.ndarray) -> np.ndarray:
+    """What a decoder sees: the deeper level and, if there is a skip connection, what that lets through."""
+    return np.concatenate((deeper, attend(skip, encoded)), axis=1) if skip else deeper
 
 
 def up(state: State, x: np.ndarray) -> np.ndarray:

@@ -49,11 +49,11 @@ def batch_norm(
     return y
 
 
-def batch_norm_layer(state: dict[str, np.ndarray], x: np.ndarray, training: bool) -> np.ndarray:
+def batch_norm_layer(state: dict[str, np.ndarray], x: np.ndarray, training: bool, **options: Any) -> np.ndarray:
     """Batch norm with the weights (if it has any) and statistics of a layer's `state`; in training, one more batch."""
     state["num_batches_tracked"][...] += training
     running: dict[str, Any] = {name: state[name] for name in ("running_mean", "running_var")}
-    return batch_norm(x, state.get("weight"), state.get("bias"), training=training, **running)
+    return batch_norm(x, state.get("weight"), state.get("bias"), training=training, **running, **options)
 
 
 def batch_norm_backward(
