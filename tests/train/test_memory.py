@@ -7,21 +7,29 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from photomend.core import Array, Tensor
+from photomend.core import Array, Module, Tensor
 from photomend.tests.models.holes import crops
+from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer
+from photomend.train.checkpoint import save_checkpoint
 from photomend.train.config import TrainConfig
 from photomend.train.losses import hole_loss
+from photomend.train.optimizers import Optimizer
 from photomend.train.trainer import Trainer
 
 Storages = dict[int, int]
 
+AnyTrainer = Trainer | AdversarialTrainer
+
 SMALL: dict[str, dict[str, Any]] = {
     "attention": {"width": 16, "dilations": [1, 2], "window": 32},
     "attention-report": {"width": 16, "window": 32},
+    "cnn": {"width": 4, "window": 32},
+    "linear": {"window": 32},
 }
 
 
@@ -55,11 +63,22 @@ def _without_garbage_collection() -> Iterator[None]:
     gc.enable()
 
 
-def known(trainer: Trainer) -> list[Array]:
+def trained(network: Module, optimizer: Optimizer) -> list[Array]:
+    """A network's weights and buffers, its gradients, and what the optimizer keeps of them."""
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    slots = [array for arrays in optimizer.slots.values() for array in arrays]
+    return [*network.state_dict().values(), *gradients, *slots]
+
+
+def known(trainer: AnyTrainer) -> list[Array]:
     """All that should outlive a step."""
-    gradients = [parameter.grad for parameter in trainer.parameters if parameter.grad is not None]
-    slots = [array for arrays in trainer.optimizer.slots.values() for array in arrays]
-    return [*trainer.network.state_dict().values(), *gradients, *slots, *trainer.ema.weights.values()]
+    return [*trained(trainer.network, trainer.optimizer), *trainer.ema.weights.values()]
+
+
+def sizes(network: Module) -> tuple[int, int]:
+    """Bytes of a network's weights, and of its buffers."""
+    weights = sum(p.data.nbytes for p in network.parameters())
+    return weights, sum(b.data.nbytes for _, b in network.named_buffers())
 
 
 def make(model: str) -> Trainer:
@@ -74,10 +93,28 @@ def test_after_a_step_only_what_is_known_is_alive(model: str) -> None:
     for _ in range(3):
         trainer.step(photo, mask)
         assert counter.born() == storages(known(trainer))
-    weights = sum(p.data.nbytes for p in trainer.parameters)
-    buffers = sum(b.data.nbytes for _, b in trainer.network.named_buffers())
+    weights, buffers = sizes(trainer.network)
     # Weights, gradients, AdamW's two slots and the average; buffers and theirs.
     assert sum(counter.born().values()) == 5 * weights + 2 * buffers
+
+
+def test_after_a_step_of_two_networks_only_what_is_known_is_alive(tmp_path: Path) -> None:
+    """The generator's, as above; and the discriminator's weights, gradients and Adam's two slots, and its u and v."""
+    start = make("attention").checkpoint(averaged=False, metrics={})
+    save_checkpoint(tmp_path / "start.safetensors", start)
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    counter = Counter()
+    settings = SMALL["attention"]
+    trainer = AdversarialTrainer(
+        AdversarialConfig(start=str(tmp_path / "start.safetensors"), model_config=settings, steps=10, workers=0)
+    )
+    trainer.begin()
+    for _ in range(3):
+        trainer.step(photo, mask)
+        rival = trained(trainer.discriminator, trainer.discriminator_optimizer)
+        assert counter.born() == storages([*known(trainer), *rival])
+    (weights, buffers), (rivals, vectors) = sizes(trainer.network), sizes(trainer.discriminator)
+    assert sum(counter.born().values()) == 5 * weights + 2 * buffers + 4 * rivals + vectors
 
 
 def loss_of(trainer: Trainer, photo: Array, mask: Array) -> Tensor:
