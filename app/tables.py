@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from ..train.bootstrap import FEWEST
 from ..train.evaluate import Evaluation
 from ..train.summary import Estimate, Group, Summary, by_area, by_class, summarize
 
@@ -44,20 +45,30 @@ class Tables:
         """The metrics there are, in the table's order."""
         return [metric for metric in COLUMNS if metric in self.overall[0].metrics]
 
+    @property
+    def note(self) -> str:
+        """Why intervals are missing, or "" where there are enough photos everywhere."""
+        groups = [self.overall, *(group.summaries for group in [*self.by_area, *self.by_class])]
+        few = any(group[0].photos < FEWEST for group in groups)
+        return f"Averages over fewer than {FEWEST} photos have no interval: it would be too narrow." if few else ""
+
 
 def as_text(tables: Tables) -> str:
-    """For the screen: all metrics over all photos, an interval under each value; then the MSE by group."""
+    """For the screen: all metrics over all photos, an interval under each value that has one; then the MSE by group."""
     metrics = tables.metrics
     rows = [["model", "photos", *(COLUMNS[metric][0] for metric in metrics)]]
     for summary in tables.overall:
         rows.append([summary.model, str(summary.photos), *(number(summary.metrics[m], m) for m in metrics)])
-        rows.append(["", "", *(interval(summary.metrics[m], m) for m in metrics)])
+        intervals = [interval(summary.metrics[m], m) for m in metrics]
+        if any(intervals):
+            rows.append(["", "", *intervals])
     parts = [aligned(rows)]
     for title, groups in (("hole area", tables.by_area), ("class", tables.by_class)):
         if len(groups) > 1:
             header = [f"MSE by {title}", "photos", *(summary.model for summary in tables.overall)]
             cells = [[g.name, str(g.photos), *(both(s.metrics["mse"], "mse") for s in g.summaries)] for g in groups]
             parts.append(aligned([header, *cells]))
+    parts += [tables.note] if tables.note else []
     return "\n\n".join(parts).encode("utf-8", "backslashreplace").decode()  # a class's name may be no UTF-8
 
 
@@ -68,11 +79,12 @@ def as_markdown(tables: Tables) -> str:
         if groups:
             rows = [([group.name, s.model], s) for group in groups for s in group.summaries]
             parts.append(f"## By {title}\n\n" + markdown_table([title, "model"], rows, tables.metrics))
+    parts += [tables.note] if tables.note else []
     return "\n\n".join(parts) + "\n"
 
 
 def as_csv(tables: Tables) -> str:
-    """A line for each model and group of photos; `low` and `high` are the ends of the 95 % interval."""
+    """A line for each model and group of photos; `low` and `high` are the ends of the 95 % interval, if any."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     ends = [f"{metric}{end}" for metric in tables.metrics for end in ("", "_low", "_high")]
@@ -90,7 +102,7 @@ def as_csv(tables: Tables) -> str:
 def as_json(tables: Tables) -> str:
     """A list with an object for each model: `mse`, `mse_ci` and so on, the same under `by_area` and `by_class`.
 
-    A value that JSON has no number for (the infinite PSNR of exact rebuilds) is null.
+    A value that JSON has no number for (the infinite PSNR of exact rebuilds) is null, as are the ends of no interval.
     """
     rows = []
     for index, summary in enumerate(tables.overall):

@@ -20,7 +20,7 @@ AREAS = (3, 4, 5, 10, 20)
 
 
 class Estimate(NamedTuple):
-    """A value and its 95 % bootstrap interval; nan where there is none."""
+    """A value and its 95 % bootstrap interval; nan where there is none, as for fewer than ten photos."""
 
     value: float
     low: float
@@ -29,7 +29,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True)
 class Summary:
-    """A model's numbers over some photos.
+    """A model's numbers over some photos, of which each was shown with a hole or several: `holes` in all.
 
     `metrics` holds those of MEANS; `sharpness`, the gradient energy in the holes relative to the truth's; and, if they
     can be had, `mse_to_harmonic` and `mse_to_best_other`: the MSE over that of the harmonic fill and over that of the
@@ -38,6 +38,7 @@ class Summary:
 
     model: str
     photos: int
+    holes: int
     metrics: dict[str, Estimate]
 
 
@@ -72,6 +73,7 @@ def summarize(evaluations: Sequence[Evaluation]) -> list[Summary]:
         Summary(
             e.model,
             e.photos,
+            len(e.results),
             {metric: Estimate(e.mean(metric), *intervals[e.model, metric]) for metric in MEANS}
             | {name: Estimate(value, *ends) for (model, name), (value, ends) in ratios.items() if model == e.model},
         )

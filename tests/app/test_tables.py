@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 
 import pytest
 from photomend.app.tables import COLUMNS, Tables, as_csv, as_json, as_markdown, as_text
@@ -15,17 +16,17 @@ from photomend.train.metrics import PhotoMetrics
 KEYS = ["mse", "mae", "hole_mse", "hole_mae", "hole_psnr", "ssim", "sharpness", "mse_to_harmonic", "mse_to_best_other"]
 
 
-def evaluation(model: str, factor: float, psnr: float = 20.0) -> Evaluation:
+def evaluation(model: str, factor: float, psnr: float = 20.0, photos: int = 10) -> Evaluation:
     results = [
         PhotoResult(
             f"{index}.png",
             name,
-            0.02 + 0.01 * index,
-            PhotoMetrics(factor * (50 + index), factor, 20 * factor, 9.0, psnr, 0.97, factor, 2.0),
+            0.02 + 0.01 * (index % 3),
+            PhotoMetrics(factor * (50 + index % 3), factor, 20 * factor, 9.0, psnr, 0.97, factor, 2.0),
         )
-        for index, name in enumerate(("cat", "cat", "a|b\nc"))
+        for index, name in enumerate(("cat", "cat", "a|b\nc") * photos)
     ]
-    return Evaluation(model, results)
+    return Evaluation(model, results)  # a class of 20 photos and one of 10, as are the groups by area
 
 
 @pytest.fixture
@@ -38,8 +39,9 @@ def test_text(tables: Tables) -> None:
     lines = overall.splitlines()
     assert len({len(line) for line in lines}) == 1
     assert [title in lines[0] for title, _ in COLUMNS.values()] == [True] * len(COLUMNS)
-    assert lines[2].split()[:4] == ["harmonic", "3", "51.00", "1.000"]
-    assert lines[3].split()[0] == "50.00–52.00"
+    assert lines[2].split()[:4] == ["harmonic", "30", "51.00", "1.000"]
+    low, high = map(float, lines[3].split()[0].split("–"))
+    assert 50 < low < 51 < high < 52
     assert lines[4].startswith("runs/net ")
     assert areas.startswith("MSE by hole area ")
     assert [line.split("  ")[0] for line in areas.splitlines()[2:]] == ["below 3 %", "3 to 4 %", "4 to 5 %"]
@@ -49,7 +51,9 @@ def test_text(tables: Tables) -> None:
 def test_one_class_is_no_table() -> None:
     alone = Evaluation("harmonic", evaluation("harmonic", 1.0).results[:1])
     text = as_text(Tables.of([alone]))
-    assert "\n\n" not in text
+    assert text.count("\n\n") == 1
+    assert text.endswith("Averages over fewer than 10 photos have no interval: it would be too narrow.")
+    assert "–" not in text
     assert "best other" not in text
 
 
@@ -60,8 +64,8 @@ def test_markdown(tables: Tables) -> None:
         lines = [line for line in part.splitlines() if line.startswith("|")]
         assert lines[1].startswith("| --- |")
         assert {line.replace(r"\|", "").count("|") for line in lines} == {names + 2 + len(KEYS)}
-    assert "| runs/net | 3 | 45.90 (45.00–46.80) |" in overall
-    assert r"| a\|b c | runs/net | 1 |" in groups[1]
+    assert re.search(r"\| runs/net \| 30 \| 45\.90 \(45\.\d\d–46\.\d\d\) \|", overall)
+    assert r"| a\|b c | runs/net | 10 |" in groups[1]
 
 
 def test_csv(tables: Tables) -> None:
@@ -93,8 +97,25 @@ def test_json(tables: Tables) -> None:
         assert row["mse"] == summary.metrics["mse"].value
         assert row["mse_ci"] == list(summary.metrics["mse"][1:])
     assert [group["area"] for group in rows[1]["by_area"]] == ["below 3 %", "3 to 4 %", "4 to 5 %"]
-    assert [(group["class"], group["photos"]) for group in rows[1]["by_class"]] == [("a|b\nc", 1), ("cat", 2)]
+    assert [(group["class"], group["photos"]) for group in rows[1]["by_class"]] == [("a|b\nc", 10), ("cat", 20)]
     assert list(rows[1]["by_class"][0]) == ["class", "photos", *own]
+
+
+def test_few_photos_have_no_interval_and_every_table_says_why() -> None:
+    tables = Tables.of([evaluation("harmonic", 1.0, photos=3), evaluation("net", 0.9, photos=3)])
+    row = json.loads(as_json(tables))[0]
+    assert (row["mse"], row["mse_ci"], row["sharpness_ci"]) == (51.0, [None, None], [None, None])
+    first = next(csv.DictReader(io.StringIO(as_csv(tables))))
+    assert (first["mse"], first["mse_low"], first["mse_high"]) == ("51", "", "")
+    for text in (as_text(tables), as_markdown(tables)):
+        assert text.rstrip().endswith("have no interval: it would be too narrow.")
+        assert "–" not in text
+    assert len(as_text(tables).split("\n\n")[0].splitlines()) == 4  # no empty lines for what isn't there
+
+
+def test_enough_photos_need_no_word(tables: Tables) -> None:
+    assert tables.note == ""
+    assert "no interval" not in as_text(tables) + as_markdown(tables)
 
 
 def test_what_no_file_has_a_number_for() -> None:

@@ -12,10 +12,10 @@ from photomend.train.metrics import PhotoMetrics
 from photomend.train.summary import MEANS, by_area, by_class, summarize
 
 
-def evaluation(model: str, factor: float, classes: str = "aabb", areas: tuple[float, ...] = (0.02,) * 4) -> Evaluation:
+def evaluation(model: str, factor: float, classes: str = "aabb" * 3, areas: tuple[float, ...] = ()) -> Evaluation:
     rng = np.random.default_rng(7)
     results = []
-    for index, (name, area) in enumerate(zip(classes, areas, strict=True)):
+    for index, (name, area) in enumerate(zip(classes, areas or (0.02,) * len(classes), strict=True)):
         mse = factor * rng.uniform(50, 100)
         metrics = PhotoMetrics(mse, mse / 50, 20 * mse, mse / 2, 20.0, 0.97, texture=factor * 30, true_texture=60.0)
         results.append(PhotoResult(f"{index}.png", name.strip(), area, metrics))
@@ -25,7 +25,7 @@ def evaluation(model: str, factor: float, classes: str = "aabb", areas: tuple[fl
 def test_every_metric_with_its_interval() -> None:
     evaluations = [evaluation(*each) for each in (("harmonic", 1.0), ("net", 0.9), ("border", 1.6))]
     for own, summary in zip(evaluations, summarize(evaluations), strict=True):
-        assert (summary.model, summary.photos) == (own.model, 4)
+        assert (summary.model, summary.photos, summary.holes) == (own.model, 12, 12)
         for metric in MEANS:
             expected = (own.mean(metric), *bootstrap_interval(own.by_photo(metric)))
             assert summary.metrics[metric] == pytest.approx(expected)
@@ -54,16 +54,17 @@ def test_a_model_alone_has_nobody_to_be_compared_with() -> None:
 
 def test_bins_of_hole_area() -> None:
     areas = (0.0299, 0.03, 0.25, 0.06)
-    groups = by_area([evaluation("net", 1.0, areas=areas), evaluation("border", 2.0, areas=areas)])
+    groups = by_area([evaluation(*each, "aabb", areas) for each in (("net", 1.0), ("border", 2.0))])
     assert [(group.name, group.photos) for group in groups] == [
         ("below 3 %", 1),
         ("3 to 4 %", 1),
         ("5 to 10 %", 1),
         ("20 % and more", 1),
     ]
-    everything = evaluation("net", 1.0, areas=areas)
+    everything = evaluation("net", 1.0, "aabb", areas)
     for group, index in zip(groups, (0, 1, 3, 2), strict=True):
         assert group.summaries[0].metrics["mse"].value == pytest.approx(everything.values("mse")[index])
+        assert math.isnan(group.summaries[0].metrics["mse"].low)  # one photo has no interval, not one of zero width
 
 
 def test_classes() -> None:
@@ -71,6 +72,14 @@ def test_classes() -> None:
     assert [(group.name, group.photos) for group in groups] == [("a", 1), ("b", 2)]  # the photo without one is left out
     values = evaluation("net", 1.0).values("mse")
     assert groups[1].summaries[0].metrics["mse"].value == pytest.approx((values[0] + values[3]) / 2)
+
+
+def test_holes_of_one_photo_are_no_photos() -> None:
+    repeated = evaluation("net", 1.0, "a" * 9)
+    repeated.results *= 8
+    (summary,) = summarize([repeated])
+    assert (summary.photos, summary.holes) == (9, 72)
+    assert math.isnan(summary.metrics["mse"].low)
 
 
 def test_different_photos_cannot_be_compared() -> None:
