@@ -28,7 +28,7 @@ from ..train.evaluate import Reconstructor, paste
 Pixels = np.ndarray[Any, np.dtype[Any]]  # colours (H, W, 3) or a mask (H, W)
 Window = tuple[slice, slice]  # rows and columns
 
-MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to four times
+MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to three times
 LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
 CELL = 64  # specks whose centres share a cell of this side are rebuilt together
 LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
@@ -114,7 +114,8 @@ def hull(sides: tuple[slice, ...]) -> slice:
 
 
 def surroundings(hole: Window, shape: tuple[int, ...]) -> Window:
-    """The hole with half its longer side around it (at least 32 pixels), cut at the photo's edges.
+    """The hole with half its longer side around it (at least 32 pixels): beyond a photo's edge nothing is to be seen,
+    so what that side lacks is added to the other.
 
     Sides are rounded up to a multiple of 16 where the photo has the pixels for it.
     """
@@ -122,10 +123,10 @@ def surroundings(hole: Window, shape: tuple[int, ...]) -> Window:
     context = max(LEAST_CONTEXT, (longer + 1) // 2)
 
     def grow(side: slice, size: int) -> slice:
-        start, stop = max(0, side.start - context), min(size, side.stop + context)
-        stop = min(size, stop + (start - stop) % MULTIPLE)
-        start = max(0, start - (start - stop) % MULTIPLE)
-        return slice(start, stop)
+        wanted = side.stop - side.start + 2 * context
+        length = min(size, wanted + -wanted % MULTIPLE)
+        start = min(max(0, side.start - context), size - length)
+        return slice(start, start + length)
 
     return grow(hole[0], shape[0]), grow(hole[1], shape[1])
 
@@ -225,10 +226,8 @@ def tent_weights(length: int) -> Pixels:
 
 
 def ask(crop: Pixels, missing: Pixels, reconstructor: Reconstructor, device: torch.device | str) -> Pixels:
-    """The model's answer for a crop, its sides made a multiple of 16 by repeating the last row and column."""
-    height, width = missing.shape
-    extra = (0, -height % MULTIPLE), (0, -width % MULTIPLE)
-    colours = torch.from_numpy(np.pad(crop, (*extra, (0, 0)), mode="edge")).permute(2, 0, 1)[None]
-    mask = torch.from_numpy(np.pad(missing, extra, mode="edge").astype(np.float32))[None, None]
+    """The model's answer for a crop."""
+    colours = torch.from_numpy(crop).permute(2, 0, 1)[None]
+    mask = torch.from_numpy(missing.astype(np.float32))[None, None]
     answer = paste(reconstructor, colours.contiguous().to(device), mask.to(device))
-    return answer[0].permute(1, 2, 0).cpu().numpy()[:height, :width]
+    return answer[0].permute(1, 2, 0).cpu().numpy()

@@ -7,7 +7,7 @@ repair costs the same in a large photo as in a small one.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -78,16 +78,26 @@ class RepairNetwork(Module):
         return max(self.window, -(-needed // self.stride) * self.stride)
 
     def _through_windows(self, masked: Array, mask: Array, bounds: list[Bounds], side: int) -> Array:
-        """Fill the holes of photos that all take windows of the same side."""
-        result, extended_mask = _extend(masked, side).clone(), _extend(mask, side)
-        corners = [_corner(b, side, result.shape[2], result.shape[3]) for b in bounds]
-        windows, window_masks = _cut(result, corners, side), _cut(extended_mask, corners, side)
+        """Fill the holes of photos that all take windows of the same side.
+
+        A photo smaller than the window is extended to its side, unless the network takes any size (stride 1).
+        """
+        spans = [
+            (
+                _span(b.top, b.bottom, masked.shape[2], side, self.stride > 1),
+                _span(b.left, b.right, masked.shape[3], side, self.stride > 1),
+            )
+            for b in bounds
+        ]
+        windows, window_masks = _cut(masked, spans), _cut(mask, spans)
         with no_grad():
             rebuilt = self.forward(windows, window_masks).data.clamp(0, 1)
-        for i, (top, left) in enumerate(corners):
-            target = result[i, :, top : top + side, left : left + side]
-            target.copy_(torch.where(window_masks[i] > 0.5, rebuilt[i], target))
-        return result[:, :, : masked.shape[2], : masked.shape[3]]
+        result = masked.clone()
+        for i, (rows, columns) in enumerate(spans):
+            target = result[i, :, rows.shown, columns.shown]
+            answer, missing = (x[i, :, rows.own, columns.own] for x in (rebuilt, window_masks))
+            target.copy_(torch.where(missing > 0.5, answer, target))
+        return result
 
     def _check_settings(self, **sizes: object) -> None:
         """Refuse settings that aren't whole numbers above 0, and a window that `stride` doesn't divide."""
@@ -103,19 +113,35 @@ class RepairNetwork(Module):
             raise ValueError(f"{self.name}: size {h}x{w} must be divisible by {self.stride} (use reconstruct)")
 
 
-def _extend(x: Array, side: int) -> Array:
-    """x (N, C, H, W), its last row and column repeated until height and width are at least `side`."""
-    rows = torch.arange(max(x.shape[2], side), device=x.device).clamp(max=x.shape[2] - 1)
-    columns = torch.arange(max(x.shape[3], side), device=x.device).clamp(max=x.shape[3] - 1)
-    return x if len(rows) == x.shape[2] and len(columns) == x.shape[3] else x[:, :, rows][:, :, :, columns]
+class _Span(NamedTuple):
+    """One axis of a window: the photo's positions in it, in order, and where those lie that are not repeated."""
+
+    positions: list[int]
+    shown: slice  # in the photo
+    own: slice  # in the window
 
 
-def _corner(b: Bounds, side: int, height: int, width: int) -> tuple[int, int]:
-    """Top and left of the window of `side` that has the hole in its middle, or as near as the photo's edges allow."""
-    top = (b.top + b.bottom - side) // 2
-    left = (b.left + b.right - side) // 2
-    return min(max(top, 0), height - side), min(max(left, 0), width - side)
+def _span(low: int, high: int, size: int, side: int, extend: bool) -> _Span:
+    """Where a window of `side` lies on an axis of `size`: the hole from low to before high in its middle, or as near as
+    the photo's edges allow.
+
+    A smaller photo is shown whole, and if it is to be extended, then on the side where more is known between hole and
+    edge. What is added is a reflection of these known pixels, to and fro: so a hole that touches the photo's edge
+    touches the window's, as in training, and is no larger than it was. Where a hole reaches from edge to edge nothing
+    along the axis is wholly known, and photo and mask are reflected together: the extension is missing where they are.
+    """
+    if size >= side or not extend:
+        length = min(side, size)
+        start = min(max((low + high - side) // 2, 0), size - length)
+        return _Span(list(range(start, start + length)), slice(start, start + length), slice(0, length))
+    before, after = low, size - high
+    known = max(before, after) or size
+    to_and_fro = [*range(known), *reversed(range(known))]
+    beyond = [to_and_fro[i % (2 * known)] for i in range(side - size)]  # steps from the photo's edge
+    if before > after:
+        return _Span([*reversed(beyond), *range(size)], slice(0, size), slice(side - size, side))
+    return _Span([*range(size), *(size - 1 - i for i in beyond)], slice(0, size), slice(0, size))
 
 
-def _cut(x: Array, corners: list[tuple[int, int]], side: int) -> Array:
-    return torch.stack([x[i, :, top : top + side, left : left + side] for i, (top, left) in enumerate(corners)])
+def _cut(x: Array, spans: list[tuple[_Span, _Span]]) -> Array:
+    return torch.stack([x[i][:, rows.positions][:, :, columns.positions] for i, (rows, columns) in enumerate(spans)])

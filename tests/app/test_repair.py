@@ -92,7 +92,9 @@ def test_known_pixels_stay(size: tuple[int, int], hole: tuple[int, int, int, int
     assert np.array_equal(result[~mask], photo[~mask])
     assert bool((result[mask] == 128).all())
     assert np.array_equal(photo, before)
-    assert all(height % 16 == 0 and width % 16 == 0 for *_, height, width in model.shapes)
+    assert all(
+        side % 16 == 0 or side == most for shape in model.shapes for side, most in zip(shape[2:], size, strict=True)
+    )
 
 
 def test_missing_colours_are_never_looked_at() -> None:
@@ -106,7 +108,20 @@ def test_missing_colours_are_never_looked_at() -> None:
 def test_crops_are_as_small_as_the_hole_allows() -> None:
     model = Grey()
     repair(noise(2000, 3000), box(2000, 3000, (100, 100, 20, 10), (2900, 1900, 100, 100)), model)
-    assert sorted(model.shapes) == [(1, 3, 80, 96), (1, 3, 160, 160)]
+    assert sorted(model.shapes) == [(1, 3, 80, 96), (1, 3, 208, 208)]
+
+
+def test_a_hole_at_the_edge_has_as_much_around_it_and_is_no_larger_there() -> None:
+    class Watched(Grey):
+        def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            assert mask.sum() == 31 * 33
+            return super().reconstruct(masked, mask)
+
+    for x, y in ((0, 0), (109, 0), (0, 90), (109, 90), (60, 40)):
+        model = Watched()
+        repair(noise(121, 142), box(121, 142, (x, y, 33, 31)), model)
+        assert model.shapes == [(1, 3, 96, 112)]
+    repair(noise(57, 71), box(57, 71, (40, 24, 31, 33)), Watched())
 
 
 def test_dust_is_worked_by_the_cell() -> None:

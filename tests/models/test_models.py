@@ -98,6 +98,71 @@ def test_arrays_of_whole_numbers_are_refused(name: str) -> None:
         build(name).reconstruct((255 * picture).to(torch.uint8), mask)
 
 
+#: Top, left, bottom, right of holes in a photo of 30×40: at every edge, in a corner, from edge to edge, within.
+EDGES = [
+    (9, 20, 22, 40),
+    (17, 9, 30, 25),
+    (9, 0, 22, 20),
+    (0, 9, 13, 25),
+    (17, 22, 30, 40),
+    (11, 0, 20, 40),
+    (9, 9, 20, 30),
+]
+
+
+def seen_by(network: RepairNetwork, masked: Array, mask: Array, monkeypatch: pytest.MonkeyPatch) -> tuple[Array, Array]:
+    """The windows that `reconstruct` shows the network."""
+    seen: list[tuple[Array, Array]] = []
+
+    def watched(windows: Array, masks: Array) -> Tensor:
+        seen.append((windows, masks))
+        return Tensor(windows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(network, "forward", watched)
+        network.reconstruct(masked, mask)
+    return seen[0]
+
+
+@pytest.mark.parametrize("box", EDGES)
+@pytest.mark.parametrize("name", models.TRAINED)
+def test_in_a_photo_smaller_than_the_window_the_hole_does_not_grow(
+    name: str, box: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window is filled up with known pixels only, mirrored photos look mirrored, and black holes aren't known."""
+    network, picture, mask = build(name), 0.2 + 0.7 * photo(30, 40), rectangle(30, 40, *box)
+    masked = picture * (1 - mask)
+    windows, masks = seen_by(network, masked, mask, monkeypatch)
+    if box[3] - box[1] < 40:
+        assert masks.sum() == mask.sum()
+    assert (windows[(masks == 0).expand_as(windows)] > 0).all()
+    for axis in (2, 3):
+        for array, expected in zip(
+            seen_by(network, masked.flip(axis), mask.flip(axis), monkeypatch), (windows, masks), strict=True
+        ):
+            centred = box[axis - 2] + box[axis] == mask.shape[axis]  # then the window is filled up behind it
+            assert centred or torch.equal(array.flip(axis), expected)
+
+
+@pytest.mark.parametrize("box", EDGES)
+@pytest.mark.parametrize("name", ["linear", "cnn"])
+def test_networks_of_cells_see_a_small_photo_as_it_is(name: str, box: tuple[int, int, int, int]) -> None:
+    network, picture, mask = build(name), photo(30, 40), rectangle(30, 40, *box)
+    rebuilt = network.reconstruct(picture * (1 - mask), mask)
+    expected = network(picture * (1 - mask), mask).data.clamp(0, 1)
+    assert torch.equal(rebuilt, torch.where(mask > 0, expected, picture))
+
+
+def test_a_small_photo_is_filled_up_by_reflection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To and fro between the photo's edge and the hole, on the side with more known pixels."""
+    network = build("attention")
+    picture = torch.arange(1.0, 13).reshape(1, 1, 1, 12).expand(1, 3, 48, 12) / 20
+    windows, masks = seen_by(network, picture, rectangle(48, 12, 20, 5, 30, 12), monkeypatch)
+    to_and_fro = [1, 2, 3, 4, 5, 5, 4, 3, 2, 1]
+    assert (20 * windows[0, 0, 0, 26:]).round().tolist() == [*to_and_fro, *range(1, 13)]
+    assert torch.equal(masks, rectangle(48, 48, 20, 41, 30, 48))
+
+
 @pytest.mark.parametrize("name", models.TRAINED)
 def test_a_hole_larger_than_the_window_is_filled_too(name: str) -> None:
     mask = rectangle(200, 160, 20, 10, 170, 140)
