@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 
 from ..core import PhotomendError
+from ..data.loader import EvaluationSet
 from ..data.photos import find_photos
 from ..data.prepared import PreparedSource
 from ..data.samples import sample_photos
@@ -12,7 +14,8 @@ from ..data.sources import FolderSource, PhotoSource, SampleSource
 from ..data.split import SPLITS, split_photos
 
 SPLIT_CHOICES = (*SPLITS, "all")
-HOLES = 8
+#: Photos below which each is shown with several holes, and with how many.
+FEW, HOLES = 30, 8
 
 
 def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSource:
@@ -31,13 +34,35 @@ def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSour
     paths = find_photos(photos)
     chosen = paths if split == "all" else split_photos(photos, paths)[split]
     if not chosen:
-        raise PhotomendError(f"{photos}: none of its {len(paths)} photos falls into the {split} split; it takes more")
+        raise PhotomendError(
+            f"{photos}: none of its {len(paths)} photos falls into the {split} split; "
+            f"it takes about {FEW} to fill every split, and without --photos the sample photos are taken"
+        )
     return FolderSource(chosen, photos)
 
 
-def with_several_holes(source: PhotoSource) -> PhotoSource:
-    """The source; but of the sample photos each one several times, every time with another hole.
+def with_several_holes(source: PhotoSource, most: int = FEW * HOLES) -> PhotoSource:
+    """The source; but of fewer than FEW photos each one several times, every time with another hole, `most` in all.
 
-    They are so few that a single hole in each would be an accident.
+    They are so few that a single hole in each would be an accident. Prepared photos come with the one hole they have.
     """
-    return SampleSource(source.samples * HOLES) if isinstance(source, SampleSource) else source
+    times = min(HOLES, most // len(source)) if 0 < len(source) < FEW else 1
+    if times > 1 and isinstance(source, SampleSource):
+        return SampleSource(source.samples * times)
+    if times > 1 and isinstance(source, FolderSource):
+        return FolderSource(source.paths * times, source.root)
+    return source
+
+
+def evenly(samples: EvaluationSet, most: int) -> EvaluationSet:
+    """At most `most` of the photos of an evaluation that has run, at even distances, with the holes that it saw.
+
+    Each is another photo; those that could not be read are passed over.
+    """
+    first: dict[str, int] = {}
+    for index in samples.indices:
+        first.setdefault(samples.source.name(index), index)
+    readable = [index for name, index in first.items() if name not in samples.skipped]
+    chosen = copy(samples)
+    chosen.indices = readable[:: -(-len(readable) // most)]
+    return chosen

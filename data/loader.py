@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import signal
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -138,7 +138,7 @@ class EvaluationSet:
         self.source = source
         self.seed = seed
         self.side = side
-        self.indices = range(0, len(source), 1 if limit is None else -(-len(source) // limit))
+        self.indices: Sequence[int] = range(0, len(source), 1 if limit is None else -(-len(source) // limit))
         self.skipped: dict[str, str] = {}
 
     def __len__(self) -> int:

@@ -24,7 +24,7 @@ from ..options import FOLDER, runtime_options, start
 from ..reconstructors import load_reconstructor
 from ..report import write_report
 from ..runs import GRID_FIGURE, LOSS_FIGURE
-from ..sources import open_source, with_several_holes
+from ..sources import evenly, open_source, with_several_holes
 from ..tables import Tables, as_text
 
 CLASSICAL = ("random", "border", "harmonic", "biharmonic", "telea", "ns")
@@ -33,6 +33,7 @@ SHARES = {"linear": 0.08, "cnn": 0.1, "attention": 0.28, "gan": 0.12}
 #: Photos that validate and that are tested: at most so many, and so many for each minute of the budget.
 MOST_PHOTOS, PHOTOS_A_MINUTE = 200, 40
 REPORT, MARK = "report.html", "demo.txt"
+MADE_BY = "Made by `photomend demo`, which replaces its files here.\n"
 RUN_FILES = (CONFIG, LOG, BEST, LAST, STATE, LOSS_FIGURE, GRID_FIGURE)
 
 
@@ -61,7 +62,8 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     for source in (training, validation, test):
         require_readable(source)
     clear(out)
-    validator = Validator(EvaluationSet(with_several_holes(validation), limit=affordable(budget)), target_device)
+    most = affordable(budget)
+    validator = Validator(EvaluationSet(with_several_holes(validation, most), limit=most), target_device)
     for name, config in configs.items():
         click.echo(f"{name}: training for {config.total:.0f} seconds")
         train(config, training, validator, out / name, device=target_device, on_epoch=say)
@@ -70,21 +72,21 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
         **{name: load_reconstructor(str(out / name), target_device) for name in configs},
     }
     seed_everything(0)
-    samples = EvaluationSet(with_several_holes(test), limit=affordable(budget))
+    samples = EvaluationSet(with_several_holes(test, most), limit=most)
     tables = Tables.of(evaluate_models(models, samples, device=target_device))
     click.echo(as_text(tables))
     if samples.skipped:
-        click.echo(say_skipped(len(samples.skipped), len(samples)))
+        click.echo(say_skipped(len(samples.skipped), tables.overall[0].photos + len(samples.skipped)))
     write_report(
         out / REPORT,
-        "Five ways to fill a hole, and the classical ones",
+        f"{len(models)} ways to fill a hole",
         tables,
-        list(EvaluationSet(test, limit=ROWS)),
+        list(evenly(samples, ROWS)),
         models,
         {name: out / name for name in configs},
         {
             "photos": f"{Path(test.origin).name}, split: test",
-            "holes": str(len(samples) - len(samples.skipped)),
+            "holes": str(tables.overall[0].holes),
             "unreadable photos": str(len(samples.skipped)),
             "seed of the holes": str(samples.seed),
             "budget": f"{budget:g} minutes",
@@ -134,12 +136,15 @@ def classical(device: torch.device) -> dict[str, Reconstructor]:
 def clear(out: Path) -> None:
     """Make the folder, or take an earlier demo's own files, and nothing else, out of it.
 
-    Raises PhotomendError for a folder with a run that no demo made.
+    Raises PhotomendError for a folder with a run that no demo made, or with somebody else's file of the mark's name.
     """
     theirs = [out / folder / name for folder in ("", *SHARES) for name in RUN_FILES] + [out / REPORT]
-    if any(path.exists() for path in theirs) and not (out / MARK).exists():
+    mark = out / MARK
+    if mark.exists() and not (mark.is_file() and mark.read_text(encoding="utf-8", errors="replace") == MADE_BY):
+        raise PhotomendError(f"{mark}: was not written by a demo; choose another --out")
+    if any(path.exists() for path in theirs) and not mark.exists():
         raise PhotomendError(f"{out}: holds a run that is no demo; choose another --out")
     out.mkdir(parents=True, exist_ok=True)
-    (out / MARK).write_text("Made by `photomend demo`, which replaces its files here.\n", encoding="utf-8")
+    mark.write_text(MADE_BY, encoding="utf-8")
     for path in theirs:
         path.unlink(missing_ok=True)

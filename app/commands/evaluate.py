@@ -16,7 +16,7 @@ from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, write_text
 from ..reconstructors import load_reconstructor
 from ..report import write_report
-from ..sources import SPLIT_CHOICES, open_source, with_several_holes
+from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 
 
@@ -62,9 +62,9 @@ def command(
 
     Each photo of --photos is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. MSE and MAE are in
     grey levels (0–255) over all pixels, the hole's over the hole only; sharpness is the gradient energy in the hole
-    relative to the truth's. Under each value stands its 95 % bootstrap interval; the last columns compare a model's
-    MSE with that of the harmonic fill and of the best other model, photo by photo. The files hold all of it by the
-    hole's area and by class, too.
+    relative to the truth's. Under each value stands its 95 % bootstrap interval, if there are ten photos or more; the
+    last columns compare a model's MSE with that of the harmonic fill and of the best other model, photo by photo. The
+    files hold all of it by the hole's area and by class, too.
 
     \b
     photomend evaluate --photos DIR --models random,harmonic,RUN --json table.json
@@ -84,7 +84,7 @@ def command(
     target_device = start(device, threads)
     reconstructors = {name: load_reconstructor(name, target_device) for name in names}
     source = open_source(photos, data, split)
-    samples = EvaluationSet(with_several_holes(source), seed)
+    samples = EvaluationSet(source if photos is not None else with_several_holes(source), seed)
     seed_everything(seed)  # for models that fill with chance
     with tqdm(total=len(samples), unit="photo", leave=False, disable=None) as bar:
         tables = Tables.of(evaluate_models(reconstructors, samples, batch_size, target_device, bar.update))
@@ -95,19 +95,19 @@ def command(
         if file is not None:
             write_text(file, text(tables))
     if figure is not None:
-        draw_comparison(EvaluationSet(source, seed, limit=ROWS), reconstructors, target_device, figure)
+        draw_comparison(evenly(samples, ROWS), reconstructors, target_device, figure)
         click.echo(figure)
     if report is not None:
         write_report(
             report,
             f"{len(names)} models on {Path(source.origin).name}",
             tables,
-            list(EvaluationSet(source, seed, limit=ROWS)),
+            list(evenly(samples, ROWS)),
             reconstructors,
             {name: Path(name) for name in names if name not in NAMES},
             {
                 "photos": f"{Path(source.origin).name}, split: {split}",
-                "holes": str(len(samples) - len(samples.skipped)),
+                "holes": str(tables.overall[0].holes),
                 "unreadable photos": str(len(samples.skipped)),
                 "seed of the holes": "stored with the photos" if data is not None else str(seed),
             },

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,14 +13,24 @@ from photomend.app.commands.demo import CLASSICAL, MARK, REPORT, SHARES, afforda
 from photomend.app.reconstructors import load_reconstructor
 from photomend.core import PhotomendError
 from photomend.train.adversarial import AdversarialConfig
+from photomend.train.evaluate import Evaluation, evaluate_models
 
 from .helpers import Shell, picture, tree
 
 
 def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A demo of a second: hardly a step each, but everything is there; a second one replaces it and only it."""
-    for number in range(12):
+    for number in range(60):
         picture(tmp_path / "photos" / f"{number}.png", seed=number)
+    evaluated: list[str] = []
+
+    def recorded(*arguments: Any, **options: Any) -> list[Evaluation]:
+        evaluations = evaluate_models(*arguments, **options)
+        evaluated.extend(result.name for result in evaluations[0].results)
+        return evaluations
+
+    monkeypatch.setattr("photomend.app.commands.demo.evaluate_models", recorded)
+    monkeypatch.setattr("photomend.app.commands.demo.affordable", lambda budget: 6)  # of more test photos than that
     monkeypatch.setattr("photomend.app.commands.demo.CLASSICAL", ("random", "border", "harmonic"))
     out = tmp_path / "demo"
     arguments = ("demo", "--photos", tmp_path / "photos", "--budget", "0.02", "--out", out)
@@ -29,6 +41,10 @@ def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: py
     for name in ("random", "border", "harmonic", *SHARES):
         assert f"\n{name} " in outcome.out
         assert f'<th scope="row">{name}</th>' in page
+    shown = re.findall(r"<h3>(\d+\.png)</h3>", page)
+    assert 3 <= len(shown) <= 4 < len(evaluated) <= 6
+    assert set(shown) <= set(evaluated)
+    assert f"<h1>{3 + len(SHARES)} ways to fill a hole</h1>" in page
     for name in SHARES:
         load_reconstructor(str(out / name))
     (out / "notes.txt").write_text("mine")
@@ -37,6 +53,10 @@ def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: py
     after = tree(out)
     assert before.keys() == after.keys()
     assert after["notes.txt"] == b"mine"
+    (out / MARK).write_text("my own notes about a demo\n")
+    before = tree(out)
+    assert f"{out / MARK}: was not written by a demo" in shell.fails(1, *arguments)
+    assert tree(out) == before
     (out / MARK).unlink()
     assert "holds a run that is no demo" in shell.fails(1, *arguments)
 

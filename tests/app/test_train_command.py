@@ -9,7 +9,7 @@ import pytest
 import torch
 from photomend.app import runs
 from photomend.app.commands import train as module
-from photomend.app.commands.demo import MARK, clear
+from photomend.app.commands.demo import MADE_BY, MARK, clear
 from photomend.app.commands.train import merge, settle
 from photomend.app.comparison import draw_comparison
 from photomend.app.sources import open_source, with_several_holes
@@ -163,7 +163,7 @@ def test_the_demo_replaces_only_its_own(tmp_path: Path) -> None:
     with pytest.raises(PhotomendError, match="no demo"):
         clear(run)
     assert (run / "log.jsonl").exists()
-    (run / MARK).write_text("")
+    (run / MARK).write_text(MADE_BY)
     (run / "notes.txt").write_text("mine")
     clear(run)
     assert sorted(path.name for path in run.iterdir()) == [MARK, "notes.txt"]
