@@ -65,6 +65,7 @@ HELPERS = (
     Site("photomend.layers.norm", "_standardise", _NORMS, whole=False),
     Site("photomend.layers.norm", "_per_channel", _NORMS),
     Site("photomend.layers.pooling", "_padded", _POOLS),
+    Site("photomend.layers.pooling", "_first_inside", ("max_pool2d",)),
     Site("photomend.layers.windows", "taps", _POOLS),
     Site("photomend.layers.shuffle", "_shuffle", _SHUFFLES, gradient=True),
     Site("photomend.layers.shuffle", "_unshuffle", _SHUFFLES, gradient=True),
