@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from ..core import PhotomendError, did_you_mean
 
@@ -45,62 +46,79 @@ PRESETS = {
 }
 
 
+#: The formats that are read, as `datasets` calls them.
+FORMATS = ("parquet", "webdataset")
+
+
 class HubDataset:
     """A dataset, opened for streaming.
 
     Args:
         name: a preset; a folder with parquet or webdataset files; or OWNER/NAME on the hub, OWNER/NAME/CONFIG where it
-            has several configurations, @REVISION at the end for another than the newest.
+            has several configurations. For another revision than the newest, @REVISION may end all but a folder.
         token_env: the environment variable with an access token, for datasets that ask for one. The token goes to the
-            hub and nowhere else.
+            hub and nowhere else. Where the variable isn't set, no other token of this machine is used.
+        revision: what to read on the hub where the name doesn't say; the newest by default.
 
     Attributes:
         origin: what a person calls it.
-        label: the same without where a folder lies.
+        label: the same without a revision or where a folder lies.
         revision: the commit that is read; None for a folder.
         digest: changes when the files do.
         splits: its splits, by name; iterate for rows.
         classes: the preset's.
 
     Raises:
-        PhotomendError: there is no such dataset, no access to it, or no answer.
+        PhotomendError: there is no such dataset, no access to it, or no answer; it is of another format; the variable
+            holds what can't be a token.
     """
 
-    def __init__(self, name: str, token_env: str = "HF_TOKEN") -> None:
+    def __init__(self, name: str, token_env: str = "HF_TOKEN", revision: str | None = None) -> None:
         import datasets
 
         # What it would print of a file that can't be read is in the error that it raises.
         datasets.logging.set_verbosity(logging.CRITICAL)
-        self.origin = self.label = f"hub:{name}"
-        self._token = os.environ.get(token_env) or None
-        preset = PRESETS.get(name)
+        self.origin = f"hub:{name}"
+        self._token = _token(token_env)
+        preset = PRESETS.get(name.partition("@")[0])
         where: dict[str, Any]
         if preset is None and Path(name).is_dir():
             self.label = f"hub:{Path(name).resolve().name}"
             self.revision, self.digest = None, _digest(Path(name))
             where = {"path": name}
         else:
-            repository, config, revision = _parse(name if preset is None else preset.repository)
+            self.label = label_of(name)
+            repository, config = _parse(name) if preset is None else (preset.repository, None)
+            revision = name.partition("@")[2] or revision
             self.revision = self.digest = self._let_in(repository, revision, token_env)
             where = {"path": repository, "name": config, "revision": self.revision}
         try:
-            splits = datasets.load_dataset(**where, streaming=True, token=self._token)
+            splits = datasets.load_dataset(**where, streaming=True, token=self._token or False)
             self.splits: dict[str, Any] = {split: splits[split] for split in (preset.splits if preset else splits)}
         except Exception as error:  # any of three libraries may raise, as below
             raise PhotomendError(f"{self.origin}: can't be read ({self.reason(error)})") from error
+        kind = next(iter(self.splits.values())).info.builder_name
+        if kind not in FORMATS:
+            raise PhotomendError(
+                f"{self.origin}: its files are of the kind {kind}; parquet or webdataset is read; "
+                "for a folder of photos use folder:DIR"
+            )
         self.classes = {} if preset is None else preset.classes
 
     def reason(self, error: Exception) -> str:
         """What a library says went wrong, in one line and without the token."""
         text = " ".join(str(error).split()) or type(error).__name__
-        return text.replace(self._token, "***") if self._token else text
+        if self._token:
+            for spelling in (self._token, repr(self._token)[1:-1], quote(self._token), quote(self._token, safe="")):
+                text = text.replace(spelling, "***")
+        return text
 
     def _let_in(self, repository: str, revision: str | None, token_env: str) -> str:
         """Make sure that the dataset may be read; the commit that `revision` (the newest by default) means."""
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-        hub = HfApi(token=self._token)
+        hub = HfApi(token=self._token or False)
         try:
             hub.auth_check(repository, repo_type="dataset")
             return str(hub.dataset_info(repository, revision=revision).sha)
@@ -128,15 +146,29 @@ class HubDataset:
             ) from error
 
 
-def _parse(name: str) -> tuple[str, str | None, str | None]:
-    """OWNER/NAME[/CONFIG][@REVISION] as (OWNER/NAME, CONFIG, REVISION)."""
-    path, _, revision = name.partition("@")
-    parts = path.split("/")
+def label_of(name: str) -> str:
+    """How the provenance calls the dataset `name` on the hub: its revision is kept apart."""
+    return f"hub:{name.partition('@')[0]}"
+
+
+def _token(variable: str) -> str | None:
+    """The token in the environment variable, None without one. A line's end after it, as files have it, is no part."""
+    token = os.environ.get(variable, "").strip()
+    if not all("!" <= character <= "~" for character in token):
+        raise PhotomendError(
+            f"the environment variable {variable} holds blanks or characters beyond ASCII, as no access token does"
+        )
+    return token or None
+
+
+def _parse(name: str) -> tuple[str, str | None]:
+    """OWNER/NAME[/CONFIG][@REVISION] as (OWNER/NAME, CONFIG)."""
+    parts = name.partition("@")[0].split("/")
     if len(parts) not in (2, 3) or not all(parts):
         raise PhotomendError(
             f"hub:{name}: neither OWNER/NAME on the hub, nor a folder, nor a preset; {did_you_mean(name, PRESETS)}"
         )
-    return "/".join(parts[:2]), parts[2] if len(parts) == 3 else None, revision or None
+    return "/".join(parts[:2]), parts[2] if len(parts) == 3 else None
 
 
 def _digest(folder: Path) -> str:

@@ -17,7 +17,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 class Hub(ThreadingHTTPServer):
     """Datasets are the folders OWNER/NAME below `root`; `gated` ones are given to those with `token` only.
 
-    `requests` holds the paths of all requests; with `broken_after` the connection drops at every request after so many.
+    `requests` holds the paths of all requests and `authorizations` what they came with; with `broken_after` the
+    connection drops at every request after so many. `commit` is the newest one; older ones hold the same files.
     """
 
     daemon_threads = True
@@ -27,7 +28,9 @@ class Hub(ThreadingHTTPServer):
         self.root = root
         self.gated: set[str] = set()
         self.token = "hf_of_the_test"
+        self.commit = COMMIT
         self.requests: list[str] = []
+        self.authorizations: set[str | None] = set()
         self.broken_after: int | None = None
 
     @property
@@ -44,6 +47,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length).decode()
         hub.requests.append(f"{self.command} {path}")
+        hub.authorizations.add(self.headers.get("Authorization"))
         if hub.broken_after is not None and len(hub.requests) > hub.broken_after:
             self.close_connection = True
             return
@@ -72,7 +76,8 @@ class _Handler(BaseHTTPRequestHandler):
             return [entry(path, folder) for path in folder.rglob("*") if str(path.relative_to(folder)) in unquote(body)]
         if rest == "/auth-check":
             return {}
-        return {"id": repository, "sha": COMMIT, "private": False, "tags": [], "downloads": 0, "siblings": []}
+        commit = rest.removeprefix("/revision/") if re.fullmatch("/revision/[0-9a-f]{40}", rest) else self.server.commit
+        return {"id": repository, "sha": commit, "private": False, "tags": [], "downloads": 0, "siblings": []}
 
     def send_file(self, path: Path) -> None:
         if not path.is_file():

@@ -15,7 +15,7 @@ import huggingface_hub
 import numpy as np
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, prepare, split_of
+from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, StreamedPhoto, prepare, split_of
 from photomend.data.hub import PRESETS, HubDataset
 from photomend.data.hub_stream import HubStream
 from PIL import Image
@@ -87,8 +87,12 @@ def use_hub(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     huggingface_hub.HfFileSystem.clear_instance_cache()
 
 
+def photos(stream: HubStream) -> list[StreamedPhoto]:
+    return [photo for photo in stream.start() if photo is not None]
+
+
 def names(stream: HubStream) -> list[str]:
-    return [photo.name for photo in stream.start()]
+    return [photo.name for photo in photos(stream)]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
@@ -243,11 +247,48 @@ def test_a_gated_dataset(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert hub.token.encode() not in path.read_bytes()
 
 
+def test_a_token_read_from_a_file(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line's end or blanks around it are no part of it: the client would show it when it refuses it."""
+    write_parquet(tmp_path / "hub" / PETS)
+    hub.gated.add(PETS)
+    monkeypatch.setenv("MY_TOKEN", f" {hub.token}\n")
+    assert len(HubDataset("oxford-pets", "MY_TOKEN").splits) == 2
+
+
+@pytest.mark.parametrize("token", ["hf_se\ncret", "hf_se cret", "hf_secrét", "hf_se\x07cret"])
+@pytest.mark.parametrize("served", [False, True])
+def test_what_can_not_be_a_token(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str, served: bool
+) -> None:
+    write_parquet(tmp_path / "hub" / PETS)
+    monkeypatch.setenv("MY_TOKEN", token)
+    with pytest.raises(PhotomendError, match=r"^the environment variable MY_TOKEN holds blanks or") as error:
+        HubDataset("oxford-pets" if served else str(tmp_path / "hub" / PETS), "MY_TOKEN")
+    assert "hf_se" not in str(error.value)
+    assert not hub.requests
+
+
+def test_no_token_but_the_one_that_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_parquet(tmp_path / "hub" / PETS)
+    monkeypatch.setenv("HF_TOKEN", hub.token)
+    assert HubStream(HubDataset("oxford-pets", "MY_TOKEN")).hub.revision == COMMIT
+    assert len(photos(HubStream(HubDataset("oxford-pets", "MY_TOKEN")))) == 16
+    assert hub.authorizations == {None}
+    hub.gated.add(PETS)
+    with pytest.raises(PhotomendError, match=r"then put an access token .* variable MY_TOKEN$"):
+        HubDataset("oxford-pets", "MY_TOKEN")
+
+
 def test_a_token_is_never_in_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_parquet(tmp_path / "set")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     dataset = HubDataset(str(tmp_path / "set"))
     assert dataset.reason(ValueError("https://hub?token=hf_secret\nrefused")) == "https://hub?token=*** refused"
+    monkeypatch.setenv("HF_TOKEN", "hf_a\\b'c/d")
+    dataset = HubDataset(str(tmp_path / "set"))
+    for shown in ("hf_a\\b'c/d", repr(b"hf_a\\b'c/d"), "hf_a%5Cb%27c/d", "hf_a%5Cb%27c%2Fd"):
+        assert "***" in dataset.reason(ValueError(shown))
+        assert "c/d" not in dataset.reason(ValueError(shown))
 
 
 def test_hubs_that_do_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
@@ -257,6 +298,25 @@ def test_hubs_that_do_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
     with pytest.raises(PhotomendError, match=r"the hub doesn't answer at http://127.0.0.1:9 \(.*hub:FOLDER$"):
         HubDataset("oxford-pets")
+
+
+def test_a_folder_of_plain_photos(tmp_path: Path) -> None:
+    (tmp_path / "set" / "cat").mkdir(parents=True)
+    for number in range(3):
+        (tmp_path / "set" / "cat" / f"{number}.jpg").write_bytes(encoded(number))
+    with pytest.raises(PhotomendError, match=r"parquet or webdataset is read; for a folder of photos use folder:DIR$"):
+        HubDataset(str(tmp_path / "set"))
+
+
+@pytest.mark.parametrize("name", ["oxford-pets", PETS])
+def test_revisions(hub: Hub, tmp_path: Path, name: str) -> None:
+    write_parquet(tmp_path / "hub" / PETS)
+    older = "f" * 40
+    assert HubDataset(name).revision == COMMIT
+    assert HubDataset(name, revision=older).revision == older
+    dataset = HubDataset(f"{name}@{older}", revision=COMMIT)
+    assert (dataset.revision, dataset.label, dataset.origin) == (older, f"hub:{name}", f"hub:{name}@{older}")
+    assert len(photos(HubStream(dataset))) == 16
 
 
 @pytest.mark.parametrize(

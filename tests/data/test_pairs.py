@@ -115,6 +115,30 @@ def test_what_shows_no_hole() -> None:
         find_hole(photo, np.full_like(photo, 255))
 
 
+@pytest.mark.parametrize("strength", [0.2, 0.4])
+@pytest.mark.parametrize("black_rows", [0, 30])
+def test_a_darker_copy_has_no_hole(strength: float, black_rows: int) -> None:
+    photo = noisy_photo(0)
+    photo[:black_rows] = 0
+    with pytest.raises(PhotomendError, match="no black rectangle"):
+        find_hole(photo, (photo * strength).astype(np.uint8))
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_the_masked_half_of_another_photo_has_no_hole(compressed: bool) -> None:
+    for seed in range(10):
+        masked = cut(noisy_photo(seed + 1), protocol_box(0, seed))
+        with pytest.raises(PhotomendError, match="no black rectangle, or isn't the same photo around it"):
+            find_hole(noisy_photo(seed), through_jpeg(masked) if compressed else masked)
+
+
+def test_strong_compression_still_shows_the_hole() -> None:
+    for seed in range(10):
+        buffer, box = BytesIO(), protocol_box(0, seed)
+        Image.fromarray(cut(noisy_photo(seed), box)).save(buffer, "JPEG", quality=40)
+        assert np.abs(edges(find_hole(noisy_photo(seed), np.array(Image.open(buffer)))) - edges(box)).max() <= 2
+
+
 def write_pair(folder: Path, name: str, seed: int, suffix: str = ".png", masked_suffix: str | None = None) -> Box:
     folder.mkdir(parents=True, exist_ok=True)
     photo, box = noisy_photo(seed, 100, 100), protocol_box(9, seed, 100, 100)
@@ -161,8 +185,10 @@ def test_a_pair_without_a_hole_is_skipped_with_the_reason(tmp_path: Path) -> Non
         write_pair(root, str(number), number)
     (root / "1_masked.png").write_bytes((root / "1.png").read_bytes())
     (root / "2_masked.png").write_text("no photo")
+    (root / "3_masked.png").write_bytes((root / "0_masked.png").read_bytes())
     reasons = prepare(PairSource(find_pairs(root), root), tmp_path / "set", side=100)["skipped"]
     assert reasons["1.png"] == "its masked half is the same, without a hole"
+    assert reasons["3.png"].startswith("its masked half has no black rectangle")
     assert reasons["2.png"].startswith("its masked half 2_masked.png: can't be read as a photo")
 
 
