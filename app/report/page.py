@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
-from math import inf, isfinite, log
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -28,6 +28,7 @@ from .charts import interval_chart, shortened
 from .curves import curves
 from .facts import Facts
 from .images import BRIGHTEST, COLOURS, show
+from .legend import MEANINGS, meanings, reliability
 
 #: Photos whose attention is shown.
 ATTENDED = 4
@@ -74,6 +75,8 @@ def write_report(
         title=title,
         tables=tables,
         columns=COLUMNS,
+        meanings=meanings(tables.overall),
+        reliability=reliability(tables.overall[0].photos),
         best={metric: best(tables.overall, metric) for metric in tables.metrics},
         chart=comparison(tables.overall),
         shown=show(samples, models, device),
@@ -113,26 +116,30 @@ def asset(name: str) -> Markup:
 
 
 def best(summaries: Sequence[Summary], metric: str) -> set[str]:
-    """The models that this metric favours: the lowest error, the highest PSNR and SSIM, the sharpness nearest to 1.
+    """The models that this metric favours: none by the sharpness, which noise and seams raise as well as detail does.
 
     There are several where the table shows the same number.
     """
+    better = MEANINGS[metric].better
+    if not better:
+        return set()
 
     def worth(estimate: Estimate) -> float:
-        if metric == "sharpness":
-            return -abs(log(estimate.value)) if estimate.value > 0 else -inf
-        return estimate.value if metric in ("hole_psnr", "ssim") else -estimate.value
+        return estimate.value if better == "higher" else -estimate.value
 
     first = max((summary.metrics[metric] for summary in summaries), key=worth)
     return {s.model for s in summaries if number(s.metrics[metric], metric) == number(first, metric)}
 
 
 def comparison(summaries: Sequence[Summary]) -> Markup:
-    """Every model's MSE with its interval, the best first."""
+    """Every model's MSE with its interval, if it has one, the best first."""
     ranked = sorted(summaries, key=lambda summary: summary.metrics["mse"].value)
     estimates = {s.model: s.metrics["mse"] for s in ranked if isfinite(s.metrics["mse"].value)}
     words = "; ".join(f"{name} {estimate.value:.2f}" for name, estimate in estimates.items())
-    return interval_chart("MSE over the whole photo, with 95 % intervals", estimates, f"MSE of each model: {words}")
+    label = "MSE over the whole photo"
+    if any(isfinite(estimate.low) for estimate in estimates.values()):
+        label += ", with 95 % intervals"
+    return interval_chart(label, estimates, f"MSE of each model: {words}")
 
 
 def drawings(networks: Mapping[str, RepairNetwork]) -> list[Drawing]:

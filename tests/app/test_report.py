@@ -6,7 +6,6 @@ import base64
 import re
 import tomllib
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -24,7 +23,6 @@ from photomend.app.report.images import close_up
 from photomend.app.report.probe import listening
 from photomend.app.tables import Tables
 from photomend.core import PhotomendError
-from photomend.data.loader import Sample
 from photomend.data.masks import Box, box_mask
 from photomend.models import HarmonicFill
 from photomend.train.evaluate import evaluate_models
@@ -32,9 +30,8 @@ from photomend.train.summary import Estimate
 from PIL import Image
 
 from .helpers import Shell, picture
+from .pages import EVIL, Page, samples
 
-EVIL = "<script>alert('x')</script> & \"b\""
-VOID = {"meta", "img", "input", "br", "link", "hr"}
 #: Settings that make a network quick to run.
 SMALL = {
     "attention": {"width": 16},
@@ -42,51 +39,6 @@ SMALL = {
     "gan": {"width": 16},
 }
 TINY = ("--steps", "3", "--batch-size", "1", "--workers", "0")
-
-
-class Page(HTMLParser):
-    """What a browser would find: the elements, what they load, and whether all of them are closed."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.text: dict[str, list[str]] = {}
-        self.open: list[str] = []
-        self.feed(html)
-        self.close()
-        assert self.open == [], f"never closed: {self.open}"
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attributes}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attributes}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open, f"</{tag}> closes nothing"
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text.setdefault(self.open[-1] if self.open else "", []).append(data)
-
-    def all(self, tag: str, **wanted: str) -> list[dict[str, str]]:
-        return [a for t, a in self.elements if t == tag and all(a.get(k) == v for k, v in wanted.items())]
-
-    @property
-    def ids(self) -> list[str]:
-        return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
-
-
-def samples(names: tuple[str, ...] = ("a.png", "b.png")) -> list[Sample]:
-    generator = torch.Generator().manual_seed(0)
-    made = []
-    for index, name in enumerate(names):
-        box = Box(8 * index, 20, 40, 31)
-        mask = torch.from_numpy(box_mask(box, 112, 104)).float()[None]
-        made.append(Sample(name, EVIL if index else "cat", torch.rand(3, 112, 104, generator=generator), mask, box))
-    return made
 
 
 def decoded(uri: str) -> Image.Image:
