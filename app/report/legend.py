@@ -84,5 +84,5 @@ def reliability(photos: int) -> str:
     return (
         "Each value stands over its 95 % bootstrap interval by photo; of 100 such intervals of skewed errors 91 to 95 "
         "hold the true value. A ratio whose interval is below 1 is rarely an accident of these photos; it says nothing "
-        "about photos of another kind."
+        f"about photos of another kind. Groups of fewer than {ENOUGH} photos have intervals that are too narrow."
     )
