@@ -23,9 +23,10 @@ NAMES_REMEMBERED = 1000
 class HubStream:
     """The photos of `hub` with the wanted classes, in its order.
 
-    A photo's name is the split it has on the hub, and its file's name there or else the number of its row. Its split
-    here is `split_of` that name, so what the hub calls train and test is mixed. A stream that goes on from a position
-    opens the file that it stood in and passes over the rows before it (parquet: those of its row group).
+    A photo's name is the split it has on the hub, the number of its row there, and its file's name if it has one, which
+    other rows may have too. Its split here is `split_of` that name, so what the hub calls train and test is mixed. For
+    a row that isn't wanted None is given. A stream that goes on from a position opens the file that it stood in and
+    passes over the rows before it (parquet: those of its row group).
 
     Args:
         hub: the dataset.
@@ -76,7 +77,7 @@ class HubStream:
         classes = sorted((self._classes or {}).values()) if self._picky else None
         return {"source": self.hub.label, "revision": self.hub.revision, "classes": classes, "limit": self.limit}
 
-    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
+    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
         if position is None:
             self._split, self._file, self._row, self._taken = 0, 0, 0, {}
             return self._photos(None)
@@ -96,20 +97,24 @@ class HubStream:
             "taken": dict(self._taken),
         }
 
-    def _photos(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto]:
+    def _photos(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto | None]:
         for split in list(self.hub.splits)[self._split :]:
             for row in self._read(split, state):
                 if self._has_enough():
                     return
                 class_name = self._class_name(row)
-                if class_name is not None and (self.limit is None or self._taken.get(class_name, 0) < self.limit):
+                if class_name is None or (self.limit is not None and self._taken.get(class_name, 0) >= self.limit):
+                    yield None
+                else:
                     self._taken[class_name] = self._taken.get(class_name, 0) + 1
-                    image = row[self._photo_column] or {}
-                    name = f"{split}/{image.get('path') or f'{self._row - 1:08d}'}"
-                    read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
-                    yield StreamedPhoto(name, class_name, split_of(name), read)
+                    yield self._photo(split, row[self._photo_column] or {}, class_name)
             self._split, self._file, self._row, state = self._split + 1, 0, 0, None
         self._require_all_found()
+
+    def _photo(self, split: str, image: Mapping[str, Any], class_name: str) -> StreamedPhoto:
+        name = f"{split}/{self._row - 1:08d}" + (f"/{image['path']}" if image.get("path") else "")
+        read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
+        return StreamedPhoto(name, class_name, split_of(name), read)
 
     def _read(self, split: str, state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
         """The rows of a split, file by file; whatever goes wrong over there is a PhotomendError here.

@@ -13,12 +13,11 @@ goes and the folder takes its final name, in one step.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,10 +70,26 @@ def read_journal(out: Path) -> Journal | None:
     path = partial_folder(Path(out).resolve()) / JOURNAL
     try:
         return Journal(**json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, TypeError) as error:
         raise PhotomendError(f"{path}: the journal can't be read; start over with --restart") from error
+
+
+def unfinished(out: Path) -> dict[str, Any] | None:
+    """What was asked for of the unfinished dataset that is to become `out`, None if there is none to go on with.
+
+    Raises:
+        PhotomendError: its journal can't be read.
+    """
+    journal = read_journal(out)
+    if journal is not None:
+        return None if journal.position is None else journal.parameters
+    try:
+        provenance = (partial_folder(Path(out).resolve()) / PROVENANCE).read_text(encoding="utf-8")
+        return dict(json.loads(provenance))
+    except (OSError, ValueError):
+        return None
 
 
 class PartialDataset:
@@ -123,40 +138,40 @@ class PartialDataset:
 
 @contextmanager
 def open_partial(out: Path, parameters: dict[str, Any], restart: bool) -> Iterator[PartialDataset]:
-    """The unfinished dataset that is to become `out`: a new one, or one to go on with.
+    """The unfinished dataset that is to become `out`, which is `claimed`: a new one, or one to go on with.
 
     If the block fails, it stays as the last commit left it; without a commit it is removed. With `restart` an earlier
     one is thrown away.
 
     Raises:
-        PhotomendError: the earlier one was begun with other `parameters`, a file of it is missing or damaged, another
-            process is at work on it, or a folder of its name is something else.
+        PhotomendError: the earlier one was begun with other `parameters`, a file of it is missing or damaged, or a
+            folder of its name is something else.
     """
     folder = partial_folder(out)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
-        if restart and ((folder / JOURNAL).exists() or (folder / PROVENANCE).exists()):
-            write_json(folder / JOURNAL, asdict(Journal(parameters)))
-        journal = read_journal(out)
-        if journal is None or journal.position is None:
-            if journal is None:
-                _require_nothing_foreign(folder)
-            journal = Journal(parameters)
-        _require_same(folder, journal.parameters, parameters)
-        _require_whole(folder, journal)
-        _remove_files(folder, {JOURNAL, *journal.shards})
-        partial = PartialDataset(folder, journal)
-        partial.write_journal()
-        try:
-            yield partial
-        finally:
-            partial.close()
-            if journal.position is None:
-                shutil.rmtree(folder, ignore_errors=True)
+    if restart and ((folder / JOURNAL).exists() or (folder / PROVENANCE).exists()):
+        write_json(folder / JOURNAL, asdict(Journal(parameters)))
+    journal = read_journal(out)
+    if journal is None or journal.position is None:
+        if journal is None:
+            _require_nothing_foreign(folder)
+        journal = Journal(parameters)
+    _require_same(folder, journal.parameters, parameters)
+    _require_whole(folder, journal)
+    _remove_files(folder, {JOURNAL, *journal.shards})
+    partial = PartialDataset(folder, journal)
+    partial.write_journal()
+    try:
+        yield partial
+    finally:
+        partial.close()
+        if journal.position is None:
+            _discard(folder)
 
 
 def publish_finished(out: Path, parameters: dict[str, Any]) -> bool:
     """Give a dataset its name that was whole but for that when its process was killed; whether there was one.
+
+    `out` is `claimed`.
 
     Raises:
         PhotomendError: there is, but it was made with other `parameters`.
@@ -207,15 +222,54 @@ def _remove_files(folder: Path, keep: Collection[str] = ()) -> None:
             path.unlink()
 
 
+def _discard(folder: Path) -> None:
+    """Remove the folder, its journal last: without one, what a kill leaves of it would be nobody's."""
+    with suppress(OSError):
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def require_free(out: Path) -> None:
+    """Raises PhotomendError if `out` is something that a dataset would replace."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PhotomendError(f"{out}: already exists and is not an empty folder")
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps other processes off the folder; the lock goes with the process, however it ends."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def claimed(out: Path) -> Iterator[None]:
+    """Keeps other processes off the dataset that is to become `out`, and its unfinished folder there meanwhile.
+
+    The lock is on that folder and goes with the process, however it ends. An empty one is removed in the end.
+
+    Raises:
+        PhotomendError: another process is at work on it, or `out` exists and is not an empty folder.
+    """
+    folder = partial_folder(out)
+    descriptor = _lock(folder)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise PhotomendError(f"{folder}: another process is at work on this data set") from error
+        require_free(out)
         yield
     finally:
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                folder.rmdir()
         os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
+    """A descriptor of the folder, which is made if need be; others are kept off until it is closed."""
+    import fcntl  # Unix has it; without `prepare`, photomend runs elsewhere too
+
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Between any two of these steps the one before may remove the folder, or give it its final name.
+        with suppress(FileNotFoundError), ExitStack() as stack:
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise PhotomendError(f"{folder}: another process is at work on this data set") from error
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                stack.pop_all()
+                return descriptor

@@ -21,7 +21,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Callable
 from io import BytesIO
-from itertools import accumulate, islice
+from itertools import accumulate
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,16 @@ from PIL import Image
 
 from ..core import PhotomendError
 from .masks import Box, box_mask, protocol_box
-from .partial import PROVENANCE, Journal, PartialDataset, open_partial, publish_finished
+from .partial import (
+    PROVENANCE,
+    Journal,
+    PartialDataset,
+    claimed,
+    open_partial,
+    publish_finished,
+    require_free,
+    unfinished,
+)
 from .photos import Photo, PhotoError, SkippedPhotoWarning, decode_photo, resize
 from .shards import count_rows, no_progress_bars
 from .sources import PhotoSource
@@ -43,8 +52,11 @@ ENCODINGS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG"},
     "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
 }
-# After so many photos the work is finished for good: at most these are read again after a kill.
+# After so many photos the work is finished for good: at most these are read again after a kill. Where few are wanted it
+# is after so many rows, since these had to come over the network. (Not after so much time, which would make the files
+# other ones every time.)
 PHOTOS_PER_SHARD = 256
+ROWS_PER_COMMIT = 5000
 
 
 def prepare(
@@ -55,17 +67,19 @@ def prepare(
     encoding: str = "png",
     on_photo: Callable[[], object] = lambda: None,
     restart: bool = False,
+    on_other: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Write the photos as a prepared dataset to the folder `out` and return its provenance.
 
     A photo's split is `split_of` its name and its hole `protocol_box(seed, i)`, i being its place in its split, so an
     evaluation on the prepared test split equals one on the folder's (with PNG, to the bit). A photo that brings a hole
     along keeps it, scaled with the photo. Unreadable photos are left out with a SkippedPhotoWarning and listed in the
-    provenance. `on_photo` is called after each photo. Memory is bounded whatever the number of photos.
+    provenance. `on_photo` is called after each photo, `on_other` after each row of a stream that isn't wanted. Memory
+    is bounded whatever the number of photos.
 
-    `out` appears only when all is written. Until then the work stands beside it, finished `PHOTOS_PER_SHARD` photos at
-    a time; when it ends early, the same call goes on after the last of them and the outcome is the same to the bit.
-    With `restart` it begins anew.
+    `out` appears only when all is written. Until then the work stands beside it, finished `PHOTOS_PER_SHARD` photos or
+    `ROWS_PER_COMMIT` rows at a time; when it ends early, the same call goes on after the last of them and the outcome
+    is the same to the bit. With `restart` it begins anew.
 
     Raises:
         PhotomendError: `out` exists and is not an empty folder, can't be written, or no photo can be read; the
@@ -73,22 +87,21 @@ def prepare(
             parameters or its photos have changed.
     """
     out = Path(out).resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PhotomendError(f"{out}: already exists and is not an empty folder")
+    require_free(out)  # here too, so that nothing is touched beside it
     if encoding not in ENCODINGS:
         raise PhotomendError(f"encoding (={encoding}) must be one of {', '.join(ENCODINGS)}")
     protocol_box(seed, 0, side, side)  # fails early where holes don't fit
     stream = photos if isinstance(photos, PhotoStream) else SourceStream(photos)
     parameters = {**stream.parameters, "seed": seed, "side": side, "encoding": encoding}
     try:
-        if restart or not publish_finished(out, parameters):
-            with open_partial(out, parameters, restart) as partial:
-                _write(stream, partial, on_photo)
-                partial.finish(_provenance(partial.journal), out)
+        with claimed(out):
+            if restart or not publish_finished(out, parameters):
+                with open_partial(out, parameters, restart) as partial:
+                    _write(stream, partial, on_photo, on_other)
+                    partial.finish(_provenance(partial.journal), out)
     except OSError as error:
-        raise PhotomendError(
-            f"{out}: can't be written ({error.strerror or error}); the same command goes on from what is finished"
-        ) from error
+        goes_on = "; the same command goes on from what is finished" if unfinished(out) is not None else ""
+        raise PhotomendError(f"{out}: can't be written ({error.strerror or error}){goes_on}") from error
     return read_provenance(out)
 
 
@@ -116,6 +129,10 @@ class PreparedSource:
                 rows = datasets.load_from_disk(str(self.folder))[split]
         except (OSError, ValueError, KeyError) as error:
             raise PhotomendError(f"{self.folder}: the prepared dataset is damaged ({error})") from error
+        # A column by itself is found anew at every access, which takes longer than all else that is asked of it.
+        self._names, self._classes, self._boxes = (
+            rows.data.column(name).combine_chunks() for name in ("path", "class", "box")
+        )
         self._rows = rows.cast_column("photo", datasets.Image(decode=False)).remove_columns("mask")
 
     @property
@@ -126,10 +143,10 @@ class PreparedSource:
         return len(self._rows)
 
     def name(self, index: int) -> str:
-        return str(self._rows["path"][index])
+        return str(self._names[index])
 
     def class_name(self, index: int) -> str:
-        return str(self._rows["class"][index])
+        return str(self._classes[index])
 
     def read(self, index: int, least: int | None = None) -> Photo:
         row = self._rows[index]
@@ -140,7 +157,7 @@ class PreparedSource:
         return self._split
 
     def box(self, index: int) -> Box | None:
-        return Box(**self._rows["box"][index])
+        return Box(**self._boxes[index].as_py())
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
@@ -158,19 +175,24 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     return provenance
 
 
-def _write(stream: PhotoStream, partial: PartialDataset, on_photo: Callable[[], object]) -> None:
+def _write(
+    stream: PhotoStream, partial: PartialDataset, on_photo: Callable[[], object], on_other: Callable[[], object]
+) -> None:
     """Write what is still to be written, commit by commit."""
     journal = partial.journal
-    photos = stream.start(journal.position)
-    more = True
-    while more:
-        before = journal.photos
-        for photo in islice(photos, PHOTOS_PER_SHARD):
+    before, rows = journal.photos, 0
+    for photo in stream.start(journal.position):
+        rows += 1
+        if photo is None:
+            on_other()
+        else:
             _write_photo(photo, partial)
             on_photo()
-        more = journal.photos > before
-        if more:
+        if journal.photos - before == PHOTOS_PER_SHARD or rows == ROWS_PER_COMMIT:
             partial.commit(stream.position())
+            before, rows = journal.photos, 0
+    if journal.photos > before:
+        partial.commit(stream.position())
     if not journal.shards:
         journal.position = None  # nothing to go on with
         found = f"none of the {journal.photos} photos can be read" if journal.photos else "no photos"

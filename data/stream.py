@@ -49,15 +49,15 @@ class PhotoStream(Protocol):
         """How many photos will come from the beginning to the end, if that is known."""
         ...
 
-    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
-        """The photos after `position`, or all of them.
+    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
+        """The photos after `position`, or all of them; None for something that was read and isn't wanted.
 
         Raises PhotomendError if the photos aren't those that `position` was taken in, or don't come.
         """
         ...
 
     def position(self) -> dict[str, Any]:
-        """Where the stream stands after the last photo that it gave, as JSON has it."""
+        """Where the stream stands after the last photo or None that it gave, as JSON has it."""
         ...
 
 

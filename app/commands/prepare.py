@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
 
-from ...data.hub import HubDataset
+from ...data.hub import HubDataset, label_of
 from ...data.hub_stream import HubStream
 from ...data.pairs import PairSource, find_pairs
-from ...data.partial import read_journal
+from ...data.partial import read_journal, unfinished
 from ...data.photos import find_photos, say_skipped
 from ...data.prepared import ENCODINGS, prepare
 from ...data.sources import FolderSource, SampleSource
@@ -73,12 +76,22 @@ def command(
     """
     if not source.startswith("hub:") and (classes is not None or limit is not None):
         raise click.UsageError(f"{'--limit' if classes is None else '--classes'} is for --source hub:NAME")
-    photos = open_stream(
-        source, [name.strip() for name in (classes or "").split(",") if name.strip()], limit, token_env
-    )
+    wanted = [name.strip() for name in (classes or "").split(",") if name.strip()]
+    if classes is not None and not wanted:
+        raise click.UsageError(f"--classes {classes!r} names no class")
+    earlier = None if restart else unfinished(out)
+    photos = open_stream(source, wanted, limit, token_env, earlier or {})
     begun = None if restart else read_journal(out)
-    with tqdm(total=photos.total, initial=begun.photos if begun else 0, unit="photo", leave=False, disable=None) as bar:
-        provenance = prepare(photos, out, seed, side, encoding, bar.update, restart)
+    with tqdm(
+        total=photos.total, initial=begun.photos if begun else 0, unit="photo", leave=False, disable=None, miniters=0
+    ) as bar:
+        others = count(1)
+
+        def on_other() -> None:
+            bar.set_postfix_str(f"{next(others)} rows passed over", refresh=False)
+            bar.update(0)  # draws it if it's time
+
+        provenance = prepare(photos, out, seed, side, encoding, bar.update, restart, on_other)
     if begun is not None and begun.photos:
         click.echo(f"went on after {begun.photos} photos")
     counts = {split: sum(classes.values()) for split, classes in provenance["counts"].items()}
@@ -88,8 +101,13 @@ def command(
     return 0
 
 
-def open_stream(source: str, classes: list[str], limit: int | None, token_env: str) -> PhotoStream:
-    """What --source means. Raises click.UsageError for what it can't mean, PhotomendError for what isn't there."""
+def open_stream(
+    source: str, classes: list[str], limit: int | None, token_env: str, earlier: Mapping[str, Any]
+) -> PhotoStream:
+    """What --source means; of a hub the revision that an `earlier` run was begun with.
+
+    Raises click.UsageError for what it can't mean, PhotomendError for what isn't there.
+    """
     if source == "samples":
         return SourceStream(SampleSource())
     kind, _, name = source.partition(":")
@@ -98,5 +116,6 @@ def open_stream(source: str, classes: list[str], limit: int | None, token_env: s
     if kind == "pairs" and name:
         return SourceStream(PairSource(find_pairs(Path(name)), Path(name)), f"pairs:{Path(name).resolve().name}")
     if kind == "hub" and name:
-        return HubStream(HubDataset(name, token_env), classes, limit)
+        revision = earlier.get("revision") if earlier.get("source") == label_of(name) else None
+        return HubStream(HubDataset(name, token_env, revision), classes, limit)
     raise click.UsageError(f"--source {source!r} is neither samples nor folder:DIR, pairs:DIR or hub:NAME")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import datasets
 import numpy as np
 import pytest
 from photomend.data import SPLITS, FolderSource, PreparedSource, read_provenance
+from photomend.data.hub import HubDataset
+from photomend.data.photos import decode_photo
 from PIL import Image
 
 from .helpers import Shell, picture, tree
@@ -92,6 +95,55 @@ def test_hub_in_a_folder(shell: Shell, tmp_path: Path, parquet: Path) -> None:
 def test_options_of_hubs(shell: Shell, tmp_path: Path, option: str) -> None:
     arguments = ("prepare", "--source", "samples", "--out", tmp_path / "set", option, "1")
     assert f"{option} is for --source hub:NAME" in shell.fails(2, *arguments)
+
+
+@pytest.mark.parametrize("classes", ["", " , "])
+def test_no_class_is_not_all_classes(shell: Shell, tmp_path: Path, parquet: Path, classes: str) -> None:
+    arguments = ("prepare", "--source", f"hub:{parquet}", "--out", tmp_path / "set", "--classes", classes)
+    assert f"--classes {classes!r} names no class" in shell.fails(2, *arguments)
+
+
+def test_goes_on_with_the_revision_it_was_begun_with(
+    shell: Shell, tmp_path: Path, parquet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 2)
+    monkeypatch.setattr("photomend.app.commands.prepare.HubDataset", OneThatMoves)
+    monkeypatch.setattr(OneThatMoves, "folder", parquet)
+    command = ("prepare", "--source", "hub:owner/name", "--out", tmp_path / "set", "--side", "64")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("photomend.data.hub_stream.decode_photo", raising_after(5))
+        assert shell(*command).status == 130
+    monkeypatch.setattr(OneThatMoves, "newest", "newer")
+    outcome = shell(*command)
+    assert outcome.status == 0, outcome
+    assert outcome.out.startswith("went on after 4 photos\n")
+    assert read_provenance(tmp_path / "set")["revision"] == "older"
+    outcome = shell(*command[:-3], tmp_path / "other", "--side", "64")
+    assert read_provenance(tmp_path / "other")["revision"] == "newer"
+
+
+class OneThatMoves(HubDataset):
+    """A dataset whose newest revision becomes another."""
+
+    folder = Path()
+    newest = "older"
+
+    def __init__(self, name: str, token_env: str, revision: str | None = None) -> None:
+        super().__init__(str(self.folder), token_env)
+        self.label = f"hub:{name}"
+        self.revision = self.digest = revision or self.newest
+
+
+def raising_after(photos: int) -> Callable[..., np.ndarray]:
+    """decode_photo, with Ctrl-C after so many photos."""
+    left = iter(range(photos))
+
+    def decode(data: bytes, name: str) -> np.ndarray:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return decode_photo(data, name)
+
+    return decode
 
 
 def test_goes_on_and_starts_over(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

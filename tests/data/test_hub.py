@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import datasets
 import huggingface_hub
@@ -18,6 +19,7 @@ from photomend.core import PhotomendError
 from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, StreamedPhoto, prepare, split_of
 from photomend.data.hub import PRESETS, HubDataset
 from photomend.data.hub_stream import HubStream
+from photomend.data.partial import read_journal
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -87,8 +89,8 @@ def use_hub(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     huggingface_hub.HfFileSystem.clear_instance_cache()
 
 
-def photos(stream: HubStream) -> list[StreamedPhoto]:
-    return [photo for photo in stream.start() if photo is not None]
+def photos(stream: HubStream, position: dict[str, Any] | None = None) -> list[StreamedPhoto]:
+    return [photo for photo in stream.start(position) if photo is not None]
 
 
 def names(stream: HubStream) -> list[str]:
@@ -102,16 +104,50 @@ def test_goes_on_from_every_position(kind: str, served: bool, hub: Hub, tmp_path
     write_parquet(where) if kind == "parquet" else write_webdataset(where)
     dataset = HubDataset("owner/name" if served else str(where))
     classes = ("goldfish", "macaw", "4") if kind == "parquet" else ("0", "1", "4")
-    whole = [(photo.name, photo.class_name, photo.split) for photo in HubStream(dataset, classes).start()]
+    whole = [photo[:3] for photo in photos(HubStream(dataset, classes))]
     assert len(whole) == 10
     assert {split for _, _, split in whole} <= set(SPLITS)
     assert all(split == split_of(name) for name, _, split in whole)
-    for taken in range(len(whole) + 1):
+    for taken in range(17):  # of 16 rows, wanted or not
         stream = HubStream(dataset, classes)
-        assert [photo.name for photo in islice(stream.start(), taken)] == [name for name, _, _ in whole[:taken]]
+        before = [photo[:3] for photo in islice(stream.start(), taken) if photo is not None]
         position = json.loads(json.dumps(stream.position()))
-        after = [(photo.name, photo.class_name, photo.split) for photo in HubStream(dataset, classes).start(position)]
-        assert after == whole[taken:]
+        assert before + [photo[:3] for photo in photos(HubStream(dataset, classes), position)] == whole
+
+
+def test_photos_with_equal_names_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    images = [{"bytes": encoded(number), "path": "image.jpg"} for number in range(20)]
+    table = datasets.Dataset.from_dict({"image": images}, datasets.Features({"image": datasets.Image()}))
+    table.to_parquet(tmp_path / "set" / "train.parquet")
+    stream = HubStream(HubDataset(str(tmp_path / "set")))
+    assert names(stream) == [f"train/{number:08d}/image.jpg" for number in range(20)]
+    assert {photo.split for photo in photos(stream)} == set(SPLITS)  # and not all in one
+
+
+def test_rows_that_nobody_wants_are_finished_too(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class of which few come: after a kill the rows before aren't read again."""
+    monkeypatch.setattr("photomend.data.prepared.ROWS_PER_COMMIT", 4)
+    write_parquet(tmp_path / "hub" / PETS)
+    prepare(HubStream(HubDataset("oxford-pets"), ["macaw"]), tmp_path / "whole", side=64)
+    passed: list[int] = []
+
+    def stop() -> None:
+        passed.append(1)
+        if len(passed) == 10:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "set"
+    with pytest.raises(KeyboardInterrupt):
+        prepare(HubStream(HubDataset("oxford-pets"), ["macaw"]), out, side=64, on_other=stop)
+    journal = read_journal(out)
+    assert journal is not None
+    assert journal.position is not None
+    assert (journal.photos, journal.position["row"], journal.position["split"]) == (3, 1, 1)
+    prepare(HubStream(HubDataset("oxford-pets"), ["macaw"]), out, side=64, on_other=lambda: passed.append(1))
+    assert len(passed) == 10 + 3  # the one after the commit again, and two more
+    files = [path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*") if path.is_file()]
+    assert all((out / file).read_bytes() == (tmp_path / "whole" / file).read_bytes() for file in files)
 
 
 def test_prepared_from_a_hub_and_cut_short(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +196,7 @@ def test_rows_without_names_are_numbered(tmp_path: Path) -> None:
 def test_a_limit_for_each_class(hub: Hub, tmp_path: Path) -> None:
     write_parquet(tmp_path / "hub" / PETS)
     stream = HubStream(HubDataset("oxford-pets"), ["macaw", "goldfish"], limit=2)
-    assert names(stream) == ["train/0.jpg", "train/1.jpg", "train/5.jpg", "train/6.jpg"]
+    assert names(stream) == [f"train/{number:08d}/{number}.jpg" for number in (0, 1, 5, 6)]
     assert not [request for request in hub.requests if "test-00001" in request]  # enough is enough
 
 
@@ -173,7 +209,7 @@ def test_a_row_that_is_no_photo_is_skipped(tmp_path: Path) -> None:
     stream = HubStream(HubDataset(str(tmp_path / "set")))
     with pytest.warns(SkippedPhotoWarning):
         provenance = prepare(stream, tmp_path / "out", side=64)
-    assert list(provenance["skipped"]) == ["train/1.jpg", "train/00000003"]
+    assert list(provenance["skipped"]) == ["train/00000001/1.jpg", "train/00000003"]
     assert provenance["skipped"]["train/00000003"] == "this row has no photo in it"
     assert sorted(name for classes in provenance["counts"].values() for name in classes) == ["", "cat"]
 
@@ -209,9 +245,9 @@ def test_a_class_that_never_came(tmp_path: Path) -> None:
 def test_the_ten_classes_of_imagenet(hub: Hub, tmp_path: Path) -> None:
     write_parquet(tmp_path / "hub" / "ILSVRC" / "imagenet-1k", {"train": 400, "validation": 6, "test": 4}, labels=389)
     stream = HubStream(HubDataset("imagenet-10"))
-    found = [(photo.name, photo.class_name) for photo in stream.start()]
-    expected = [(f"train/{number}.jpg", name) for number, name in PRESETS["imagenet-10"].classes.items()]
-    assert found == [*expected, ("train/390.jpg", "goldfish")]
+    found = [(photo.name, photo.class_name) for photo in photos(stream)]
+    expected = [(f"train/{number:08d}/{number}.jpg", name) for number, name in PRESETS["imagenet-10"].classes.items()]
+    assert found == [*expected, ("train/00000390/390.jpg", "goldfish")]
     assert stream.parameters["classes"] == sorted(PRESETS["imagenet-10"].classes.values())
     with pytest.raises(PhotomendError, match="the nearest is 'giant panda'"):
         HubStream(HubDataset("imagenet-10"), ["gigant panda"])
@@ -355,7 +391,7 @@ def test_files_that_change_or_are_damaged(tmp_path: Path) -> None:
 
 def test_decoded_photos_are_the_files(tmp_path: Path) -> None:
     write_webdataset(tmp_path / "set")
-    for photo in HubStream(HubDataset(str(tmp_path / "set"))).start():
+    for photo in photos(HubStream(HubDataset(str(tmp_path / "set")))):
         pixels, hole = photo.read()
         number = int(Path(photo.name).stem)
         assert np.array_equal(pixels, np.array(Image.open(BytesIO(encoded(number)))))

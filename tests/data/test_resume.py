@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import resource
 import shutil
@@ -19,8 +20,8 @@ import numpy as np
 import pytest
 from datasets.arrow_writer import ArrowWriter
 from photomend.core import PhotomendError
-from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare
-from photomend.data.partial import partial_folder, read_journal
+from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare, read_provenance
+from photomend.data.partial import claimed, partial_folder, read_journal, require_free
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -74,7 +75,7 @@ def killed_at(event: int, out: Path, act: Callable[[], object], patch: pytest.Mo
 
         return call
 
-    for name in ("replace", "unlink", "mkdir"):
+    for name in ("replace", "unlink", "mkdir", "rmdir"):
         patch.setattr(os, name, watched(getattr(os, name)))
     try:
         act()
@@ -241,6 +242,78 @@ def test_a_folder_that_is_something_else_is_left_alone(source: FolderSource, tmp
         with pytest.raises(PhotomendError, match=r"holds letter\.txt, which no unfinished data set has"):
             prepare(source, tmp_path / "set", side=64, restart=restart)
     assert letter.read_text() == "mine"
+
+
+def test_killed_while_tidying_up(source: FolderSource, tmp_path: Path) -> None:
+    """A failed run that is killed while it removes what it made doesn't take the name for good."""
+
+    def fail(out: Path) -> None:
+        with pytest.raises(KeyboardInterrupt):
+            prepare(source, out, side=64, on_photo=interrupt)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    for event in range(1, 50):
+        out = tmp_path / "cut" / "set"
+        out.parent.mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            if not killed_at(event, out, partial(fail, out), patch):
+                break
+        prepare(source, out, side=64, restart=event % 2 == 0)
+        assert os.listdir(out.parent) == ["set"]
+        shutil.rmtree(out.parent)
+    assert event > 5
+
+
+def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other finishes between the first look at the name and the lock."""
+    out = tmp_path / "set"
+    look = require_free
+
+    def slow_look(path: Path) -> None:
+        look(path)
+        monkeypatch.setattr("photomend.data.prepared.require_free", look)
+        prepare(source, out, side=64)
+
+    monkeypatch.setattr("photomend.data.prepared.require_free", slow_look)
+    with pytest.raises(PhotomendError, match="set: already exists and is not an empty folder"):
+        prepare(source, out, side=80)
+    assert sorted(os.listdir(tmp_path)) == ["photos", "set"]
+    assert read_provenance(out)["side"] == 64
+
+
+@pytest.mark.parametrize("gone", ["published", "removed"])
+def test_the_lock_is_on_the_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+    """The other lets go between opening the folder and locking it: then it is another one that is locked."""
+    out, flock = tmp_path / "set", fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        if gone == "published":
+            partial_folder(out).rename(tmp_path / "elsewhere")
+        else:
+            partial_folder(out).rmdir()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with claimed(out):
+        assert partial_folder(out).is_dir()
+        with pytest.raises(PhotomendError, match="another process is at work"), claimed(out):
+            pass
+    assert not partial_folder(out).exists()
+
+
+def test_imports_where_there_is_no_fcntl() -> None:
+    command = "import sys; sys.modules['fcntl'] = None; import photomend.data"
+    subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def test_a_place_where_nothing_can_be_written_goes_on_with_nothing(source: FolderSource, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (Path("/proc/set"), tmp_path / "file" / "set"):
+        with pytest.raises(PhotomendError, match=r"set: can't be written \([^)]*\)$"):
+            prepare(source, out, side=64)
 
 
 def test_two_at_once(source: FolderSource, tmp_path: Path) -> None:
