@@ -5,7 +5,7 @@
 Makes so many small photos in a temporary folder, prepares them in processes that are killed (SIGKILL) at random moments
 until one comes through, prepares them once more without a kill, and prints the peak memory of all processes, the photos
 that were read twice, and whether both outcomes are the same to the bit. It fails if they aren't, or if a photo was read
-again that the journal said was finished.
+again that the journal said was finished, or if a process took more than 600 MiB.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import filecmp
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ import numpy as np
 from photomend.data import FolderSource, find_photos, prepare
 from photomend.data.partial import read_journal
 from PIL import Image
+
+MOST_MEMORY_MB = 600
 
 
 class LoggedSource(FolderSource):
@@ -63,10 +66,10 @@ class Work:
         size = self.log.stat().st_size if self.log.exists() else 0
         process = subprocess.Popen(self.command)
         if kill_after is not None:
-            while process.poll() is None and (not self.log.exists() or self.log.stat().st_size == size):
+            while not ended(process.pid) and (not self.log.exists() or self.log.stat().st_size == size):
                 time.sleep(0.01)
             time.sleep(kill_after)
-            process.kill()
+            os.kill(process.pid, signal.SIGKILL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         self.peak_mb = max(self.peak_mb, usage.ru_maxrss / 1024)
@@ -76,6 +79,11 @@ class Work:
 
     def names(self) -> list[str]:
         return self.log.read_text().split("\n")[:-1] if self.log.exists() else []
+
+
+def ended(pid: int) -> bool:
+    """Whether the process has ended. Unlike `Popen.poll` it leaves the process to wait4, which says what it took."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def same_files(one: Path, other: Path) -> bool:
@@ -110,7 +118,8 @@ def measure(count: int, kills: int, side: int, seconds: float) -> None:
         print(f"finished photos read again {again}")
         print(f"the same to the bit        {same_files(work.out, whole.out)}")
         print(f"without kills              {elapsed:.0f} s, {count / elapsed:.0f} photos a second")
-        if again or len(reads) != count or not same_files(work.out, whole.out):
+        too_much = max(work.peak_mb, whole.peak_mb) > MOST_MEMORY_MB
+        if again or too_much or len(reads) != count or not same_files(work.out, whole.out):
             raise SystemExit(1)
 
 
