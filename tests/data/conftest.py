@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from photomend.data import FolderSource, find_photos
 from PIL import Image
+
+from .hub_server import Hub, serve, use_hub
 
 
 def smooth_photo(seed: int, height: int, width: int) -> np.ndarray:
@@ -35,3 +38,11 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def source(folder: Path) -> FolderSource:
     return FolderSource(find_photos(folder), folder)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with the datasets below `tmp_path`/hub, which the client takes for the real one."""
+    with serve(tmp_path / "hub") as server:
+        use_hub(server.url, tmp_path, monkeypatch)
+        yield server

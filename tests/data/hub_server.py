@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
+
+import datasets
+import huggingface_hub
+import pytest
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -121,3 +126,17 @@ def serve(root: Path) -> Iterator[Hub]:
         Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield hub
         hub.shutdown()
+
+
+def use_hub(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the client take the hub at `url` for the real one."""
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", url)
+    for name in ("STREAMING_READ_MAX_RETRIES", "STREAMING_OPEN_MAX_RETRIES"):
+        monkeypatch.setattr(datasets.config, name, 1)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client waits before it tries again
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    huggingface_hub.HfFileSystem.clear_instance_cache()

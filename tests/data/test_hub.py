@@ -3,98 +3,22 @@
 from __future__ import annotations
 
 import json
-import tarfile
-import time
-from collections.abc import Iterator
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import datasets
-import huggingface_hub
 import numpy as np
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, StreamedPhoto, prepare, split_of
+from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, prepare, split_of
 from photomend.data.hub import PRESETS, HubDataset
 from photomend.data.hub_stream import HubStream
 from photomend.data.partial import read_journal
 from PIL import Image
 
-from .conftest import smooth_photo
-from .hub_server import COMMIT, Hub, serve
-
-NAMES = ["macaw", "goldfish, Carassius auratus", "red panda, panda", "giant panda, panda", "king penguin"]
-PETS = "timm/oxford-iiit-pet"
-
-
-def encoded(number: int) -> bytes:
-    buffer = BytesIO()
-    Image.fromarray(smooth_photo(number, 70, 64 + number)).save(buffer, "JPEG")
-    return buffer.getvalue()
-
-
-def write_parquet(folder: Path, rows: dict[str, int] | None = None, named: bool = True, labels: int = 5) -> None:
-    """Two files a split, row groups of three rows, labels 0, 1, 2, … in turn: as the hub keeps photos."""
-    (folder / "data").mkdir(parents=True)
-    names = NAMES if labels == 5 else [f"class {number}, alias {number}" for number in range(labels)]
-    features = datasets.Features(
-        {
-            "image": datasets.Image(),
-            "label": datasets.ClassLabel(names=names),
-            "image_id": datasets.Value("string"),
-        }
-    )
-    number = 0
-    for split, count in (rows or {"train": 11, "test": 5}).items():
-        for part, size in enumerate((count - count // 2, count // 2)):
-            chosen = range(number, number + size)
-            images = [{"bytes": encoded(i), "path": f"{i}.jpg" if named else None} for i in chosen]
-            columns = {"image": images, "label": [i % labels for i in chosen], "image_id": [str(i) for i in chosen]}
-            table = datasets.Dataset.from_dict(columns, features)
-            table.to_parquet(folder / "data" / f"{split}-{part:05d}-of-00002.parquet", batch_size=3)
-            number += size
-
-
-def write_webdataset(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for part in range(2):
-        with tarfile.open(folder / f"train-{part:04d}.tar", "w") as archive:
-            for number in range(part * 8, part * 8 + 8):
-                for suffix, data in (("jpg", encoded(number)), ("cls", str(number % 5).encode())):
-                    member = tarfile.TarInfo(f"{number:04d}.{suffix}")
-                    member.size = len(data)
-                    archive.addfile(member, BytesIO(data))
-
-
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub with the datasets below `tmp_path`/hub, which the client takes for the real one."""
-    with serve(tmp_path / "hub") as server:
-        use_hub(server.url, tmp_path, monkeypatch)
-        yield server
-
-
-def use_hub(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    constants = huggingface_hub.constants
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", url)
-    for name in ("STREAMING_READ_MAX_RETRIES", "STREAMING_OPEN_MAX_RETRIES"):
-        monkeypatch.setattr(datasets.config, name, 1)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the client waits before it tries again
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    huggingface_hub.HfFileSystem.clear_instance_cache()
-
-
-def photos(stream: HubStream, position: dict[str, Any] | None = None) -> list[StreamedPhoto]:
-    return [photo for photo in stream.start(position) if photo is not None]
-
-
-def names(stream: HubStream) -> list[str]:
-    return [photo.name for photo in photos(stream)]
+from .hub_helpers import NAMES, PETS, encoded, names, photos, write_parquet, write_webdataset
+from .hub_server import COMMIT, Hub
 
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
@@ -263,112 +187,6 @@ def test_no_photos_and_no_classes(tmp_path: Path) -> None:
     images.cast_column("image", datasets.Image()).to_parquet(tmp_path / "set" / "train.parquet")
     with pytest.raises(PhotomendError, match="no column of classes"):
         HubStream(HubDataset(str(tmp_path / "set")), ["cat"])
-
-
-def test_a_gated_dataset(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_parquet(tmp_path / "hub" / "ILSVRC" / "imagenet-1k", {"train": 6, "validation": 2})
-    hub.gated.add("ILSVRC/imagenet-1k")
-    page = f"{hub.url}/datasets/ILSVRC/imagenet-1k"
-    with pytest.raises(PhotomendError, match=rf"{page}; then put an access token .* variable MY_TOKEN$"):
-        HubDataset("imagenet-10", "MY_TOKEN")
-    monkeypatch.setenv("MY_TOKEN", "hf_wrong")
-    with pytest.raises(
-        PhotomendError, match=rf"{page}; the account of the token in MY_TOKEN hasn't been let in"
-    ) as error:
-        HubDataset("imagenet-10", "MY_TOKEN")
-    assert "hf_wrong" not in str(error.value)
-    monkeypatch.setenv("MY_TOKEN", hub.token)
-    prepare(HubStream(HubDataset("imagenet-10", "MY_TOKEN")), tmp_path / "out", side=64)
-    for path in (path for root in ("out", "cache") for path in (tmp_path / root).rglob("*") if path.is_file()):
-        assert hub.token.encode() not in path.read_bytes()
-
-
-def test_a_token_read_from_a_file(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line's end or blanks around it are no part of it: the client would show it when it refuses it."""
-    write_parquet(tmp_path / "hub" / PETS)
-    hub.gated.add(PETS)
-    monkeypatch.setenv("MY_TOKEN", f" {hub.token}\n")
-    assert len(HubDataset("oxford-pets", "MY_TOKEN").splits) == 2
-
-
-@pytest.mark.parametrize("token", ["hf_se\ncret", "hf_se cret", "hf_secrét", "hf_se\x07cret"])
-@pytest.mark.parametrize("served", [False, True])
-def test_what_can_not_be_a_token(
-    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str, served: bool
-) -> None:
-    write_parquet(tmp_path / "hub" / PETS)
-    monkeypatch.setenv("MY_TOKEN", token)
-    with pytest.raises(PhotomendError, match=r"^the environment variable MY_TOKEN holds blanks or") as error:
-        HubDataset("oxford-pets" if served else str(tmp_path / "hub" / PETS), "MY_TOKEN")
-    assert "hf_se" not in str(error.value)
-    assert not hub.requests
-
-
-def test_no_token_but_the_one_that_is_named(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_parquet(tmp_path / "hub" / PETS)
-    monkeypatch.setenv("HF_TOKEN", hub.token)
-    assert HubStream(HubDataset("oxford-pets", "MY_TOKEN")).hub.revision == COMMIT
-    assert len(photos(HubStream(HubDataset("oxford-pets", "MY_TOKEN")))) == 16
-    assert hub.authorizations == {None}
-    hub.gated.add(PETS)
-    with pytest.raises(PhotomendError, match=r"then put an access token .* variable MY_TOKEN$"):
-        HubDataset("oxford-pets", "MY_TOKEN")
-
-
-def test_a_token_is_never_in_a_message(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    write_parquet(tmp_path / "set")
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    dataset = HubDataset(str(tmp_path / "set"))
-    assert dataset.reason(ValueError("https://hub?token=hf_secret\nrefused")) == "https://hub?token=*** refused"
-    monkeypatch.setenv("HF_TOKEN", "hf_a\\b'c/d")
-    dataset = HubDataset(str(tmp_path / "set"))
-    for shown in ("hf_a\\b'c/d", repr(b"hf_a\\b'c/d"), "hf_a%5Cb%27c/d", "hf_a%5Cb%27c%2Fd"):
-        assert "***" in dataset.reason(ValueError(shown))
-        assert "c/d" not in dataset.reason(ValueError(shown))
-
-
-def test_hubs_that_do_not_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub) -> None:
-    hub.broken_after = 0
-    with pytest.raises(PhotomendError, match=r"hub:oxford-pets: the hub doesn't answer at .*; check the network"):
-        HubDataset("oxford-pets")
-    use_hub("http://127.0.0.1:9", tmp_path, monkeypatch)
-    with pytest.raises(PhotomendError, match=r"the hub doesn't answer at http://127.0.0.1:9 \(.*hub:FOLDER$"):
-        HubDataset("oxford-pets")
-
-
-def test_a_folder_of_plain_photos(tmp_path: Path) -> None:
-    (tmp_path / "set" / "cat").mkdir(parents=True)
-    for number in range(3):
-        (tmp_path / "set" / "cat" / f"{number}.jpg").write_bytes(encoded(number))
-    with pytest.raises(PhotomendError, match=r"parquet or webdataset is read; for a folder of photos use folder:DIR$"):
-        HubDataset(str(tmp_path / "set"))
-
-
-@pytest.mark.parametrize("name", ["oxford-pets", PETS])
-def test_revisions(hub: Hub, tmp_path: Path, name: str) -> None:
-    write_parquet(tmp_path / "hub" / PETS)
-    older = "f" * 40
-    assert HubDataset(name).revision == COMMIT
-    assert HubDataset(name, revision=older).revision == older
-    dataset = HubDataset(f"{name}@{older}", revision=COMMIT)
-    assert (dataset.revision, dataset.label, dataset.origin) == (older, f"hub:{name}", f"hub:{name}@{older}")
-    assert len(photos(HubStream(dataset))) == 16
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("oxford-pet", "neither OWNER/NAME on the hub, nor a folder, nor a preset; did you mean 'oxford-pets'?"),
-        ("a/b/c/d", "neither OWNER/NAME"),
-        (
-            "nobody/nothing",
-            r"the hub has no dataset nobody/nothing, or keeps it private \(there is no token in HF_TOKEN\)",
-        ),
-    ],
-)
-def test_names_that_mean_nothing(hub: Hub, name: str, message: str) -> None:
-    with pytest.raises(PhotomendError, match=message):
-        HubDataset(name)
 
 
 def test_files_that_change_or_are_damaged(tmp_path: Path) -> None:

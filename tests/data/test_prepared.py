@@ -130,6 +130,13 @@ def test_failure_leaves_nothing(folder: Path, source: FolderSource, out: Path) -
     assert not out.parent.exists() or os.listdir(out.parent) == []
 
 
+def test_a_place_where_nothing_can_be_written_goes_on_with_nothing(source: FolderSource, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in (Path("/proc/set"), tmp_path / "file" / "set"):
+        with pytest.raises(PhotomendError, match=r"set: can't be written \([^)]*\)$"):
+            prepare(source, out, side=64)
+
+
 def test_what_is_no_prepared_dataset(source: FolderSource, out: Path, tmp_path: Path) -> None:
     with pytest.raises(PhotomendError, match="not a prepared dataset"):
         PreparedSource(tmp_path, "train")

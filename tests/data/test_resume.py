@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import resource
 import shutil
@@ -20,8 +19,8 @@ import numpy as np
 import pytest
 from datasets.arrow_writer import ArrowWriter
 from photomend.core import PhotomendError
-from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare, read_provenance
-from photomend.data.partial import claimed, partial_folder, read_journal, require_free
+from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare
+from photomend.data.partial import partial_folder, read_journal
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -264,64 +263,6 @@ def test_killed_while_tidying_up(source: FolderSource, tmp_path: Path) -> None:
         assert os.listdir(out.parent) == ["set"]
         shutil.rmtree(out.parent)
     assert event > 5
-
-
-def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other finishes between the first look at the name and the lock."""
-    out = tmp_path / "set"
-    look = require_free
-
-    def slow_look(path: Path) -> None:
-        look(path)
-        monkeypatch.setattr("photomend.data.prepared.require_free", look)
-        prepare(source, out, side=64)
-
-    monkeypatch.setattr("photomend.data.prepared.require_free", slow_look)
-    with pytest.raises(PhotomendError, match="set: already exists and is not an empty folder"):
-        prepare(source, out, side=80)
-    assert sorted(os.listdir(tmp_path)) == ["photos", "set"]
-    assert read_provenance(out)["side"] == 64
-
-
-@pytest.mark.parametrize("gone", ["published", "removed"])
-def test_the_lock_is_on_the_folder_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
-    """The other lets go between opening the folder and locking it: then it is another one that is locked."""
-    out, flock = tmp_path / "set", fcntl.flock
-
-    def late(descriptor: int, operation: int) -> None:
-        monkeypatch.setattr(fcntl, "flock", flock)
-        if gone == "published":
-            partial_folder(out).rename(tmp_path / "elsewhere")
-        else:
-            partial_folder(out).rmdir()
-        flock(descriptor, operation)
-
-    monkeypatch.setattr(fcntl, "flock", late)
-    with claimed(out):
-        assert partial_folder(out).is_dir()
-        with pytest.raises(PhotomendError, match="another process is at work"), claimed(out):
-            pass
-    assert not partial_folder(out).exists()
-
-
-def test_imports_where_there_is_no_fcntl() -> None:
-    command = "import sys; sys.modules['fcntl'] = None; import photomend.data"
-    subprocess.run([sys.executable, "-c", command], check=True)
-
-
-def test_a_place_where_nothing_can_be_written_goes_on_with_nothing(source: FolderSource, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("mine")
-    for out in (Path("/proc/set"), tmp_path / "file" / "set"):
-        with pytest.raises(PhotomendError, match=r"set: can't be written \([^)]*\)$"):
-            prepare(source, out, side=64)
-
-
-def test_two_at_once(source: FolderSource, tmp_path: Path) -> None:
-    def other() -> None:
-        with pytest.raises(PhotomendError, match="another process is at work on this data set"):
-            prepare(source, tmp_path / "set", side=64)
-
-    prepare(source, tmp_path / "set", side=64, on_photo=other)
 
 
 def test_a_full_disk_costs_no_finished_work(source: FolderSource, tmp_path: Path) -> None:
