@@ -7,42 +7,62 @@ from pathlib import Path
 import torch
 
 from .. import models
-from ..core import Module, PhotomendError, did_you_mean
-from ..train.checkpoint import find_checkpoint, load_checkpoint
+from ..core import PhotomendError, did_you_mean
+from ..train.checkpoint import BEST, LAST, find_checkpoint, load_checkpoint
 from ..train.evaluate import Reconstructor
 
 
 def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconstructor:
     """The model called `name`, ready to reconstruct on `device`.
 
-    A name of `models.NAMES` is that model; anything else is a run folder (its best weights) or a weights file.
+    A name of `models.NAMES` is that model; anything else is a run folder (its best weights) or a weights file. The bare
+    name of a network has no weights behind it: if there is a run folder of that name, it is meant.
 
     Raises:
         PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network's bare
-            name: there are no trained weights behind it, and an untrained network repairs nothing.
+            name: an untrained network repairs nothing.
     """
-    if name in models.NAMES:
-        if name in models.TRAINED:
-            raise PhotomendError(
-                f"model {name!r} has no weights yet: train it with `photomend train {name} --out RUN`"
-                " and give the run folder as the model"
-            )
-        model = models.build(name)
-    elif Path(name).exists():
-        checkpoint = load_checkpoint(Path(name), device=device)
-        if checkpoint.model not in models.TRAINED:
-            raise PhotomendError(
-                f"{find_checkpoint(Path(name))}: holds weights of {checkpoint.model!r}, which is no network here; "
-                f"{did_you_mean(checkpoint.model, models.TRAINED)}"
-            )
-        try:
-            model = models.build(checkpoint.model, **checkpoint.config)
-            model.load_state_dict(checkpoint.weights)
-        except PhotomendError as error:
-            raise PhotomendError(f"{find_checkpoint(Path(name))}: {error}") from error
-    else:
+    path = Path(name)
+    if name in models.TRAINED and not holds_run(path):
+        raise PhotomendError(
+            f"model {name!r} has no weights yet: train it with `photomend train {name} --out RUN`"
+            " and give the run folder as the model"
+        )
+    if name in models.NAMES and name not in models.TRAINED:
+        model: Reconstructor = models.build(name)
+        return model
+    if not path.exists():
         raise PhotomendError(f"no model, run folder or weights file {name!r}; {did_you_mean(name, models.NAMES)}")
-    if isinstance(model, Module):
-        model.to(torch.device(device))
-        model.eval()
-    return model
+    return load_run(path, device)
+
+
+def load_run(path: Path, device: torch.device | str = "cpu") -> Reconstructor:
+    """The network of a run folder (its best weights) or a weights file, whatever they are called.
+
+    Raises:
+        PhotomendError: no such checkpoint, a damaged one, or one that doesn't fit the network.
+    """
+    checkpoint = load_checkpoint(path, device=device)
+    if checkpoint.model not in models.TRAINED:
+        raise PhotomendError(
+            f"{find_checkpoint(path)}: holds weights of {checkpoint.model!r}, which is no network here; "
+            f"{did_you_mean(checkpoint.model, models.TRAINED)}"
+        )
+    try:
+        network: models.RepairNetwork = models.build(checkpoint.model, **checkpoint.config)
+        network.load_state_dict(checkpoint.weights)
+    except PhotomendError as error:
+        raise PhotomendError(f"{find_checkpoint(path)}: {error}") from error
+    network.to(torch.device(device))
+    network.eval()
+    return network
+
+
+def name_of(path: Path) -> str:
+    """What `load_reconstructor` takes for the run in `path`: a folder called like a model is told from it by a dot."""
+    return f"./{path}" if str(path) in models.NAMES else str(path)
+
+
+def holds_run(path: Path) -> bool:
+    """Whether there are a run's weights in a folder."""
+    return any((path / file).is_file() for file in (BEST, LAST))

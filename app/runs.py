@@ -13,6 +13,7 @@ from tqdm import tqdm
 from ..data.loader import EvaluationSet
 from ..data.sources import PhotoSource
 from ..models import HarmonicFill
+from ..train.adversarial import AdversarialConfig
 from ..train.config import RunConfig
 from ..train.log import read_log
 from ..train.loop import LOG, Epoch, train
@@ -33,12 +34,13 @@ def train_and_show(
     `train` does.
     """
     validator = Validator(EvaluationSet(validation, limit=config.validation_photos), device)
-    reporter = epoch_reporter(out, validator)
+    began = "as it began" if isinstance(config, AdversarialConfig) else "not trained yet"
+    reporter = epoch_reporter(out, validator, began)
     return train(config, photos, validator, out, resume=resume, device=device, on_epoch=reporter)
 
 
-def epoch_reporter(out: Path, validator: Validator) -> Callable[[Epoch], None]:
-    """What to do after each epoch of the run in `out`."""
+def epoch_reporter(out: Path, validator: Validator, began: str) -> Callable[[Epoch], None]:
+    """What to do after each epoch of the run in `out`; before its first step the network is what `began` says."""
 
     @cache
     def harmonic_errors() -> dict[str, float]:
@@ -47,12 +49,12 @@ def epoch_reporter(out: Path, validator: Validator) -> Callable[[Epoch], None]:
     def report_epoch(epoch: Epoch) -> None:
         harmonic = harmonic_errors()
         line = f"epoch {epoch.number}  step {epoch.step}"
-        line += f"  loss {epoch.loss:.4f}" if epoch.number else "  (not trained yet)"
+        line += f"  loss {epoch.loss:.4f}" if epoch.number else f"  ({began})"
         if epoch.validation is not None:
             metrics = epoch.validation.metrics
             line += f"  validation MSE {metrics['mse']:.2f} (harmonic {harmonic['mse']:.2f})"
             line += f"  MAE {metrics['mae']:.3f} ({harmonic['mae']:.3f})"
-            line += f"  hole MAE {metrics['hole_mae']:.2f}  texture {metrics['texture']:.2f}"
+            line += f"  hole MAE {metrics['hole_mae']:.2f}  sharpness {metrics['sharpness']:.2f}"
             draw_reconstructions(epoch.validation, epoch.step, out / GRID_FIGURE)
         tqdm.write(line)
         draw_losses(out / LOG, harmonic["mse"], out / LOSS_FIGURE)

@@ -74,9 +74,11 @@ def check_crop(size: int, side: int, hole: tuple[int, int]) -> None:
         PhotomendError: `size` exceeds `side`, or holes don't fit into `size`; both numbers are named.
     """
     if not 1 <= size <= side:
-        raise PhotomendError(f"crop size (={size}) must be between 1 and the side that photos are scaled to (={side})")
-    if not 0 <= hole[0] <= hole[1] < size:
-        raise PhotomendError(f"hole (={hole[0]}..{hole[1]}) must be a range from 0 to below the crop size (={size})")
+        raise PhotomendError(f"crop or window (={size}) must be from 1 to {side}, the side that photos are scaled to")
+    if not 0 <= hole[0] <= hole[1]:
+        raise PhotomendError(f"hole (={hole[0]}..{hole[1]}) must be a range from 0 on")
+    if size <= hole[1] + 1:
+        raise PhotomendError(f"crop or window (={size}) must be above {hole[1] + 1}, the longest side of the holes")
 
 
 def _start(rng: np.random.Generator, hole_start: int, hole_length: int, size: int, length: int) -> int:

@@ -25,10 +25,10 @@ from typing import Any
 
 import torch
 
-from ..core import Array, Parameter, PhotomendError, StateDictError, Tensor
+from ..core import Array, Parameter, PhotomendError, StateDictError, Tensor, clamp, where
 from ..models.attention import AttentionModel
 from ..models.discriminator import PatchDiscriminator, hole_patches
-from .checkpoint import load_checkpoint
+from .checkpoint import load_checkpoint, weights_digest
 from .clip import grad_norm
 from .config import RunConfig
 from .ema import EMA
@@ -36,6 +36,9 @@ from .losses import hinge_loss, hole_loss, patch_mean
 from .metrics import PEAK
 from .optimizers import Adam, Optimizer
 from .trainer import BaseTrainer
+
+#: Grey levels: a hole MAE that begins below this one counts as this one. Photos of one colour begin at 0.
+LEAST_MAE = 0.5
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
     """A generator in training, and the discriminator beside it.
 
     Attributes:
+        start: the path of the weights it began with, and their digest.
         start_mae: the hole MAE of the weights it began with; None before they are validated.
         rise: of the hole MAE since then, as a share of it.
         stopped: the hole MAE has risen too far, and the run is over.
@@ -108,6 +112,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         super().__init__(config, device)
         self.discriminator = PatchDiscriminator().to(self.device)
         self.discriminator_optimizer = Adam(self.discriminator.parameters(), config.discriminator_lr, betas=(0.0, 0.9))
+        self.start = {"path": "", "digest": ""}
         self.start_mae: float | None = None
         self.rise = 0.0
         self.stopped = False
@@ -124,6 +129,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         except StateDictError as error:
             raise PhotomendError(f"{self.config.start}: {error}") from error
         self.ema = EMA(self.network, self.config.ema)
+        self.start = {"path": self.config.start, "digest": weights_digest(start.weights)}
 
     @property
     def progress(self) -> float:
@@ -160,11 +166,11 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         """
         self.optimizer.zero_grad()
         prediction = self.network(photo * (1 - mask), mask)
-        filled = torch.where(mask > 0.5, prediction.data, photo)
+        filled = torch.where(mask > 0.5, prediction.data.clamp(0, 1), photo)  # in use answers are clamped, too
         patches = hole_patches(mask)
         critique = self._step_discriminator(photo, filled, mask, patches)
         error, from_error = self._error(prediction.data, photo, mask)
-        score, from_score = self._score(filled, mask, patches)
+        score, from_score = self._score(prediction.data, photo, mask, patches)
         weight = self.weight
         prediction.backward(from_error - weight * from_score)
         norm = grad_norm(self.parameters)
@@ -200,16 +206,17 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         error.backward()
         return error.item(), _gradient(output)
 
-    def _score(self, filled: Array, mask: Array, patches: Array) -> tuple[float, Array]:
-        """The mean score of the hole's patches, and its gradient by the missing pixels.
+    def _score(self, prediction: Array, photo: Array, mask: Array, patches: Array) -> tuple[float, Array]:
+        """The mean score of the hole's patches, and its gradient by the prediction: none where that is no colour.
 
         The discriminator stands still: its weights are frozen, and in evaluation its power iteration rests.
         """
         self.discriminator.eval().freeze()
-        output = Tensor(filled)
-        score = patch_mean(self.discriminator(output, mask), patches)
+        output = Tensor(prediction)
+        filled = where(mask > 0.5, clamp(output, low=0.0, high=1.0), photo)
+        score = patch_mean(self.discriminator(filled, mask), patches)
         score.backward()
-        return score.item(), _gradient(output) * mask
+        return score.item(), _gradient(output)
 
     def _require_finite(self, value: float) -> None:
         if not math.isfinite(value):
@@ -219,24 +226,37 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
 
     def judge(self, metrics: dict[str, float] | None) -> bool:
         """Whether the averaged weights are worth keeping, and whether to go on: yes, while the hole MAE is near what it
-        was at the start."""
+        was at the start, or below LEAST_MAE. One that is no number is near nothing."""
         if metrics is None:
             return True
         if self.start_mae is None:
             self.start_mae = metrics["hole_mae"]
-        self.rise = metrics["hole_mae"] / self.start_mae - 1
-        self.stopped = self.rise > self.config.tolerance
+        self.rise = metrics["hole_mae"] / max(self.start_mae, LEAST_MAE) - 1
+        self.stopped = not self.rise <= self.config.tolerance
         return not self.stopped
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
+            "start": self.start,
             "discriminator": self.discriminator.state_dict(),
             "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
             "judged": {name: getattr(self, name) for name in _JUDGED},
         }
 
+    def check(self, state: dict[str, Any], path: Path) -> None:
+        """What it began with is in the state; naming other weights is refused, the same in another place are not."""
+        super().check(state, path)
+        began, given = state["start"], self.config.start
+        if given == began["path"]:
+            return
+        if weights_digest(load_checkpoint(Path(given), model=AttentionModel.name).weights) != began["digest"]:
+            raise PhotomendError(
+                f"{path}: began with the weights of {began['path']}, and can't go on with start (={given})"
+            )
+
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
+        self.start = state["start"] | {"path": self.config.start}
         self.discriminator.load_state_dict(state["discriminator"])
         self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
         for name in _JUDGED:

@@ -11,6 +11,7 @@ Every file is written beside its destination and then renamed over it, so an int
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -76,6 +77,15 @@ def load_checkpoint(path: Path, model: str | None = None, device: torch.device |
     if model is not None and about["model"] != model:
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
     return Checkpoint(about["model"], weights, about["config"], about["step"], about["metrics"])
+
+
+def weights_digest(weights: Mapping[str, Array]) -> str:
+    """A short fingerprint of weights: the same names and numbers, the same digest."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name in sorted(weights):
+        digest.update(f"{name}\0{weights[name].dtype}{tuple(weights[name].shape)}\0".encode())
+        digest.update(weights[name].cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def find_checkpoint(path: Path) -> Path:

@@ -23,7 +23,7 @@ class PhotoMetrics:
     """One photo's errors, in grey levels (0–255) or their square, averaged over pixels and the three channels.
 
     `mse`, `mae` and `ssim` are taken over all pixels, `hole_mse`, `hole_mae` and `hole_psnr` (dB, infinite for an exact
-    rebuild) over the missing ones only. `texture` is the gradient energy in the hole and `true_texture` the truth's
+    rebuild) over the missing ones only. `gradient_energy` is that in the hole and `true_gradient_energy` the truth's
     there: a rebuild that is blurred has less.
     """
 
@@ -33,8 +33,8 @@ class PhotoMetrics:
     hole_mae: float
     hole_psnr: float
     ssim: float
-    texture: float
-    true_texture: float
+    gradient_energy: float
+    true_gradient_energy: float
 
 
 def photo_metrics(truth: Array, rebuilt: Array, mask: Array) -> PhotoMetrics:
@@ -51,22 +51,30 @@ def photo_metrics(truth: Array, rebuilt: Array, mask: Array) -> PhotoMetrics:
     hole = mask[0].cpu().numpy() > 0.5
     if not hole.any():
         raise ValueError("mask is empty: there is no hole to measure")
-    expected, got = grey_levels(truth), grey_levels(rebuilt)
-    error = got - expected
-    hole_mse = float(np.square(error[hole]).mean())
+    errors = {name: value.item() for name, value in pixel_errors(truth[None], rebuilt[None], mask[None]).items()}
+    hole_mse = errors["hole_mse"]
     rows, columns = _rectangle(hole, 0)
     inside = slice(None), rows, columns
-    texture, true_texture = (gradient_energy(x[inside][None], mask[inside][None]).item() for x in (rebuilt, truth))
+    energy, true_energy = (gradient_energy(x[inside][None], mask[inside][None]).item() for x in (rebuilt, truth))
     return PhotoMetrics(
-        mse=float(np.square(error).mean()),
-        mae=float(np.abs(error).mean()),
-        hole_mse=hole_mse,
-        hole_mae=float(np.abs(error[hole]).mean()),
+        **errors,
         hole_psnr=10 * log10(PEAK**2 / hole_mse) if hole_mse > 0 else inf,
-        ssim=ssim(expected, got),
-        texture=texture,
-        true_texture=true_texture,
+        ssim=ssim(grey_levels(truth), grey_levels(rebuilt)),
+        gradient_energy=energy,
+        true_gradient_energy=true_energy,
     )
+
+
+def pixel_errors(truth: Array, rebuilt: Array, mask: Array) -> dict[str, Array]:
+    """The `mse`, `mae`, `hole_mse` and `hole_mae` of photos (N, 3, H, W) with holes (N, 1, H, W), each float64 (N,)."""
+    error = PEAK * (rebuilt.double() - truth.double())
+    missing = mask > 0.5
+    values = error.shape[1] * missing.sum(dim=(1, 2, 3))
+    found = {}
+    for name, each in (("mse", error.square()), ("mae", error.abs())):
+        found[name] = each.mean(dim=(1, 2, 3))
+        found[f"hole_{name}"] = (each * missing).sum(dim=(1, 2, 3)) / values
+    return found
 
 
 def ssim(expected: Pixels, got: Pixels) -> float:

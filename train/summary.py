@@ -64,7 +64,8 @@ def summarize(evaluations: Sequence[Evaluation]) -> list[Summary]:
             raise ValueError(f"{evaluation.model} and {evaluations[0].model} were not evaluated on the same photos")
     rows = {(e.model, metric): e.by_photo(metric) for e in evaluations for metric in MEANS}
     intervals = dict(zip(rows, bootstrap_intervals(list(rows.values())), strict=True))
-    pairs = {(e.model, "sharpness"): (e.by_photo("texture"), e.by_photo("true_texture")) for e in evaluations}
+    energies = ("gradient_energy", "true_gradient_energy")
+    pairs = {(e.model, "sharpness"): (e.by_photo(energies[0]), e.by_photo(energies[1])) for e in evaluations}
     for evaluation in evaluations:
         for name, other in rivals(evaluation, evaluations).items():
             pairs[evaluation.model, name] = rows[evaluation.model, "mse"], rows[other.model, "mse"]

@@ -132,20 +132,28 @@ class BaseTrainer(Generic[Config]):
         state = load_state(path)
         if missing := self.state().keys() - state.keys():
             raise PhotomendError(f"{path}: a damaged state, it lacks {', '.join(sorted(missing))}")
+        self.check(state, path)
+        self.restore(state)
+
+    def check(self, state: dict[str, Any], path: Path) -> None:
+        """Refuse the state of another model's run, or of one with other settings or photos.
+
+        Raises PhotomendError naming the file.
+        """
         if state["model"] != self.config.model:
             raise PhotomendError(f"{path}: holds a run of {state['model']!r}, not of {self.config.model!r}")
         theirs = {**state["network"], **state["fixed"]}
         mine = {**self.network.config, **{name: getattr(self.config, name) for name in self.config.fixed}}
-        for name in mine:
-            if theirs.get(name) != mine[name]:
+        for name in {**mine, **theirs}:
+            if theirs.get(name) != mine.get(name):
                 raise PhotomendError(
-                    f"{path}: was made with {name} (={theirs.get(name)}), and can't go on with {name} (={mine[name]})"
+                    f"{path}: was made with {name} (={theirs.get(name)}), "
+                    f"and can't go on with {name} (={mine.get(name)})"
                 )
         if state["photos"]["digest"] != self.photos["digest"]:
             raise PhotomendError(
                 f"{path}: was trained on {state['photos']['origin']}, not on these photos of {self.photos['origin']}"
             )
-        self.restore(state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""

@@ -10,9 +10,11 @@ import torch
 from ..core import Array
 from ..data.loader import EvaluationSet
 from .evaluate import Reconstructor, paste
-from .metrics import PEAK
+from .metrics import pixel_errors
 from .sharpness import gradient_energy
 
+#: Which errors it finds.
+ERRORS = ("mse", "mae", "hole_mae")
 #: Photos that the figure of reconstructions shows.
 SHOWN = 6
 
@@ -31,8 +33,8 @@ class Shown:
 class Validation:
     """Errors on the 0–255 scale, averaged over the photos, and some of the photos.
 
-    `mse` and `mae` are taken over all pixels, `hole_mae` over the missing ones. `texture` is the gradient energy in the
-    holes of all photos over that of the truth.
+    `mse` and `mae` are taken over all pixels, `hole_mae` over the missing ones. `sharpness` is the gradient energy in
+    the holes of all photos over that of the truth.
     """
 
     metrics: dict[str, float]
@@ -61,23 +63,21 @@ class Validator:
     def __call__(self, model: Reconstructor) -> Validation:
         """The model's errors; its known pixels are the photo's own, and what it gives is clamped to [0, 1]."""
         names, photos, masks = self._samples
-        sums = dict.fromkeys(("mse", "mae", "hole_mae", "rebuilt_energy", "true_energy"), 0.0)
+        sums = dict.fromkeys((*ERRORS, "energy", "true_energy"), 0.0)
         shown: list[Shown] = []
         for start in range(0, len(photos), self.batch_size):
             stop = min(start + self.batch_size, len(photos))
             truth = torch.stack(photos[start:stop]).to(self.device).float() / 255
             mask = torch.stack(masks[start:stop]).to(self.device)
             rebuilt = paste(model, truth, mask)
-            error = PEAK * (rebuilt - truth)
-            sums["mse"] += error.square().mean(dim=(1, 2, 3)).sum().item()
-            mae = error.abs().mean(dim=(1, 2, 3))
-            sums["mae"] += mae.sum().item()
-            sums["hole_mae"] += (mae / mask.mean(dim=(1, 2, 3))).sum().item()
-            sums["rebuilt_energy"] += gradient_energy(rebuilt, mask).sum().item()
+            errors = pixel_errors(truth, rebuilt, mask)
+            for name in ERRORS:
+                sums[name] += errors[name].sum().item()
+            sums["energy"] += gradient_energy(rebuilt, mask).sum().item()
             sums["true_energy"] += gradient_energy(truth, mask).sum().item()
             for i in range(min(stop - start, SHOWN - len(shown))):
                 masked = truth[i] * (1 - mask[i])
                 shown.append(Shown(names[start + i], truth[i].cpu(), masked.cpu(), rebuilt[i].cpu()))
-        metrics = {name: sums[name] / len(photos) for name in ("mse", "mae", "hole_mae")}
-        metrics["texture"] = sums["rebuilt_energy"] / max(sums["true_energy"], 1e-9)
+        metrics = {name: sums[name] / len(photos) for name in ERRORS}
+        metrics["sharpness"] = sums["energy"] / max(sums["true_energy"], 1e-9)
         return Validation(metrics, shown)

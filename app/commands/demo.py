@@ -21,7 +21,7 @@ from ...train.loop import CONFIG, LOG, Epoch, train
 from ...train.validation import Validator
 from ..comparison import ROWS
 from ..options import FOLDER, runtime_options, start
-from ..reconstructors import load_reconstructor
+from ..reconstructors import load_reconstructor, load_run
 from ..report import write_report
 from ..runs import GRID_FIGURE, LOSS_FIGURE
 from ..sources import evenly, open_source, with_several_holes
@@ -69,7 +69,7 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
         train(config, training, validator, out / name, device=target_device, on_epoch=say)
     models = {
         **classical(target_device),
-        **{name: load_reconstructor(str(out / name), target_device) for name in configs},
+        **{name: load_run(out / name, target_device) for name in configs},
     }
     seed_everything(0)
     samples = EvaluationSet(with_several_holes(test, most), limit=most)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...data.photos import say_skipped
-from ...models import NAMES
+from ...models import RepairNetwork
 from ...train.evaluate import evaluate_models
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, write_text
@@ -26,7 +26,7 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
     "--models",
     required=True,
     metavar="A,B,...",
-    help="Models by name, run folder or weights file, separated by commas.",
+    help="Models by name, run folder or weights file, separated by commas; a network's name is the run folder so called.",
 )
 @click.option(
     "--split",
@@ -104,7 +104,7 @@ def command(
             tables,
             list(evenly(samples, ROWS)),
             reconstructors,
-            {name: Path(name) for name in names if name not in NAMES},
+            {name: Path(name) for name, model in reconstructors.items() if isinstance(model, RepairNetwork)},
             {
                 "photos": f"{Path(source.origin).name}, split: {split}",
                 "holes": str(tables.overall[0].holes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ from ... import models
 from ...core import PhotomendError, did_you_mean
 from ...models.gan import GanModel
 from ...train.adversarial import AdversarialConfig, AdversarialTrainer, start_settings
+from ...train.checkpoint import load_checkpoint
 from ...train.config import RunConfig, TrainConfig
 from ...train.loop import CONFIG
 from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
+from ..reconstructors import holds_run, name_of
 from ..runs import train_and_show
 from ..sources import open_source
 
@@ -85,11 +88,22 @@ def command(
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
-    trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
-    if isinstance(trainer, AdversarialTrainer) and trainer.stopped:
-        click.echo(f"{out}: {trainer.ending}. Its last good weights are kept.")
-    click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {out}")
+    try:
+        trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
+    except KeyboardInterrupt:
+        if model == GanModel.name and holds_run(out):
+            click.echo(f"{out}: {say_kept(out)}")
+        raise
+    if isinstance(trainer, AdversarialTrainer):
+        click.echo(f"{out}: {trainer.ending}; {say_kept(out)}" if trainer.stopped else f"{out}: {say_kept(out)}")
+    click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {shlex.quote(name_of(out))}")
     return 0
+
+
+def say_kept(out: Path) -> str:
+    """Which weights an adversarial run keeps as its best: its own, or still those that it began with."""
+    step = load_checkpoint(out).step
+    return f"the weights of step {step} are kept" if step else "the weights kept are still the attention model's own"
 
 
 def settle(
@@ -122,7 +136,10 @@ def settle(
 
 
 def merge(base: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the values of `new`; a length in steps replaces one in minutes and the other way round."""
+    """`base` with the values of `new`; a length in steps replaces one in minutes and the other way round, and of the
+    network's own settings those that are named."""
+    if "model_config" in new:
+        new = {**new, "model_config": {**base.get("model_config", {}), **new["model_config"]}}
     if "steps" in new or "minutes" in new:
         base = {key: value for key, value in base.items() if key not in ("steps", "minutes")}
     return {**base, **new}
@@ -139,4 +156,6 @@ def read_settings(path: Path) -> dict[str, Any]:
         raise PhotomendError(f"{path}: not a file of settings ({error})") from error
     if not isinstance(settings, dict):
         raise PhotomendError(f"{path}: not a file of settings")
+    if not isinstance(network := settings.get("model_config", {}), dict):
+        raise PhotomendError(f"{path}: model_config (={network!r}) must be a table")
     return {key: value for key, value in settings.items() if value is not None}

@@ -16,7 +16,6 @@ LABELS = {
     "mse": "MSE",
     "mae": "MAE",
     "hole_mae": "hole MAE",
-    "texture": "sharpness",
     "d_real": "score of the truth",
     "d_fake": "score of the rebuilt",
     "d_loss": "discriminator's loss",

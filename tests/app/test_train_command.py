@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,11 @@ from photomend.app.commands import train as module
 from photomend.app.commands.demo import MADE_BY, MARK, clear
 from photomend.app.commands.train import merge, settle
 from photomend.app.comparison import draw_comparison
+from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source, with_several_holes
 from photomend.core import PhotomendError
 from photomend.data.loader import EvaluationSet
-from photomend.models import BorderFill, HarmonicFill
+from photomend.models import BorderFill, HarmonicFill, LinearModel
 from photomend.train.checkpoint import load_checkpoint
 from photomend.train.evaluate import Reconstructor
 
@@ -66,6 +68,35 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, small: Path)
     assert str(run) in outcome.out
 
 
+@pytest.mark.parametrize(("out", "said"), [("linear", "./linear"), ("border", "./border"), ("my run", "'my run'")])
+def test_what_is_said_at_the_end_works_when_pasted(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, said: str
+) -> None:
+    """A run folder called like a network is meant by its bare name, too; one called like a fill is not."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(10):
+        picture(Path("photos") / f"{number}.png", seed=number)
+    outcome = shell("train", "linear", "--photos", "photos", "--out", out, "--steps", "1", "--workers", "0")
+    assert outcome.status == 0, outcome
+    line = outcome.out.splitlines()[-1]
+    assert line.endswith(f"--model {said}")
+    name = shlex.split(line)[-1]
+    model = load_reconstructor(name)
+    assert isinstance(model, LinearModel)
+    outcome = shell("evaluate", "--photos", "photos", "--split", "all", "--models", name, "--report", "page.html")
+    assert outcome.status == 0, outcome
+    assert "batch_size" in Path("page.html").read_text(encoding="utf-8")  # the run's settings
+    assert isinstance(load_run(Path(out)), LinearModel)
+    if out == "linear":
+        assert isinstance(load_reconstructor(out), LinearModel)
+    Path(out, "best.safetensors").unlink()
+    Path(out, "last.safetensors").unlink()
+    with pytest.raises(PhotomendError, match="no checkpoint in this folder"):
+        load_reconstructor(name)
+    with pytest.raises(PhotomendError, match="has no weights yet"):
+        load_reconstructor("linear")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -90,6 +121,7 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, small: Path)
             "is for the model 'attention-report', not 'attention'",
         ),
         (["attention", "--out", "run", "--crop", "81", "--steps", "1"], 1, "81"),
+        (["attention", "--out", "run", "--crop", "32", "--steps", "1"], 1, "crop or window (=32) must be above 61"),
     ],
 )
 def test_mistakes(
@@ -119,6 +151,12 @@ def test_settings_lie_over_each_other(tmp_path: Path, small: Path) -> None:
     again = settle("attention", {"minutes": 2.0}, {}, None, resumed)
     assert (again.batch_size, again.steps, again.minutes) == (7, None, 2.0)
     assert settle("attention", {}, {}, None, resumed) == config
+    more = tmp_path / "more.toml"
+    more.write_text("model_config = { window = 80 }\n")
+    assert settle("attention", {}, {}, more, resumed).model_config == {**config.model_config, "window": 80}
+    more.write_text("model_config = 3\n")
+    with pytest.raises(PhotomendError, match=r"more.toml: model_config \(=3\) must be a table"):
+        settle("attention", {}, {"window": 80}, more, None)
     assert merge({"steps": 1, "lr": 2}, {"lr": 3}) == {"steps": 1, "lr": 3}
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from photomend import models
+from photomend.train.adversarial import AdversarialTrainer
 from photomend.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
+from ..train.interrupting import interrupt
 from .helpers import Shell, picture, tree
 
 TINY = {"width": 16, "dilations": [1], "window": 72}
@@ -35,6 +37,10 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, start: Path)
     assert outcome.status == 0, outcome
     assert "epoch 1  step 2" in outcome.out
     assert "hole MAE" in outcome.out
+    assert "epoch 0  step 0  (as it began)" in outcome.out
+    step = load_checkpoint(run / "best.safetensors").step
+    assert outcome.out.splitlines()[-2].startswith(f"{run}: the weights ")
+    assert (f"of step {step} are kept" if step else "still the attention model's own") in outcome.out.splitlines()[-2]
     settings = json.loads((run / "config.json").read_text())
     assert (settings["model"], settings["start"]) == ("gan", str(start))
     assert settings["model_config"]["width"] == TINY["width"]
@@ -49,6 +55,23 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, start: Path)
     outcome = shell("evaluate", "--photos", tmp_path / "photos", "--split", "all", "--models", f"harmonic,{run}")
     assert outcome.status == 0, outcome
     assert str(run) in outcome.out
+
+
+def test_a_run_that_kept_nothing_of_its_own_says_so(
+    shell: Shell, tmp_path: Path, start: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped at its first validation, or by Ctrl-C before it."""
+    train = ("train", "gan", "--from", start, "--device", "cpu", "--config", tmp_path / "few.toml", "--steps", "2")
+    with monkeypatch.context() as patch:
+        interrupt(AdversarialTrainer, "step", 1, patch)
+        outcome = shell(*train, "--out", tmp_path / "cut")
+    assert outcome.status == 130
+    assert f"{tmp_path / 'cut'}: the weights kept are still the attention model's own\n" in outcome.out
+    judge = AdversarialTrainer.judge
+    worse = iter([20.0, 30.0])
+    monkeypatch.setattr(AdversarialTrainer, "judge", lambda self, _: judge(self, {"hole_mae": next(worse)}))
+    outcome = shell(*train, "--out", tmp_path / "stopped")
+    assert "may help; the weights kept are still the attention model's own\n" in outcome.out
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from photomend.core import Array, PhotomendError
 from photomend.models.discriminator import hole_patches
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import gan_twins, model_twins
-from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer, start_settings
+from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer, start_settings
 from photomend.train.checkpoint import Checkpoint, save_checkpoint
 from photomend.train.ema import EMA
 from photomend.train.optimizers import Adam
@@ -61,7 +61,8 @@ def twin_steps(
     for step, (photo, mask) in enumerate(batches):
         inside = F.max_pool2d(mask, 4) > 0
         prediction = generator(photo * (1 - mask), mask)
-        filled = photo * (1 - mask) + prediction * mask
+        filled = photo * (1 - mask) + prediction.clamp(0, 1) * mask
+        assert not torch.equal(prediction, prediction.clamp(0, 1))  # the clamp has something to do
 
         rate = min(1, 2 * (1 - step / settings.total))
         ours.param_groups[0]["lr"] = rate * settings.lr
@@ -85,6 +86,8 @@ def twin_steps(
 
 def test_steps_in_float64_are_the_twins(start: Path) -> None:
     trainer = in_float64(config(start, steps=8, ramp=0.5, lr=1e-3, discriminator_lr=4e-3))
+    network: Any = trainer.network
+    network.head[0].weight.data.mul_(20)  # so that some of its colours are none
     generator = model_twins.AttentionModel(16, (1, 2)).double()
     generator.load_state_dict(trainer.network.state_dict())
     discriminator = gan_twins.PatchDiscriminator((32, 64, 128)).double()
@@ -150,13 +153,37 @@ def test_only_patches_of_the_hole_are_judged(start: Path) -> None:
     photo, mask = crops(2, 48, dtype=torch.float32)
     patches = hole_patches(mask)
     filled = torch.where(mask > 0.5, 1 - photo, photo)
-    score, gradient = trainer._score(filled, mask, patches)
+    score, gradient = trainer._score(1 - photo, photo, mask, patches)
     assert (gradient[(mask == 0).expand_as(gradient)] == 0).all()
     assert (gradient[(mask == 1).expand_as(gradient)] != 0).any()
     scores = trainer.discriminator(filled, mask).data
     assert score == pytest.approx(scores[patches > 0].mean().item())
     assert (patches == 0).any()
     assert score != pytest.approx(scores.mean().item())
+
+
+def test_what_is_no_colour_is_judged_as_the_nearest_and_gets_no_gradient(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start))
+    photo, mask = crops(2, 48, dtype=torch.float32)
+    prediction = 3 * photo - 1
+    score, gradient = trainer._score(prediction, photo, mask, hole_patches(mask))
+    assert score == trainer._score(prediction.clamp(0, 1), photo, mask, hole_patches(mask))[0]
+    missing, inside = (mask > 0).expand_as(photo), (prediction >= 0) & (prediction <= 1)
+    assert (gradient[missing & inside] != 0).any()
+    assert (missing & ~inside).any()
+    assert (gradient[~(missing & inside)] == 0).all()
+
+
+def test_photos_of_one_colour_and_errors_that_are_no_numbers(start: Path) -> None:
+    """A start without error allows one of LEAST_MAE, and the tolerance above it; NaN is not good."""
+    trainer = AdversarialTrainer(config(start, tolerance=0.1))
+    assert trainer.judge({"hole_mae": 0.0})
+    assert trainer.judge({"hole_mae": 1.09 * LEAST_MAE})
+    assert not trainer.judge({"hole_mae": 1.11 * LEAST_MAE})
+    trainer = AdversarialTrainer(config(start))
+    assert trainer.judge({"hole_mae": 20.0})
+    assert not trainer.judge({"hole_mae": math.nan})
+    assert trainer.stopped
 
 
 def test_the_weight_ramps_and_stays(start: Path) -> None:

@@ -106,13 +106,30 @@ def test_the_state_has_all_of_the_discriminator(photos: FolderSource, start: Pat
     assert again.discriminator_optimizer.steps == trainer.discriminator_optimizer.steps
 
 
+def test_a_run_goes_on_with_the_weights_it_began_with_and_no_others(
+    photos: FolderSource, start: Path, tmp_path: Path
+) -> None:
+    run(config(start, steps=1), photos, tmp_path / "run")
+    moved, other = tmp_path / "moved", tmp_path / "other"
+    moved.write_bytes(start.read_bytes())
+    network = models.build("attention", **TINY)
+    save_checkpoint(other, Checkpoint("attention", network.state_dict(), network.config))
+    with pytest.raises(PhotomendError, match=r"began with the weights of .*, and can't go on with start \(=.*other\)"):
+        run(config(other, steps=2), photos, tmp_path / "run", resume=True)
+    with pytest.raises(PhotomendError, match="no such checkpoint"):
+        run(config(tmp_path / "gone", steps=2), photos, tmp_path / "run", resume=True)
+    run(config(moved, steps=2), photos, tmp_path / "run", resume=True)
+    moved.unlink()
+    assert run(config(moved, steps=3), photos, tmp_path / "run", resume=True).steps == 3
+
+
 def worsening(photos: FolderSource, *hole_maes: float) -> Validator:
     """A validator that finds these errors, one after the other."""
     errors = iter(hole_maes)
 
     class Scripted(Validator):
         def __call__(self, model: Any) -> Validation:
-            return Validation({"mse": 1.0, "mae": 1.0, "hole_mae": next(errors), "texture": 1.0}, [])
+            return Validation({"mse": 1.0, "mae": 1.0, "hole_mae": next(errors), "sharpness": 1.0}, [])
 
     return Scripted(EvaluationSet(photos))
 
@@ -145,7 +162,7 @@ def test_the_log_has_what_tells_a_collapse(photos: FolderSource, start: Path, tm
     epochs = [record for record in read_log(tmp_path / LOG) if "epoch" in record]
     assert {"d_real", "d_fake", "d_loss", "gradient_ratio", "hole_mae"} <= steps[0].keys()
     assert [round(record["adversarial_weight"], 6) for record in steps] == [0.01, 0.0325, 0.055, 0.0775]
-    assert all({"hole_mae", "texture"} <= record.keys() for record in epochs)
+    assert all({"hole_mae", "sharpness"} <= record.keys() for record in epochs)
 
 
 def test_the_other_training_does_not_take_a_gan(photos: FolderSource, tmp_path: Path) -> None:

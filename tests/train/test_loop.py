@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,11 @@ def test_a_folder_with_a_run_is_not_overwritten(photos: FolderSource, tmp_path: 
         run(config(model="attention-report", model_config=REPORT), photos, tmp_path, resume=True)
     with pytest.raises(PhotomendError, match=r"was made with width \(=16\), and can't go on with width \(=32\)"):
         run(config(model_config={**TINY, "width": 32}), photos, tmp_path, resume=True)
+    whole = tmp_path / "whole"
+    run(config(steps=1, model_config={**TINY, "without": ["mask"]}), photos, whole)
+    with pytest.raises(PhotomendError, match=r"with without \(=\['mask'\]\), and can't go on with without \(=None\)"):
+        run(config(), photos, whole, resume=True)
+    shutil.rmtree(whole)
     with pytest.raises(PhotomendError, match=r"made with seed \(=0\), and can't go on with seed \(=1\)"):
         run(config(seed=1), photos, tmp_path, resume=True)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}

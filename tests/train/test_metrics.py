@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from photomend.data.loader import EvaluationSet, Sample
+from photomend.data.masks import Box
+from photomend.models import HarmonicFill
 from photomend.train.metrics import grey_levels, photo_metrics, ssim
+from photomend.train.validation import ERRORS, Validator
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
 
@@ -67,15 +72,15 @@ def test_exact(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
     assert metrics.hole_psnr == math.inf
 
 
-def test_texture_of_hole_and_truth(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+def test_gradient_energy_of_hole_and_truth(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
     truth, rebuilt, mask = photos
     metrics = photo_metrics(truth, torch.where(mask > 0, 0.5, truth), mask)
-    assert metrics.texture == 0
+    assert metrics.gradient_energy == 0
     hole = 255 * truth[:, 5:17, 8:30].double().numpy()
     squares = [np.square(np.diff(hole, axis=axis)) for axis in (1, 2)]
     mean = sum(s.sum() for s in squares) / sum(s.size for s in squares)
-    assert metrics.true_texture == pytest.approx(mean)
-    assert photo_metrics(truth, rebuilt, mask).true_texture == metrics.true_texture
+    assert metrics.true_gradient_energy == pytest.approx(mean)
+    assert photo_metrics(truth, rebuilt, mask).true_gradient_energy == metrics.true_gradient_energy
 
 
 def test_errors(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
@@ -88,3 +93,13 @@ def test_errors(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None
         photo_metrics(truth, rebuilt, torch.zeros_like(mask))
     with pytest.raises(ValueError, match="window"):
         photo_metrics(truth[:, :10], rebuilt[:, :10], mask[:, :10])
+
+
+def test_validation_finds_what_the_table_does(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
+    truth, _, mask = photos
+    truth = (255 * truth).round() / 255
+    sample = Sample("a", "", truth, mask, Box(8, 5, 22, 12))
+    found = Validator(cast(EvaluationSet, [sample]))(HarmonicFill()).metrics
+    expected = photo_metrics(truth, HarmonicFill().reconstruct((truth * (1 - mask))[None], mask[None])[0], mask)
+    assert {name: found[name] for name in ERRORS} == {name: getattr(expected, name) for name in ERRORS}
+    assert found["sharpness"] == pytest.approx(expected.gradient_energy / expected.true_gradient_energy)

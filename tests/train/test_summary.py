@@ -17,7 +17,9 @@ def evaluation(model: str, factor: float, classes: str = "aabb" * 3, areas: tupl
     results = []
     for index, (name, area) in enumerate(zip(classes, areas or (0.02,) * len(classes), strict=True)):
         mse = factor * rng.uniform(50, 100)
-        metrics = PhotoMetrics(mse, mse / 50, 20 * mse, mse / 2, 20.0, 0.97, texture=factor * 30, true_texture=60.0)
+        metrics = PhotoMetrics(
+            mse, mse / 50, 20 * mse, mse / 2, 20.0, 0.97, gradient_energy=factor * 30, true_gradient_energy=60.0
+        )
         results.append(PhotoResult(f"{index}.png", name.strip(), area, metrics))
     return Evaluation(model, results)
 
