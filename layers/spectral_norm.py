@@ -36,7 +36,8 @@ def spectral_norm(w: Array, *, u: Array, v: Array) -> tuple[Array, Pullback]:
 
         dy = dw / σ − w dσ / σ² = (dw − y uᵀ dW v) / σ,     so     w̄ = (ȳ − ⟨ȳ, y⟩ u vᵀ) / σ.
 
-    The second term takes out of the gradient what would only lengthen w, which the division undoes.
+    The second term takes out of the gradient what would only lengthen w, which the division undoes. A weight of zeros
+    has σ = 0 and no direction to keep: 0 / 0 is NaN, as in torch.
 
     Raises:
         ValueError: u or v doesn't fit w.

@@ -142,6 +142,14 @@ def test_a_weight_of_zeros_does_not_divide_by_zero_in_the_iteration() -> None:
     assert torch.equal(v, torch.zeros(3))
 
 
+def test_a_weight_of_zeros_gives_nan_as_in_torch() -> None:
+    made = layer()
+    made.weight_orig.data.zero_()
+    x = torch.ones(1, 3, 4, 5, dtype=torch.float64)
+    torch.testing.assert_close(made(x).data, older(made)(x).detach(), equal_nan=True)
+    assert made(x).data.isnan().all()
+
+
 def test_vectors_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match=r"u \(3,\) and v \(6,\) must be \(2,\) and \(6,\) for a weight of shape"):
         spectral_norm(torch.zeros(2, 3, 2), u=torch.zeros(3), v=torch.zeros(6))
