@@ -1,23 +1,28 @@
-"""What each part of the attention model is worth: the whole, and the whole without one part, under one budget.
+"""What each part of the attention model is worth: the whole, the whole without one part, and the report's, one budget.
 
     python benchmarks/ablation.py --photos DIR --out ablation --minutes 4 --markdown ablation.md
 
+The report's is the architecture of `models/attention_report.py`, with the same loss, optimizer and budget.
 Trains one variant after another for the same number of minutes on the training photos, with the same seed and so the
 same crops and holes in the same order, and compares them on the test photos. Run again with the same folder it goes on
-where it was cut. Beside each MSE stands its ratio to the whole model's, photo by photo, with a 95 % interval. One
+where it was cut; a folder of another budget, seed or photos is refused. Beside the steps that fitted stands what they
+came to. Beside each MSE stands its ratio to the whole model's, photo by photo, with a 95 % interval. One
 training run a variant: the interval says how sure the comparison of *these* weights is, not how another seed would do.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
+import torch
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
-from photomend.app.reconstructors import load_reconstructor
+from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source
-from photomend.data.loader import EvaluationSet
-from photomend.models.attention import PARTS
+from photomend.core import PhotomendError
+from photomend.data.loader import EvaluationSet, names_digest
+from photomend.data.sources import PhotoSource
 from photomend.train.bootstrap import bootstrap_interval, bootstrap_ratio
 from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
@@ -26,52 +31,100 @@ from photomend.train.loop import train
 from photomend.train.validation import Validator
 
 WHOLE = "attention"
-VARIANTS: dict[str, tuple[str, ...]] = {
-    WHOLE: (),
-    "without fill and residual": ("fill",),
-    "without mask channel": ("mask",),
-    "without channel attention": ("channel",),
-    "without spatial attention": ("spatial",),
-    "without skips": ("skips",),
+REPORT = "attention-report"
+FINISHED = "finished.json"
+#: The model and its settings.
+VARIANTS: dict[str, tuple[str, dict[str, list[str]]]] = {
+    WHOLE: (WHOLE, {}),
+    "without fill and residual": (WHOLE, {"without": ["fill"]}),
+    "without mask channel": (WHOLE, {"without": ["mask"]}),
+    "without channel attention": (WHOLE, {"without": ["channel"]}),
+    "without spatial attention": (WHOLE, {"without": ["spatial"]}),
+    "without skips": (WHOLE, {"without": ["skips"]}),
+    REPORT: (REPORT, {}),
 }
 
 
 @click.command(help=__doc__.split("\n\n")[0])
 @click.option("--photos", type=FOLDER, required=True, help="A folder of photos.")
 @click.option("--out", type=FOLDER, required=True, help="Where the runs go.")
-@click.option("--minutes", type=float, default=4.0, show_default=True, help="Training time of each variant.")
+@click.option("--minutes", type=float, help="Training time of each variant.  [default: 4]")
+@click.option("--steps", type=int, help="Training steps of each variant, in place of minutes.")
 @click.option("--limit", type=int, help="Test on so many photos only.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
 @runtime_options
 def main(
-    photos: Path, out: Path, minutes: float, limit: int | None, markdown: Path | None, device: str, threads: int | None
+    photos: Path,
+    out: Path,
+    minutes: float | None,
+    steps: int | None,
+    limit: int | None,
+    markdown: Path | None,
+    device: str,
+    threads: int | None,
 ) -> None:
-    if markdown is not None:
-        check_target(markdown, ".md")
-    target = start(device, threads)
+    try:
+        if markdown is not None:
+            check_target(markdown, ".md")
+        minutes = 4.0 if minutes is None and steps is None else minutes
+        text = ablation(photos, out, minutes, steps, limit, start(device, threads))
+        click.echo(text)
+        if markdown is not None:
+            write_text(markdown, text + "\n")
+    except PhotomendError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def ablation(
+    photos: Path, out: Path, minutes: float | None, steps: int | None, limit: int | None, device: torch.device
+) -> str:
+    """Train what isn't trained yet, and compare all of it. Raises PhotomendError."""
     training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
-    assert {part for parts in VARIANTS.values() for part in parts} == set(PARTS)
-    models = {"harmonic": load_reconstructor("harmonic", target)}
-    for name, without in VARIANTS.items():
-        run = out / name.replace(" ", "-")
-        finished = run / "finished"
-        if not finished.exists():
+    configs = {
+        name: TrainConfig(model=model, minutes=minutes, steps=steps, model_config=settings)
+        for name, (model, settings) in VARIANTS.items()
+    }
+    for name, config in configs.items():
+        require_same(out / folder(name), config, training)
+    models, done = {"harmonic": load_reconstructor("harmonic", device)}, {"harmonic": 0}
+    for name, config in configs.items():
+        run = out / folder(name)
+        if not (run / FINISHED).exists():
             click.echo(f"{name}: training")
-            config = TrainConfig(model=WHOLE, minutes=minutes, model_config={"without": list(without)})
-            validator = Validator(EvaluationSet(validation, limit=config.validation_photos), target)
-            train(config, training, validator, run, resume=(run / STATE).exists(), device=target)
-            finished.touch()
-        models[name] = load_reconstructor(str(run), target)
-    text = table(evaluate_models(models, EvaluationSet(test, limit=limit), device=target))
-    click.echo(text)
-    if markdown is not None:
-        write_text(markdown, text + "\n")
+            validator = Validator(EvaluationSet(validation, limit=config.validation_photos), device)
+            trainer = train(config, training, validator, run, resume=(run / STATE).exists(), device=device)
+            write_text(run / FINISHED, json.dumps(made_with(config, training) | {"done": trainer.steps}) + "\n")
+        models[name] = load_run(run, device)
+        done[name] = json.loads((run / FINISHED).read_text(encoding="utf-8"))["done"]
+    return table(evaluate_models(models, EvaluationSet(test, limit=limit), device=device), done)
 
 
-def table(evaluations: list[Evaluation]) -> str:
-    """A line for each variant: MSE, MAE and the MSE's ratio to the whole model's."""
+def folder(variant: str) -> str:
+    return variant.replace(" ", "-")
+
+
+def made_with(config: TrainConfig, photos: PhotoSource) -> dict[str, object]:
+    """What two variants must share to be compared."""
+    return {name: getattr(config, name) for name in ("minutes", "steps", "seed")} | {"photos": names_digest(photos)}
+
+
+def require_same(run: Path, config: TrainConfig, photos: PhotoSource) -> None:
+    """Refuse a finished run of another budget, seed or photos. Raises PhotomendError."""
+    mark = run / FINISHED
+    if not mark.exists():
+        return
+    theirs = json.loads(mark.read_text(encoding="utf-8"))
+    for name, value in made_with(config, photos).items():
+        if theirs.get(name) != value:
+            raise PhotomendError(
+                f"{mark}: was made with {name} (={theirs.get(name)}), not {value}; choose another --out"
+            )
+
+
+def table(evaluations: list[Evaluation], steps: dict[str, int]) -> str:
+    """A line for each variant: steps, MSE, MAE and the MSE's ratio to the whole model's."""
     whole = next(e for e in evaluations if e.model == WHOLE)
-    lines = [f"| model, {whole.photos} photos | MSE | MAE | MSE / whole |", "|---|---:|---:|---:|"]
+    lines = [f"| model, {whole.photos} photos | steps | MSE | MAE | MSE / whole |", "|---|---:|---:|---:|---:|"]
     for evaluation in evaluations:
         cells = [
             f"{evaluation.mean(m):.{n}f} ({low:.{n}f}–{high:.{n}f})"
@@ -80,7 +133,7 @@ def table(evaluations: list[Evaluation]) -> str:
         ]
         ratio, (low, high) = bootstrap_ratio(evaluation.by_photo("mse"), whole.by_photo("mse"))
         cells.append("1" if evaluation is whole else f"{ratio:.3f} ({low:.3f}–{high:.3f})")
-        lines.append(" | ".join([f"| {evaluation.model}", *cells]) + " |")
+        lines.append(" | ".join([f"| {evaluation.model}", str(steps[evaluation.model]), *cells]) + " |")
     return "\n".join(lines)
 
 
