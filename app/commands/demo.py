@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from ...train.checkpoint import BEST, LAST, STATE
 from ...train.config import RunConfig, TrainConfig
 from ...train.evaluate import Reconstructor, evaluate_models
 from ...train.loop import CONFIG, LOG, Epoch, train
+from ...train.summary import Summary
 from ...train.validation import Validator
 from ..comparison import ROWS
 from ..options import FOLDER, runtime_options, start
@@ -30,6 +32,10 @@ from ..tables import Tables, as_text
 CLASSICAL = ("random", "border", "harmonic", "biharmonic", "telea", "ns")
 #: What share of the budget each network is trained for; the rest is for the table and the report.
 SHARES = {"linear": 0.08, "cnn": 0.1, "attention": 0.28, "gan": 0.12}
+#: Minutes that table and report need at most; what is left of their share goes to these networks, in equal parts.
+MOST_REST, LARGER = 4.0, ("attention", "gan")
+#: A GAN whose sharpness is not above the attention model's by this factor shows nothing of its own.
+VISIBLE = 1.05
 #: Photos that validate and that are tested: at most so many, and so many for each minute of the budget.
 MOST_PHOTOS, PHOTOS_A_MINUTE = 200, 40
 REPORT, MARK = "report.html", "demo.txt"
@@ -75,6 +81,8 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     samples = EvaluationSet(with_several_holes(test, most), limit=most)
     tables = Tables.of(evaluate_models(models, samples, device=target_device))
     click.echo(as_text(tables))
+    if note := about_the_gan(tables.overall, configs[GanModel.name].total / 60):
+        click.echo(note)
     if samples.skipped:
         click.echo(say_skipped(len(samples.skipped), tables.overall[0].photos + len(samples.skipped)))
     write_report(
@@ -92,6 +100,7 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
             "budget": f"{budget:g} minutes",
         },
         target_device,
+        note,
     )
     click.echo(out / REPORT)
     return 0
@@ -114,12 +123,26 @@ def plan(budget: float, out: Path) -> dict[str, RunConfig]:
 
     Raises PhotomendError for a budget that is no length of time.
     """
+    spare = max(0.0, budget * (1 - sum(SHARES.values())) - MOST_REST)
+    minutes = {name: share * budget + (name in LARGER) * spare / len(LARGER) for name, share in SHARES.items()}
     return {
-        name: AdversarialConfig(start=str(out / AttentionModel.name), minutes=share * budget)
+        name: AdversarialConfig(start=str(out / AttentionModel.name), minutes=length)
         if name == GanModel.name
-        else TrainConfig.from_dict({"model": name, "minutes": share * budget})
-        for name, share in SHARES.items()
+        else TrainConfig.from_dict({"model": name, "minutes": length})
+        for name, length in minutes.items()
     }
+
+
+def about_the_gan(summaries: Sequence[Summary], minutes: float) -> str:
+    """What is to be said of a GAN after so many minutes that is hardly sharper than the model it began with, or ""."""
+    sharpness = {summary.model: summary.metrics["sharpness"].value for summary in summaries}
+    gan, attention = sharpness[GanModel.name], sharpness[AttentionModel.name]
+    if gan > VISIBLE * attention:
+        return ""
+    return (
+        f"The GAN is hardly sharper here ({gan:.3f}) than the attention model that it began with ({attention:.3f}): "
+        f"it trained for {minutes:.1f} minutes, and needs about 20 to show texture. A larger --budget gives it more."
+    )
 
 
 def classical(device: torch.device) -> dict[str, Reconstructor]:

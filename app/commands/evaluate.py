@@ -26,7 +26,7 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
     "--models",
     required=True,
     metavar="A,B,...",
-    help="Models by name, run folder or weights file, separated by commas; a network's name is the run folder so called.",
+    help="Models by name, run folder or weights file, separated by commas; a network's name means its run folder.",
 )
 @click.option(
     "--split",

@@ -52,6 +52,7 @@ def write_report(
     weights: Mapping[str, Path],
     evaluation: Mapping[str, str],
     device: torch.device,
+    note: str = "",
 ) -> None:
     """Write the report of an evaluation: one HTML file, which loads nothing.
 
@@ -64,6 +65,7 @@ def write_report(
         weights: of those that were trained the run folder or weights file.
         evaluation: what was evaluated on what, by name, for the settings.
         device: where the models are.
+        note: a paragraph under the heading.
 
     Raises PhotomendError naming the file when it or a run's log or settings can't be read or written.
     """
@@ -73,6 +75,7 @@ def write_report(
     page = environment().get_template("page.html.jinja")
     html = page.render(
         title=title,
+        note=note,
         tables=tables,
         columns=COLUMNS,
         meanings=meanings(tables.overall),

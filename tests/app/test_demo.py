@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from photomend.app.commands.demo import CLASSICAL, MARK, REPORT, SHARES, affordable, classical, plan
+from photomend.app.commands.demo import CLASSICAL, MARK, REPORT, SHARES, about_the_gan, affordable, classical, plan
 from photomend.app.reconstructors import load_reconstructor
 from photomend.core import PhotomendError
 from photomend.train.adversarial import AdversarialConfig
 from photomend.train.evaluate import Evaluation, evaluate_models
+from photomend.train.summary import Estimate, Summary
 
 from .helpers import Shell, picture, tree
 
@@ -47,6 +48,8 @@ def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: py
     assert f"<h1>{3 + len(SHARES)} ways to fill a hole</h1>" in page
     for name in SHARES:
         load_reconstructor(str(out / name))
+    assert "The GAN is hardly sharper here" in outcome.out
+    assert "<p>The GAN is hardly sharper here" in page
     (out / "notes.txt").write_text("mine")
     before = tree(out)
     assert shell(*arguments).status == 0
@@ -72,6 +75,22 @@ def test_the_budget_is_shared_and_the_gan_goes_on_from_attention(tmp_path: Path)
     assert [affordable(minutes) for minutes in (0.01, 1, 60)] == [4, 40, 200]
     with pytest.raises(PhotomendError, match="minutes"):
         plan(float("inf"), tmp_path)
+
+
+def test_what_is_no_training_does_not_grow_with_the_budget(tmp_path: Path) -> None:
+    for budget, rest in ((5, 0.42 * 5), (20, 4), (60, 4)):
+        minutes = {name: config.total / 60 for name, config in plan(budget, tmp_path).items()}
+        assert budget - sum(minutes.values()) == pytest.approx(rest)
+    assert minutes["gan"] > 15
+
+
+@pytest.mark.parametrize(("gan", "said"), [(0.07, True), (0.073, True), (0.075, False), (float("nan"), True)])
+def test_a_gan_that_shows_nothing_is_said_to(gan: float, said: bool) -> None:
+    found = [
+        Summary(name, 3, 3, {"sharpness": Estimate(value, value, value)})
+        for name, value in (("attention", 0.07), ("gan", gan))
+    ]
+    assert ("trained for 0.6 minutes, and needs about 20" in about_the_gan(found, 0.6)) == said
 
 
 def test_a_library_that_is_missing_leaves_its_models_out(
