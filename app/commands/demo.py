@@ -124,7 +124,8 @@ def plan(budget: float, out: Path) -> dict[str, RunConfig]:
     Raises PhotomendError for a budget that is no length of time.
     """
     spare = max(0.0, budget * (1 - sum(SHARES.values())) - MOST_REST)
-    minutes = {name: share * budget + (name in LARGER) * spare / len(LARGER) for name, share in SHARES.items()}
+    more = dict.fromkeys(LARGER, spare / len(LARGER))
+    minutes = {name: share * budget + more.get(name, 0.0) for name, share in SHARES.items()}
     return {
         name: AdversarialConfig(start=str(out / AttentionModel.name), minutes=length)
         if name == GanModel.name
