@@ -114,17 +114,6 @@ def evaluate_models(
     return list(evaluations.values())
 
 
-def evaluate(
-    reconstructor: Reconstructor,
-    samples: Iterable[Sample],
-    model: str,
-    batch_size: int = 16,
-    device: torch.device | str = "cpu",
-) -> Evaluation:
-    """`evaluate_models` for a single model, called `model` in the table."""
-    return evaluate_models({model: reconstructor}, samples, batch_size, device)[0]
-
-
 def paste(reconstructor: Reconstructor, truth: Array, mask: Array) -> Array:
     """The model's answer in the hole, clamped to [0, 1], and the truth around it; (N, 3, H, W).
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from photomend.train.evaluate import Evaluation, evaluate, evaluate_models
+from photomend.train.evaluate import Evaluation, Reconstructor, evaluate_models
 
 
 @dataclass
@@ -40,6 +40,12 @@ def photos(sizes: list[tuple[int, int]]) -> list[Photo]:
         photo = torch.rand(3, height, width, generator=generator) * 0.5
         result.append(Photo(f"{index}.png", "class", photo, mask))
     return result
+
+
+def evaluate(model: Reconstructor, samples: list[Photo], name: str, batch_size: int = 16) -> Evaluation:
+    """Of a single model."""
+    (evaluation,) = evaluate_models({name: model}, samples, batch_size)
+    return evaluation
 
 
 def test_numbers_by_hand() -> None:
