@@ -1,0 +1,78 @@
+"""Work shared among CPU threads block by block.
+
+torch splits each single operation among its threads, and all of them wait for the slowest at its end. For a chain of
+short operations on a block that fits a core's cache, it is better that each thread takes whole blocks: nobody waits,
+the block stays in the cache of the core that made it, and a thread whose core is disturbed takes fewer of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import torch
+
+_pool: tuple[int, ThreadPoolExecutor] | None = None
+_making = threading.Lock()
+
+
+def share(block: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
+    """Call ``block(*job)`` for every job, on as many threads as torch has now, whichever is free next.
+
+    Blocks must not depend on one another. Inside a block torch computes on one thread. An exception that a block
+    raises is raised here, when the blocks that were begun are done.
+    """
+    count = min(torch.get_num_threads(), len(jobs))
+    if count <= 1:
+        for job in jobs:
+            block(*job)
+        return
+    waiting = iter(jobs)
+    taking = threading.Lock()
+
+    def work() -> None:
+        while True:
+            with taking:
+                job = next(waiting, None)
+            if job is None:
+                return
+            block(*job)
+
+    pool = _threads(torch.get_num_threads())
+    for worker in [pool.submit(work) for _ in range(count)]:
+        worker.result()
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    """As many threads, on each of which torch computes alone."""
+    global _pool
+    with _making:
+        if _pool is None or _pool[0] != count:
+            if _pool is not None:
+                _pool[1].shutdown(wait=False)
+            together = threading.Barrier(count)
+            pool = ThreadPoolExecutor(count, "photomend", initializer=torch.set_num_threads, initargs=(1,))
+            list(pool.map(lambda _: together.wait(), range(count)))  # every thread is there and has been told
+            torch.set_num_threads(count)  # telling them told torch as a whole: what holds elsewhere is said again
+            _pool = (count, pool)
+        return _pool[1]
+
+
+def _forget() -> None:
+    """A forked process has none of its parent's threads."""
+    global _pool
+    _pool = None
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+def parts(length: int, count: int) -> list[slice]:
+    """range(length) in `count` parts, or fewer, that differ by one at most."""
+    count = max(1, min(length, count))
+    edges = [length * i // count for i in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]

@@ -1,0 +1,6 @@
+"""Ways to convolve, each in a file of its own with its derivation, and the planner that chooses among them."""
+
+from .planner import ALGORITHMS, Plan, plan
+from .shape import Algorithm, ConvShape
+
+__all__ = ["ALGORITHMS", "Algorithm", "ConvShape", "Plan", "plan"]

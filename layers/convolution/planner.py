@@ -1,0 +1,114 @@
+"""Which algorithm convolves: read off a table that was measured, or measured now.
+
+All algorithms give the same up to rounding, so the choice is a question of speed alone, and forward pass, input
+gradient and weight gradient may go three ways. By default it follows from the shape by fixed rules, so that the same
+program gives the same bits every time. In `tuning`, each new shape is tried once with every algorithm that suits it, and the fastest
+is kept for as long as the process lives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from ...core import Array
+from .shape import Algorithm, ConvShape
+from .taps import TAPS
+from .winograd import WINOGRAD
+
+#: The general one first.
+ALGORITHMS = (TAPS, WINOGRAD)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The algorithms for one shape."""
+
+    forward: Algorithm
+    input_gradient: Algorithm
+    weight_gradient: Algorithm
+
+
+_tuning = False
+_tuned: dict[ConvShape, Plan] = {}
+
+
+def plan(shape: ConvShape) -> Plan:
+    """The algorithms to use for a convolution of this shape."""
+    if (tuned := _tuned.get(shape)) is not None:
+        return tuned
+    if _tuning and shape.images:
+        made = _tuned[shape] = _measure(shape)
+        return made
+    return by_rule(shape)
+
+
+def by_rule(shape: ConvShape) -> Plan:
+    """The choice without measuring."""
+    chosen = TAPS
+    if WINOGRAD.suits(shape) and shape.device == "cpu" and min(shape.channels, shape.out_channels) >= 48:
+        chosen = WINOGRAD
+    return Plan(chosen, chosen, chosen)
+
+
+@contextmanager
+def tuning() -> Iterator[None]:
+    """Inside this context, a shape that comes for the first time is measured; afterwards its plan stays in use."""
+    global _tuning
+    before, _tuning = _tuning, True
+    try:
+        yield
+    finally:
+        _tuning = before
+
+
+def forget() -> None:
+    """Go back to the rules for every shape."""
+    _tuned.clear()
+
+
+def _measure(shape: ConvShape) -> Plan:
+    """The fastest algorithm for each of the three directions."""
+    return Plan(*(min(by_name.items(), key=lambda item: item[1])[0] for by_name in seconds(shape).values()))
+
+
+def seconds(shape: ConvShape, repeats: int = 5) -> dict[str, dict[Algorithm, float]]:
+    """How long each algorithm that suits takes for "forward", "input_gradient" and "weight_gradient": the shortest of
+    some tries, on random numbers."""
+    like = torch.empty(0, dtype=shape.dtype, device=shape.device)
+    x = _random(like, shape.images, shape.channels, *shape.size)
+    w = _random(like, shape.out_channels, shape.channels // shape.groups, *shape.kernel)
+    ȳ = _random(like, shape.images, shape.out_channels, *shape.out)
+    found: dict[str, dict[Algorithm, float]] = {"forward": {}, "input_gradient": {}, "weight_gradient": {}}
+    for algorithm in ALGORITHMS:
+        if algorithm.suits(shape):
+            found["forward"][algorithm] = _shortest(lambda a=algorithm: a.forward(x, w, None, shape), like, repeats)
+            found["input_gradient"][algorithm] = _shortest(
+                lambda a=algorithm: a.input_gradient(ȳ, w, shape), like, repeats
+            )
+            found["weight_gradient"][algorithm] = _shortest(
+                lambda a=algorithm: a.weight_gradient(x, ȳ, shape), like, repeats
+            )
+    return found
+
+
+def _random(like: Array, *sizes: int) -> Array:
+    """Random numbers that lie in memory as images do inside a network: channels last."""
+    generator = torch.Generator(like.device).manual_seed(0)  # the program's own random numbers go on as they would have
+    numbers = torch.randn(*(sizes[i] for i in (0, 2, 3, 1)), generator=generator, dtype=like.dtype, device=like.device)
+    return numbers.permute(0, 3, 1, 2)
+
+
+def _shortest(work: Callable[[], Array], like: Array, repeats: int) -> float:
+    taken = []
+    for _ in range(repeats + 1):  # the first one also makes ready
+        start = time.perf_counter()
+        work()
+        if like.device.type == "cuda":
+            torch.cuda.synchronize()
+        taken.append(time.perf_counter() - start)
+    return min(taken[1:])

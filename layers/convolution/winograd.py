@@ -1,0 +1,192 @@
+"""Winograd's convolution F(4×4, 3×3): a quarter of the multiplications, for 3×3 kernels.
+
+Four neighbouring outputs of a kernel of 3 taps take 12 multiplications. Six are enough: input and kernel are seen as
+polynomials, evaluated at six points (0, 1, −1, 2, −2, ∞), multiplied point by point, and the product's coefficients
+are read off its values there. All of that is linear. For a piece d of 6 inputs and a kernel g of 3,
+
+    y  =  Aᵀ [(G g) ⊙ (Bᵀ d)],
+
+and for images, along rows and columns one after the other: tiles of 6×6 inputs give 4×4 outputs with 36
+multiplications in place of 144. The tiles overlap by two pixels. With channels, a multiplication at a point becomes a
+sum over the input channels, and for all tiles together it is a matrix product at each of the 36 points:
+
+    U = (G ⊗ G) w          36 matrices (C, O), the kernel at the points
+    V = (Bᵀ ⊗ Bᵀ) tiles    36 matrices (T, C), the T tiles of the input at the points
+    Y = (Aᵀ ⊗ Aᵀ) (V · U)  16 outputs of each tile.
+
+⊗ is the Kronecker product: rows and columns in one step. That costs 36 multiply-adds a number instead of 2 · 6, most of
+them with 0 or 1, and yet it is faster, for it makes of each transform *one* large matrix product, where a core is at
+its best; the same in plain additions is dozens of passes over memory.
+
+The pullback. Each step is linear, so the adjoint is the same steps transposed, in reverse:
+
+    Ū = Σ over tiles  Vᵀ · (A ⊗ A) Ȳ,   w̄ = (Gᵀ ⊗ Gᵀ) Ū.
+
+The adjoint in x could go the same way; but it is a convolution itself, of ȳ with the kernel turned by half a turn and
+its two channel axes exchanged, so that `forward` serves for it.
+
+Images are worked on in blocks of tiles small enough for a core's cache, each by one thread. Memory beside input, output
+and U: what `BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
+times that of a plain sum of products.
+
+Sources: Winograd, *Arithmetic complexity of computations* (1980); Lavin & Gray, *Fast algorithms for convolutional
+neural networks* (2016), whose points and matrices these are.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+from ...core import Array
+from ...core.workers import parts, share
+from ...core.workspace import scratch
+from .shape import Algorithm, ConvShape
+
+#: Bytes of a block at the 36 points. Its input, the products and the output need about as much again each.
+BLOCK = 4 * 2**20
+
+#: A block of tiles: the first image, how many, the first row of tiles, how many.
+Block = tuple[int, int, int, int]
+
+_G = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]  # all over 24
+_BT = [
+    [4, 0, -5, 0, 1, 0],
+    [0, -4, -4, 1, 1, 0],
+    [0, 4, -4, -1, 1, 0],
+    [0, -2, -1, 2, 1, 0],
+    [0, 2, -1, -2, 1, 0],
+    [0, 4, 0, -5, 0, 1],
+]
+_AT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
+
+
+@functools.cache
+def _transforms(dtype: torch.dtype, device: str) -> tuple[Array, Array, Array]:
+    """G ⊗ G (36, 9), Bᵀ ⊗ Bᵀ (36, 36) and Aᵀ ⊗ Aᵀ (16, 36)."""
+    g, bt, at = (torch.tensor(rows, dtype=torch.float64) for rows in (_G, _BT, _AT))
+    g = g / 24
+    return tuple(torch.kron(m, m).to(device, dtype) for m in (g, bt, at))  # type: ignore[return-value]
+
+
+def _suits(shape: ConvShape) -> bool:
+    return (
+        shape.plain
+        and shape.kernel == (3, 3)
+        and max(shape.padding) <= 2
+        and shape.dtype in (torch.float32, torch.float64)
+    )
+
+
+def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
+    o, c = w.shape[:2]
+    (rows, columns), across = shape.out, -(-shape.out[1] // 4)
+    to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
+    u = torch.mm(to_kernel_points, w.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
+    pixels = x.permute(0, 2, 3, 1).contiguous()
+    y = x.new_empty(shape.images, rows, columns, o)
+
+    def block(*place: int) -> None:
+        v = _at_points(pixels, place, shape, to_points)
+        products = torch.bmm(v, u, out=scratch("tiles", (36, v.shape[1], o), x))
+        tiles = torch.mm(from_points, products.view(36, -1), out=scratch("points", (16, v.shape[1] * o), x))
+        first, images, top, down = place
+        tiles = tiles.view(4, 4, images, down, across, o).permute(2, 3, 0, 4, 1, 5)
+        inside = y[first : first + images, 4 * top : 4 * (top + down)]
+        if (inside.shape[1], columns) != (4 * down, 4 * across):  # tiles that reach beyond the last row or column
+            whole = scratch("pixels", tiles.shape, x).copy_(tiles).view(images, 4 * down, 4 * across, o)
+            tiles = whole[:, : inside.shape[1], :columns]
+        else:
+            inside = inside.view(tiles.shape)
+        inside.copy_(tiles) if b is None else torch.add(tiles, b, out=inside)
+
+    share(block, _blocks(shape, max(c, o)))
+    return y.permute(0, 3, 1, 2)
+
+
+def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
+    (ph, pw), turned = shape.padding, w.flip(2, 3).transpose(0, 1)
+    back = ConvShape.of(ȳ, turned, None, 1, (2 - ph, 2 - pw), 1, 1)
+    return forward(ȳ, turned, None, back)
+
+
+def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
+    c, o = shape.channels, shape.out_channels
+    from_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
+    pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
+    blocks = _blocks(shape, max(c, o))
+    # Threads take whole groups of blocks. Which blocks are summed together never depends on who was faster.
+    groups = parts(len(blocks), 2 * torch.get_num_threads())
+    ū = x.new_empty(len(groups), 36, c, o)
+
+    def group(number: int) -> None:
+        for index, place in enumerate(blocks[groups[number]]):
+            v = _at_points(pixels, place, shape, to_points)
+            tiles = _output_tiles(cotangents, place)
+            ȳ_points = torch.mm(from_points.T, tiles, out=scratch("tiles", (36, tiles.shape[1]), x)).view(36, -1, o)
+            torch.bmm(v.mT, ȳ_points, out=ū[number]) if index == 0 else ū[number].baddbmm_(v.mT, ȳ_points)
+
+    share(group, [(number,) for number in range(len(groups))])
+    w̄ = torch.mm(from_kernel_points.T, ū.sum(dim=0).view(36, c * o))
+    return w̄.view(3, 3, c, o).permute(3, 2, 0, 1)
+
+
+def _blocks(shape: ConvShape, channels: int) -> list[Block]:
+    """All tiles in blocks of about `BLOCK` bytes: several whole images, or some rows of tiles of one.
+
+    Every thread gets some, if there are images enough.
+    """
+    down, across = -(-shape.out[0] // 4), -(-shape.out[1] // 4)
+    tiles = BLOCK // (36 * channels * shape.dtype.itemsize)
+    if down * across <= tiles:
+        count = max(shape.images * down * across / tiles, torch.get_num_threads())
+        groups = parts(shape.images, round(count + 0.499))
+        return [(group.start, group.stop - group.start, 0, down) for group in groups]
+    rows = parts(down, -(-down * across // max(tiles, across)))
+    return [(image, 1, r.start, r.stop - r.start) for image in range(shape.images) for r in rows]
+
+
+def _at_points(pixels: Array, place: tuple[int, ...], shape: ConvShape, to_points: Array) -> Array:
+    """The input's tiles of a block at the points: V (36, T, C). They are copied out of the padded block, where a tile
+    row begins every four pixels, and transformed."""
+    first, images, top, down = place
+    h, w, c = pixels.shape[1:]
+    (ph, pw), across = shape.padding, -(-shape.out[1] // 4)
+    padded = scratch("pixels", (images, 4 * down + 2, 4 * across + 2, c), pixels)
+    start = 4 * top - ph  # the image row that lies in the block's row 0
+    above, below = max(0, -start), min(4 * down + 2, h - start)
+    padded[:, :above] = 0
+    padded[:, below:] = 0
+    wide = min(w, padded.shape[2] - pw)  # without padding the last columns may be outside all tiles
+    padded[:, above:below, :pw] = 0
+    padded[:, above:below, pw + wide :] = 0
+    rows = slice(start + above, start + below)
+    padded[:, above:below, pw : pw + wide] = pixels[first : first + images, rows, :wide]
+    image, row, column, channel = padded.stride()
+    t = images * down * across
+    tiles = scratch("tiles", (36, t * c), pixels)
+    tiles.view(6, 6, images, down, across, c).copy_(
+        padded.as_strided((6, 6, images, down, across, c), (row, column, image, 4 * row, 4 * column, channel))
+    )
+    return torch.mm(to_points, tiles, out=scratch("points", (36, t * c), pixels)).view(36, t, c)
+
+
+def _output_tiles(cotangents: Array, place: tuple[int, ...]) -> Array:
+    """The cotangent's tiles of a block, (16, T · O), with zeros beyond the last row and column."""
+    first, images, top, down = place
+    columns, o = cotangents.shape[2:]
+    across = -(-columns // 4)
+    inside = cotangents[first : first + images, 4 * top : 4 * (top + down)]
+    if inside.shape[1:3] != (4 * down, 4 * across):
+        whole = scratch("pixels", (images, 4 * down, 4 * across, o), cotangents).zero_()
+        whole[:, : inside.shape[1], :columns] = inside
+        inside = whole
+    tiles = scratch("output tiles", (16, images * down * across * o), cotangents)
+    tiles.view(4, 4, images, down, across, o).copy_(
+        inside.view(images, down, 4, across, 4, o).permute(2, 4, 0, 1, 3, 5)
+    )
+    return tiles
+
+
+WINOGRAD = Algorithm("winograd", _suits, forward, input_gradient, weight_gradient)
