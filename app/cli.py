@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Compare models on the same photos with the same holes.",
     "repair": "Give a damaged photo back whole.",
     "verify": "Check every gradient against four oracles.",
+    "bench": "Compare speed and memory with torch.nn.",
 }
 
 

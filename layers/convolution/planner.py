@@ -47,11 +47,14 @@ def plan(shape: ConvShape) -> Plan:
     return by_rule(shape)
 
 
+#: Below so many channels on either side, the transforms of a tile cost more than Winograd saves.
+FEWEST_CHANNELS = 12
+
+
 def by_rule(shape: ConvShape) -> Plan:
     """The choice without measuring."""
-    chosen = TAPS
-    if WINOGRAD.suits(shape) and shape.device == "cpu" and min(shape.channels, shape.out_channels) >= 48:
-        chosen = WINOGRAD
+    few = min(shape.channels, shape.out_channels) < FEWEST_CHANNELS
+    chosen = WINOGRAD if WINOGRAD.suits(shape) and shape.device == "cpu" and not few else TAPS
     return Plan(chosen, chosen, chosen)
 
 
