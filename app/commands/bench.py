@@ -1,0 +1,102 @@
+"""`photomend bench`: how fast the engine is beside torch.nn."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import torch
+from tqdm import tqdm
+
+from ...core import PhotomendError
+from ...core.runtime import keep_freed_memory
+from ..options import FILE, check_target, runtime_options, start, write_text
+
+KINDS = ("conv", "step", "repair", "scale")
+
+
+@click.command("bench")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+@click.argument("cases", metavar="[CASE]...", nargs=-1)
+@click.option(
+    "--pairs", type=click.IntRange(min=2), default=20, show_default=True, help="Pairs of runs: ours, peer, ours, peer…"
+)
+@click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
+@click.option("--plot", type=FILE, help="Draw the ratios with their spread; a .png file.")
+@runtime_options
+def command(
+    kind: str | None,
+    cases: tuple[str, ...],
+    pairs: int,
+    json_file: Path | None,
+    plot: Path | None,
+    device: str,
+    threads: int | None,
+) -> None:
+    """Compare the engine's speed and memory with torch.nn: convolutions, training steps, repairs; or all of it, and how
+    cost grows with the photo.
+
+    Each side runs in a process of its own, with the same weights, inputs, threads and allocator setting. Their results
+    are checked against each other; then they are timed in turn. A ratio above 1 means that ours is faster. The peer is
+    torch.nn in its faster memory layout, torch.compile where there is a C++ compiler, and JAX if it is installed.
+    Needs a checkout of photomend and a machine that does nothing else meanwhile.
+
+    \b
+    photomend bench conv
+    photomend bench conv 128@56 256@28 --pairs 40
+    photomend bench step --json step.json --plot step.png
+    """
+    for path, suffix in ((json_file, ".json"), (plot, ".png")):
+        if path is not None:
+            check_target(path, suffix)
+    load = os.getloadavg()[0]
+    target = start(device, threads)
+    catalogue, measure, report = (benchmark(name) for name in ("catalogue", "measure", "report"))
+    chosen = catalogue.choose(kind, cases)
+    setup = measure.Setup(pairs, torch.get_num_threads(), target)
+    rows = show(chosen, setup, report)
+    machine = benchmark("machine").describe(target)
+    click.echo(f"\n{report.legend(setup, machine, keep_freed_memory(), load)}")
+    if json_file is not None:
+        write_text(json_file, json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
+        click.echo(json_file)
+    if plot is not None:
+        benchmark("plot").draw(rows, plot)
+        click.echo(plot)
+
+
+def benchmark(name: str) -> Any:
+    """A module of `benchmarks/bench`, which only a checkout has. Raises PhotomendError where it isn't there."""
+    package = f"{__package__.split('.')[0]}.benchmarks.bench"
+    try:
+        module: ModuleType = importlib.import_module(f"{package}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{package}.{name}".startswith(error.name):
+            raise
+        raise PhotomendError(
+            "bench needs a checkout of photomend, because its benchmarks aren't installed: "
+            "git clone the repository, make install, and run .venv/bin/photomend bench there"
+        ) from error
+    return module
+
+
+def show(cases: list[Any], setup: Any, report: Any) -> list[Any]:
+    """Measure, print rows as they come, above the bar, and return them."""
+    rows: list[Any] = []
+    with tqdm(total=len(cases), unit="case", leave=False, disable=None) as bar:
+        for case in cases:
+            bar.set_description(f"{case.kind} {case.name}")
+            for row in case.rows(setup):
+                if not rows or rows[-1].kind != row.kind:
+                    tqdm.write(("\n" if rows else "") + report.header(row.kind), file=sys.stdout)
+                tqdm.write(report.line(row), file=sys.stdout)
+                rows.append(row)
+            bar.update()
+    return rows
