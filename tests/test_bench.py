@@ -90,7 +90,7 @@ def test_a_wrong_peer_is_not_timed(workers: list[Worker], monkeypatch: pytest.Mo
 def test_a_missing_peer_is_skipped_with_its_reason(workers: list[Worker]) -> None:
     [row] = against(missing="not today").rows(SETUP)
     assert (row.peer, row.skipped, row.ratio) == ("peer", "not today", None)
-    assert report.line(row).endswith("skipped: not today")
+    assert report.missing([row, row]) == ["peer is skipped: not today"]
     assert workers == []
 
 
@@ -242,6 +242,7 @@ def test_the_slope_of_linear_cost_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     *sizes, large, slope = scale.Scaling("forward", "a photo", scale.Forward, (64, 128, 256, 1024)).rows(SETUP)
     assert len(sizes) == 3
     assert large.skipped == "would take about 10 GiB, above 8"
+    assert report.line(large).endswith("skipped: would take about 10 GiB, above 8")
     assert slope.slope == pytest.approx(1)
 
 

@@ -63,7 +63,7 @@ def command(
     setup = measure.Setup(pairs, torch.get_num_threads(), target)
     rows = show(chosen, setup, report)
     machine = benchmark("machine").describe(target)
-    click.echo(f"\n{report.legend(setup, machine, keep_freed_memory(), load)}")
+    click.echo("\n".join(["", *report.missing(rows), report.legend(setup, machine, keep_freed_memory(), load)]))
     if json_file is not None:
         write_text(json_file, json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
         click.echo(json_file)
@@ -96,7 +96,8 @@ def show(cases: list[Any], setup: Any, report: Any) -> list[Any]:
             for row in case.rows(setup):
                 if not rows or rows[-1].kind != row.kind:
                     tqdm.write(("\n" if rows else "") + report.header(row.kind), file=sys.stdout)
-                tqdm.write(report.line(row), file=sys.stdout)
+                if not report.is_missing(row):
+                    tqdm.write(report.line(row), file=sys.stdout)
                 rows.append(row)
             bar.update()
     return rows

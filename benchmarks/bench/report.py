@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .measure import TOLERANCE, Setup
 from .row import Row
 
@@ -36,6 +38,17 @@ def line(row: Row) -> str:
         + f"  {ratio:28}"
         + "".join(f"{'–' if mib is None else f'{mib:.0f}':>9}" for mib in (row.ours_mib, row.peer_mib))
     )
+
+
+def is_missing(row: Row) -> bool:
+    """Whether this row only says that a peer isn't there, which the table needn't repeat for every case."""
+    return bool(row.peer and row.skipped)
+
+
+def missing(rows: Sequence[Row]) -> list[str]:
+    """A line for each peer that isn't there."""
+    reasons = dict.fromkeys((row.peer, row.skipped) for row in rows if is_missing(row))
+    return [f"{peer} is skipped: {reason}" for peer, reason in reasons]
 
 
 def legend(setup: Setup, machine: str, keeps: bool, load: float) -> str:

@@ -165,9 +165,10 @@ def twin_peers(make: Any) -> tuple[Peer, ...]:
     )
 
 
-#: The sums of a batch norm are long, and torch takes them in float32 where arrays are channels last: in the network of
-#: the report its own gradients are then up to 8e-3 from those in float64 (ours, and torch's contiguous: up to 2e-4).
-LOOSE = {"norm": 1e-3, "gradient": 2e-2, "weight": 2e-2, "average": 2e-2}
+#: For the network of the report, which is full of ReLUs. A rounding error of ε in front of them opens or shuts a share
+#: of about ε of their gates, and changes a gradient by about √ε. Of torch's own gradients, channels last, some are
+#: 8e-3 from those in float64, and 3e-4 once SiLUs stand in place of the ReLUs.
+LOOSE = {"norm": 1e-3, "gradient": 5e-2, "weight": 5e-2, "average": 5e-2}
 
 
 def comparison(training: Training) -> Comparison:
