@@ -11,7 +11,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import torch
@@ -42,8 +42,15 @@ def share(block: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
                 return
             block(*job)
 
-    pool = _threads(torch.get_num_threads())
-    for worker in [pool.submit(work) for _ in range(count)]:
+    threads = torch.get_num_threads()
+    pool = _threads(threads)
+    torch.set_num_threads(1)  # the matrix library asks the process, not the thread, how many threads it may take
+    try:
+        working = [pool.submit(work) for _ in range(count)]
+        wait(working)
+    finally:
+        torch.set_num_threads(threads)
+    for worker in working:
         worker.result()
 
 

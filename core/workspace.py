@@ -1,37 +1,89 @@
-"""Scratch memory that is used again.
+"""Memory that is used again, in huge pages.
 
-A large array that is made anew costs a page fault for every 4 KiB of it, and lies in nobody's cache. A block of a
-convolution needs the same few arrays as the block before it; each thread keeps them under their names.
+A large array that is made anew costs a page fault for each 4 KiB of it, and allocators give large blocks back to the
+system or can't use them a second time. So convolutions take theirs from here: scratch, which each thread keeps under a
+name, and outputs, whose memory comes back by itself when the last array that looks at it is gone. The system is asked
+for huge pages (2 MiB): fewer faults, and many streams at once still fit the processor's small table of pages.
+
+What is kept is bounded: `LARGEST` for a piece of scratch, `KEPT` for all outputs that wait together.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import mmap
 import threading
+import weakref
+from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from .tape import Array
 
-#: Bytes. A larger array is made for its one use and not kept.
-LARGEST = 64 * 2**20
+MIB = 2**20
+#: Bytes. Smaller outputs are left to torch's allocator, which is faster for them.
+SMALLEST = MIB
+#: Bytes. Larger scratch is made for its one use and not kept.
+LARGEST = 64 * MIB
+#: Bytes of outputs that nobody uses any more and that wait for their next use.
+KEPT = 1024 * MIB
+_HUGE_PAGE = 2 * MIB
 
-_kept = threading.local()
+_scratch = threading.local()
+_waiting: defaultdict[int, list[mmap.mmap]] = defaultdict(list)
 
 
 def scratch(name: str, shape: Sequence[int], like: Array) -> Array:
     """An array of this shape, of the dtype and device of `like`, with anything in it.
 
-    It shares its memory with every other array of the same name, dtype and device that this thread asked for, so it is
-    good until the thread asks for that name again.
+    It shares its memory with every other array of the same name and dtype that this thread asked for, so it is good
+    until the thread asks for that name again.
     """
     size = math.prod(shape)
-    if size * like.element_size() > LARGEST or like.device.type != "cpu":  # CUDA's allocator keeps memory by itself
+    if like.device.type != "cpu" or size * like.element_size() > LARGEST:  # CUDA's allocator keeps memory by itself
         return like.new_empty(shape)
-    key = (name, like.dtype)
-    arrays: dict[tuple[str, torch.dtype], Array] = _kept.__dict__.setdefault("arrays", {})
-    kept = arrays.get(key)
+    arrays: dict[tuple[str, torch.dtype], Array] = _scratch.__dict__.setdefault("arrays", {})
+    kept = arrays.get((name, like.dtype))
     if kept is None or kept.numel() < size:
-        kept = arrays[key] = torch.empty(size, dtype=like.dtype)
+        pages = _pages(_rounded(size * like.element_size()))
+        kept = arrays[name, like.dtype] = torch.frombuffer(pages, dtype=like.dtype)
     return kept[:size].view(shape)
+
+
+def output(shape: Sequence[int], like: Array) -> Array:
+    """A new array of this shape, of the dtype and device of `like`, with anything in it."""
+    size = math.prod(shape)
+    length = size * like.element_size()
+    if like.device.type != "cpu" or length < SMALLEST:
+        return like.new_empty(shape)
+    length = _rounded(length)
+    try:
+        pages = _waiting[length].pop()
+    except IndexError:
+        pages = _pages(length)
+    # torch holds on to `owner` for as long as an array looks at this memory, and to nothing else of ours.
+    owner = np.frombuffer(pages, dtype=np.uint8)
+    weakref.finalize(owner, _give_back, length, pages).atexit = False
+    return torch.from_numpy(owner).view(like.dtype)[:size].view(shape)
+
+
+def _give_back(length: int, pages: mmap.mmap) -> None:
+    if length + sum(size * len(those) for size, those in list(_waiting.items())) <= KEPT:
+        _waiting[length].append(pages)
+
+
+def _rounded(length: int) -> int:
+    """Up to whole huge pages; large ones to eighths of a power of two, so that nearly equal sizes share."""
+    step = max(_HUGE_PAGE, 2 ** (length.bit_length() - 3))
+    return -(-length // step) * step
+
+
+def _pages(length: int) -> mmap.mmap:
+    pages = mmap.mmap(-1, length)
+    if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux only; elsewhere the pages are small, and all works as well
+        with contextlib.suppress(OSError):  # a kernel without them
+            pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages

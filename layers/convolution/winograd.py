@@ -41,7 +41,7 @@ import torch
 
 from ...core import Array
 from ...core.workers import parts, share
-from ...core.workspace import scratch
+from ...core.workspace import output, scratch
 from .shape import Algorithm, ConvShape
 
 #: Bytes of a block at the 36 points. Its input, the products and the output need about as much again each.
@@ -85,7 +85,7 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
     u = torch.mm(to_kernel_points, w.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
     pixels = x.permute(0, 2, 3, 1).contiguous()
-    y = x.new_empty(shape.images, rows, columns, o)
+    y = output((shape.images, rows, columns, o), x)
 
     def block(*place: int) -> None:
         v = _at_points(pixels, place, shape, to_points)
@@ -139,9 +139,10 @@ def _blocks(shape: ConvShape, channels: int) -> list[Block]:
     """
     down, across = -(-shape.out[0] // 4), -(-shape.out[1] // 4)
     tiles = BLOCK // (36 * channels * shape.dtype.itemsize)
+    threads = torch.get_num_threads()
     if down * across <= tiles:
-        count = max(shape.images * down * across / tiles, torch.get_num_threads())
-        groups = parts(shape.images, round(count + 0.499))
+        together = tiles // (down * across) * threads
+        groups = parts(shape.images, -(-shape.images // together) * threads)  # the same number for every thread
         return [(group.start, group.stop - group.start, 0, down) for group in groups]
     rows = parts(down, -(-down * across // max(tiles, across)))
     return [(image, 1, r.start, r.stop - r.start) for image in range(shape.images) for r in rows]
