@@ -8,6 +8,7 @@ Source: Griewank & Walther, *Evaluating Derivatives* (2nd ed. 2008), ch. 3, reve
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -115,9 +116,9 @@ def walk(root: Node, cotangent: Array) -> None:
     for node in order:
         _check_node(node)
     cotangents: dict[Node, Array] = {root: cotangent}
-    summed: set[Node] = set()  # nodes whose cotangent is a sum made here, which may be added to in place
+    del cotangent
     for node in order:
-        _visit(node, cotangents, summed)
+        _visit(node, cotangents)
 
 
 def _check_node(node: Node) -> None:
@@ -135,7 +136,7 @@ def _check_node(node: Node) -> None:
             )
 
 
-def _visit(node: Node, cotangents: dict[Node, Array], summed: set[Node]) -> None:
+def _visit(node: Node, cotangents: dict[Node, Array]) -> None:
     """Hand a node's cotangent to its pullback, and what that returns to the node's parents.
 
     A function of its own, so that nothing of this node (its cotangent, its gradients, what its pullback captured) is
@@ -144,28 +145,62 @@ def _visit(node: Node, cotangents: dict[Node, Array], summed: set[Node]) -> None
     arriving = cotangents.pop(node)
     if node.leaf is not None:
         if (leaf := node.leaf()) is not None:
-            _leave_gradient(leaf, arriving, owned=node in summed)
+            grad, leaf.grad = leaf.grad, None
+            leaf.grad = _own(arriving) if grad is None else _sum(grad, arriving)
         return
     assert node.pullback is not None
     returned: Any = node.pullback(arriving)
-    gradients = returned if isinstance(returned, tuple | list) else (returned,)
+    gradients = list(returned) if isinstance(returned, tuple | list) else [returned]
+    del returned, arriving
     if len(gradients) != len(node.parents):
         raise ValueError(
             f"{node.name}: the pullback returned {len(gradients)} gradients for {len(node.parents)} arguments"
         )
-    for parent, gradient in zip(node.parents, gradients, strict=True):
+    for position, parent in enumerate(node.parents):
+        gradient, gradients[position] = gradients[position], None
         if parent is None:
             continue
-        gradient = gradient() if callable(gradient) else gradient
+        if callable(gradient):
+            gradient = gradient()
         _check_gradient(node, parent, gradient)
-        if parent not in cotangents:
-            cotangents[parent] = gradient
-        elif parent in summed:
-            cotangents[parent] += gradient
-        else:
-            cotangents[parent] = cotangents[parent] + gradient
-            summed.add(parent)
+        held = cotangents.pop(parent, None)
+        cotangents[parent] = gradient if held is None else _sum(held, gradient)
+        del held
     node.free()
+
+
+def _sum(held: Array, gradient: Array) -> Array:
+    """held + gradient, in the memory of one of them if nobody else has it."""
+    if _holders(held) == _ALONE:
+        return held.add_(gradient)
+    return gradient.add_(held) if _holders(gradient) == _ALONE else held + gradient
+
+
+def _own(gradient: Array) -> Array:
+    """The gradient of a leaf, which the optimizer and the clipping will change in place: a copy, if somebody else may
+    see this one (another leaf, the caller of backward)."""
+    return gradient if _holders(gradient) == _ALONE else gradient.clone()
+
+
+def _holders(array: Array) -> tuple[int, int, bool]:
+    """How many refer to an array, how many to its memory (views do), and whether it fills that memory."""
+    memory = array.untyped_storage()
+    fills = memory.nbytes() == array.numel() * array.element_size()
+    return sys.getrefcount(array), torch._C._storage_Use_Count(memory._cdata), fills
+
+
+def _holders_of_a_new_array() -> tuple[int, int, bool]:
+    """What `_holders` says when it is asked about a local variable by a function that got it from there. Counted, not
+    known: how many references a call itself makes depends on Python's version."""
+    array = torch.zeros(1)
+
+    def asked(array: Array) -> tuple[int, int, bool]:
+        return _holders(array)
+
+    return asked(array)
+
+
+_ALONE = _holders_of_a_new_array()
 
 
 def _check_gradient(node: Node, parent: Node, gradient: Any) -> None:
@@ -181,12 +216,3 @@ def _check_gradient(node: Node, parent: Node, gradient: Any) -> None:
             f"{node.name}: the pullback returned a gradient that is {gradient.dtype} on {gradient.device} "
             f"for an input that is {parent.dtype} on {parent.device}"
         )
-
-
-def _leave_gradient(leaf: Tensor, gradient: Array, *, owned: bool) -> None:
-    """Add to `leaf.grad`. A gradient that may be a view of somebody else's cotangent is copied, since the
-    optimizer and the clipping will change it in place."""
-    if leaf.grad is not None:
-        leaf.grad = leaf.grad + gradient
-    else:
-        leaf.grad = gradient if owned else gradient.clone()

@@ -86,6 +86,59 @@ def test_views_of_a_cotangent_are_not_shared_either() -> None:
     assert torch.equal(v, torch.ones(3, 2))
 
 
+def returning(*gradients: Array) -> Primitive:
+    """Of as many arguments as there are gradients: the first, with a pullback that returns what it is given here."""
+    waiting = [list(gradients)]
+    del gradients
+
+    def given(*arguments: Array):
+        return arguments[0] * 1, lambda ȳ: waiting.pop()
+
+    return Primitive(given)
+
+
+def test_a_gradient_that_nobody_else_sees_is_taken_over() -> None:
+    x, gradient = Tensor(torch.ones(2, 3)), torch.ones(2, 3)
+    place = gradient.data_ptr()
+    y = returning(gradient)(x)
+    del gradient
+    y.backward(torch.ones(2, 3))
+    assert x.grad is not None
+    assert x.grad.data_ptr() == place
+
+
+def test_a_gradient_that_somebody_sees_is_copied() -> None:
+    """By its name, as a view, as the whole of which it is a part, or as its own neighbour (an expanded array)."""
+    seen, whole, one = torch.ones(2), torch.ones(4), torch.ones(1)
+    viewed = torch.ones(2)
+    view = viewed.view(2)
+    gradients = [seen, whole[:2], one.expand(2), viewed]
+    leaves = [Tensor(torch.ones(2)) for _ in gradients]
+    y = returning(*gradients)(*leaves)
+    del gradients, viewed
+    y.backward(torch.ones(2))
+    for leaf in leaves:
+        assert leaf.grad is not None
+        leaf.grad.mul_(torch.tensor([3.0, 5.0]))
+        assert torch.equal(leaf.grad, torch.tensor([3.0, 5.0]))
+    assert all(torch.equal(array, torch.ones_like(array)) for array in (seen, whole, one, view))
+
+
+def test_a_sum_is_made_in_place_only_where_nobody_looks() -> None:
+    """Two gradients of one leaf: neither the array that is seen nor the view of a neighbour's gradient changes."""
+    x, neighbour = Tensor(torch.ones(3)), Tensor(torch.ones(1, 3))
+    seen, shared = torch.ones(3), torch.ones(3)
+    first = returning(seen)(x)
+    second = returning(shared, shared.view(1, 3))(x, neighbour)
+    del shared
+    (second + first).backward(torch.ones(3))
+    assert x.grad is not None
+    assert neighbour.grad is not None
+    assert torch.equal(seen, torch.ones(3))
+    assert torch.equal(neighbour.grad, torch.ones(1, 3))
+    assert torch.equal(x.grad, torch.full((3,), 2.0))
+
+
 def test_a_later_sum_does_not_change_an_earlier_gradient() -> None:
     """One array arrives at three nodes; adding to one of them must not add to the others."""
     a, b = Tensor(doubles(1.0)), Tensor(doubles(1.0))
