@@ -14,6 +14,7 @@ def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Iden
 
 
 _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
+_IN_PLACE = "gradient.add_(held) if _holders(gradient) == _ALONE else held + gradient"
 _SMALL = "kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max"
 
 #: By the reason why each computes the same gradients.
@@ -47,15 +48,15 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
     "A sum made anew, or a copy of one that is ours already, holds the same numbers: only memory is saved.": (
         *_of(
             "core/tape.py",
-            "_visit",
-            ("take_branch", "if parent in summed", "if False"),
-            ("drop_statement", "summed.add(parent)", "pass"),
+            "_sum",
+            ("take_branch", "if _holders(held) == _ALONE", "if False"),
+            ("take_branch", _IN_PLACE, "held + gradient"),
         ),
-        *_of(
-            "core/tape.py",
-            "_leave_gradient",
-            ("take_branch", "gradient if owned else gradient.clone()", "gradient.clone()"),
-        ),
+    ),
+    "Where y has the sign of x, both tell where x > 0; y is kept anyway.": _of(
+        "layers/activation.py",
+        "leaky_relu",
+        ("take_branch", "y if steep else x", "x"),
     ),
     "A plane that is larger than needed holds more zeros, which no window reaches.": _of(
         "layers/conv.py",

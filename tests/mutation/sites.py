@@ -54,7 +54,7 @@ HELPERS = (
     Site("photomend.core.tape", "topological_order", _GRAPHS),
     Site("photomend.core.tape", "walk", _GRAPHS),
     Site("photomend.core.tape", "_visit", _GRAPHS),
-    Site("photomend.core.tape", "_leave_gradient", _GRAPHS),
+    Site("photomend.core.tape", "_sum", _GRAPHS),
     Site("photomend.layers.conv", "_Grid.plane", ("conv2d",)),
     Site("photomend.layers.conv", "_Grid.length", ("conv2d",)),
     Site("photomend.layers.conv", "_Grid.rows", ("conv2d",)),

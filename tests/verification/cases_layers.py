@@ -62,13 +62,16 @@ _ACTIVATIONS = [
     )
 ]
 _ACTIVATIONS += [
-    op(
-        "leaky_relu/steep",
-        layers.leaky_relu,
-        apart(2, 3, 4),
-        twin=F.leaky_relu,
-        loops=lambda x, negative_slope: elementwise(lambda v: activation.leaky_relu(v, negative_slope), x),
-        negative_slope=0.3,
+    *(
+        op(
+            f"leaky_relu/{setting}",
+            layers.leaky_relu,
+            apart(2, 3, 4),
+            twin=F.leaky_relu,
+            loops=lambda x, negative_slope: elementwise(lambda v: activation.leaky_relu(v, negative_slope), x),
+            negative_slope=slope,
+        )
+        for setting, slope in (("steep", 0.3), ("falling", -0.4), ("steeper below", 1.5))
     ),
     layer(
         "LeakyReLU/steep",
