@@ -63,6 +63,8 @@ HELPERS = (
     Site("photomend.layers.conv", "_Grid.output_to_rows", ("conv2d",), gradient=True),
     Site("photomend.layers.conv", "_accumulate", ("conv2d",)),
     Site("photomend.layers.norm", "_standardise", _NORMS, whole=False),
+    Site("photomend.layers.norm", "_standardise_by", ("batch_norm",), whole=False),
+    Site("photomend.layers.norm", "_moments_with", _NORMS),
     Site("photomend.layers.norm", "_per_channel", _NORMS),
     Site("photomend.layers.pooling", "_padded", _POOLS),
     Site("photomend.layers.pooling", "_first_inside", ("max_pool2d",)),
