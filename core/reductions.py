@@ -65,7 +65,7 @@ def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Arra
     deviation = x - x.mean(dim=axes, keepdim=True)
 
     def variance_pullback(ȳ: Array):
-        return _spread(ȳ * (2 / n), shape, axes, keepdim) * deviation
+        return deviation * _spread(ȳ * (2 / n), shape, axes, keepdim)
 
     return deviation.square().mean(dim=axes, keepdim=keepdim), variance_pullback
 
@@ -77,7 +77,8 @@ def amax(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
     y = torch.amax(x, dim=axes, keepdim=True)
 
     def amax_pullback(ȳ: Array):
-        largest = (x == y).to(ȳ.dtype)
-        return _spread(ȳ, x.shape, axes, keepdim) * (largest / largest.sum(dim=axes, keepdim=True))
+        # 1 where x is the largest, as a number: torch takes several times as long over booleans on a CPU.
+        largest = torch.eq(x, y, out=torch.empty_like(x))
+        return largest.mul_(_spread(ȳ, y.shape, axes, keepdim) / largest.sum(dim=axes, keepdim=True))
 
-    return (y if keepdim else torch.amax(x, dim=axes)), amax_pullback
+    return (y if keepdim else y.squeeze(axes)), amax_pullback

@@ -31,7 +31,6 @@ NOT_READ: dict[str, tuple[int, ...]] = {
     "leaky_relu/steeper below": (),
     "linear": (2,),
     "max_pool2d": (0,),
-    "maximum": (0, 1),
     "mean": (0,),
     "negative": (0,),
     "pad": (0,),

@@ -54,8 +54,8 @@ _CORE = [
         "The minus sign of the quotient rule is lost.",
         "photomend.core.elementwise",
         "divide",
-        "-ȳ * kept / b",
-        "ȳ * kept / b",
+        "(ȳ * kept).div_(b).neg_()",
+        "(ȳ * kept).div_(b)",
         ("divide",),
     ),
     Break(

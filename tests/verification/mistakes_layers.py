@@ -108,8 +108,8 @@ _NORM = [
         "ε is added to the standard deviation and not to the variance.",
         "photomend.layers.norm",
         "_standardise",
-        "torch.rsqrt(variance + eps)",
-        "1 / (torch.sqrt(variance) + eps)",
+        "s = torch.rsqrt(variance + eps)",
+        "s = 1 / (torch.sqrt(variance) + eps)",
         ("batch_norm", "BatchNorm2d", "GroupNorm"),
     ),
     Break(

@@ -16,8 +16,8 @@ HARMLESS = Break(
     "ReLU's mask is asked for in another way.",
     "photomend.layers.activation",
     "relu",
-    "ȳ * (y > 0)",
-    "ȳ * ~(y <= 0)",
+    "indicator(y).mul_(ȳ)",
+    "indicator(y) * ȳ",
     ("relu",),
 )
 
@@ -57,8 +57,8 @@ def test_what_is_told() -> None:
     assert lines[0] == wrong.mistake
     assert lines[2] == "layers/norm.py, _standardise"
     assert [line[0] for line in lines[3:5]] == ["-", "+"]
-    assert "- mean_part" in lines[3]
-    assert "- mean_part" not in lines[4]
+    assert "average(scale * ȳ_mean)" in lines[3]
+    assert "average(scale * ȳ_mean)" not in lines[4]
     verdicts = {line.split()[0]: line for line in lines[6:10]}
     assert list(verdicts) == ["differences", "adjoint", "torch", "loops"]
     assert " caught " in verdicts["differences"]
