@@ -46,7 +46,7 @@ class RunConfig:
     steps: int | None = None
     minutes: float | None = None
     batch_size: int = 8
-    lr: float = 3e-3
+    lr: float = 1.5e-3
     ema: float = 0.998
     seed: int = 0
     workers: int = 1
