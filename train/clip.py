@@ -21,8 +21,7 @@ def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float) -> float:
     grads = _grads(parameters)
     norm = _norm(grads)
     if max_norm < norm < float("inf"):
-        for grad in grads:
-            grad.mul_(max_norm / norm)
+        torch._foreach_mul_(grads, max_norm / norm)
     return norm
 
 
@@ -36,4 +35,4 @@ def _grads(parameters: Iterable[Parameter]) -> list[Array]:
 
 
 def _norm(grads: list[Array]) -> float:
-    return torch.stack([grad.square().sum() for grad in grads]).sum().sqrt().item() if grads else 0.0
+    return torch.stack(torch._foreach_norm(grads)).norm().item() if grads else 0.0

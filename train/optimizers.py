@@ -7,14 +7,16 @@ schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 
 import torch
 
 from ..core import Array, Parameter
+from ..core.workers import share
 
 State = dict[str, Array | float]
+Arrays = Sequence[Array]
 
 
 class Optimizer:
@@ -39,14 +41,30 @@ class Optimizer:
         self.slots = {name: [torch.zeros_like(p.data) for p in self.parameters] for name in self.slot_names}
 
     def step(self) -> None:
-        """Move every parameter that has a gradient by one update."""
-        for index, parameter in enumerate(self.parameters):
-            if parameter.grad is not None:
-                self.steps[index] += 1
-                self.update(index, parameter.data, parameter.grad)
+        """Move every parameter that has a gradient by one update.
 
-    def update(self, index: int, weight: Array, grad: Array) -> None:
-        """Change `weight`, which is parameter `index`, in place; `grad` belongs to the caller and stays as it is."""
+        On a CPU each thread takes whole parameters, whose arrays stay in its cache from one line of the formula to the
+        next. Elsewhere each line is one call for all parameters that have moved equally often.
+        """
+        moving = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
+        for index in moving:
+            self.steps[index] += 1
+        if _on_cpu([self.parameters[index] for index in moving]):
+            largest_first = sorted(moving, key=lambda index: -self.parameters[index].data.numel())
+            share(self._update, [([index],) for index in largest_first])
+        else:
+            for t in sorted({self.steps[index] for index in moving}):
+                self._update([index for index in moving if self.steps[index] == t])
+
+    def _update(self, indices: list[int]) -> None:
+        moving = [self.parameters[index] for index in indices]
+        slots = [[arrays[index] for index in indices] for arrays in self.slots.values()]
+        grads = [parameter.grad for parameter in moving if parameter.grad is not None]
+        self.update(self.steps[indices[0]], [parameter.data for parameter in moving], grads, *slots)
+
+    def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
+        """Change the arrays `weights` and their `slots` in place, for the t-th time; `grads` belong to the caller and
+        stay as they are. ``torch._foreach_mul_(weights, 2)`` is ``w.mul_(2)`` for each of them."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -108,14 +126,16 @@ class SGD(Optimizer):
         self.slot_names = ("velocity",) if momentum else ()
         super().__init__(parameters, lr, weight_decay)
 
-    def update(self, index: int, weight: Array, grad: Array) -> None:
-        velocity = self.slots["velocity"][index] if self.momentum else None
-        if velocity is not None:
-            velocity.mul_(self.momentum).add_(grad).add_(weight, alpha=self.weight_decay)
-        if velocity is None or self.nesterov:  # the step holds g + λθ itself
-            weight.mul_(1 - self.lr * self.weight_decay).add_(grad, alpha=-self.lr)
-        if velocity is not None:
-            weight.add_(velocity, alpha=-self.lr * (self.momentum if self.nesterov else 1.0))
+    def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
+        for velocity in slots:  # none without momentum
+            torch._foreach_mul_(velocity, self.momentum)
+            torch._foreach_add_(velocity, grads)
+            torch._foreach_add_(velocity, weights, alpha=self.weight_decay)
+        if not slots or self.nesterov:  # the step holds g + λθ itself
+            torch._foreach_mul_(weights, 1 - self.lr * self.weight_decay)
+            torch._foreach_add_(weights, grads, alpha=-self.lr)
+        for velocity in slots:
+            torch._foreach_add_(weights, velocity, alpha=-self.lr * (self.momentum if self.nesterov else 1.0))
 
 
 class Adam(Optimizer):
@@ -146,19 +166,22 @@ class Adam(Optimizer):
         self.eps = float(eps)
         super().__init__(parameters, lr, weight_decay)
 
-    def update(self, index: int, weight: Array, grad: Array) -> None:
+    def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
         if self.weight_decay:
-            grad = grad.add(weight, alpha=self.weight_decay)
-        self.descend(index, weight, grad)
+            grads = torch._foreach_add(grads, weights, alpha=self.weight_decay)
+        self.descend(t, weights, grads, *slots)
 
-    def descend(self, index: int, weight: Array, grad: Array) -> None:
-        """The algorithm's four lines, the bias corrections folded into the step size and the root."""
-        (beta1, beta2), t = self.betas, self.steps[index]
-        mean, square = self.slots["mean"][index], self.slots["square"][index]
-        mean.lerp_(grad, 1 - beta1)
-        square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        root = square.sqrt().div_(sqrt(1 - beta2**t)).add_(self.eps)
-        weight.addcdiv_(mean, root, value=-self.lr / (1 - beta1**t))
+    def descend(self, t: int, weights: Arrays, grads: Arrays, mean: Arrays, square: Arrays) -> None:
+        """The algorithm's four lines. The corrections of m and v go into the step size and into ε, as at the end of the
+        paper's section 2: η m̂ / (√v̂ + ε) = η' m / (√v + ε') with η' = η √(1 − β₂ᵗ) / (1 − β₁ᵗ), ε' = ε √(1 − β₂ᵗ)."""
+        beta1, beta2 = self.betas
+        correction = sqrt(1 - beta2**t)
+        torch._foreach_lerp_(mean, grads, 1 - beta1)
+        torch._foreach_mul_(square, beta2)
+        torch._foreach_addcmul_(square, grads, grads, value=1 - beta2)
+        root = torch._foreach_sqrt(square)
+        torch._foreach_add_(root, self.eps * correction)
+        torch._foreach_addcdiv_(weights, mean, root, value=-self.lr * correction / (1 - beta1**t))
 
 
 class AdamW(Adam):
@@ -178,9 +201,13 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def update(self, index: int, weight: Array, grad: Array) -> None:
-        weight.mul_(1 - self.lr * self.weight_decay)
-        self.descend(index, weight, grad)
+    def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
+        torch._foreach_mul_(weights, 1 - self.lr * self.weight_decay)
+        self.descend(t, weights, grads, *slots)
+
+
+def _on_cpu(parameters: Iterable[Parameter]) -> bool:
+    return all(parameter.device.type == "cpu" for parameter in parameters)
 
 
 def require_at_least_zero(**values: float) -> None:

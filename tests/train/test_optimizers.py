@@ -68,6 +68,18 @@ def test_matches_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAIRS)
+def test_all_parameters_at_once_or_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU, where those that have moved equally often share each call, and on a CPU."""
+    ours, _, options = PAIRS[name]
+    one_by_one, at_once = parameters(), parameters()
+    train(ours(one_by_one, **options), range(20))
+    monkeypatch.setattr("photomend.train.optimizers._on_cpu", lambda _: False)
+    train(ours(at_once, **options), range(20))
+    for a, b in zip(one_by_one, at_once, strict=True):
+        assert torch.equal(a.data, b.data)
+
+
+@pytest.mark.parametrize("name", PAIRS)
 def test_state_continues_identically(name: str) -> None:
     ours, _, options = PAIRS[name]
     whole, half, rest = parameters(), parameters(), parameters()
