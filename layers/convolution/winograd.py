@@ -25,8 +25,8 @@ The pullback. Each step is linear, so the adjoint is the same steps transposed, 
 The adjoint in x could go the same way; but it is a convolution itself, of ȳ with the kernel turned by half a turn and
 its two channel axes exchanged, so that `forward` serves for it.
 
-Images are worked on in blocks of tiles small enough for a core's cache, each by one thread. Memory beside input, output
-and U: what `BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
+Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: what
+`BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
 times that of a plain sum of products.
 
 Sources: Winograd, *Arithmetic complexity of computations* (1980); Lavin & Gray, *Fast algorithms for convolutional
@@ -36,15 +36,15 @@ neural networks* (2016), whose points and matrices these are.
 from __future__ import annotations
 
 import functools
+import itertools
 
 import torch
 
 from ...core import Array
-from ...core.workers import parts, share
 from ...core.workspace import output, scratch
 from .shape import Algorithm, ConvShape
 
-#: Bytes of a block at the 36 points. Its input, the products and the output need about as much again each.
+#: Bytes of a block at the 36 points, for each thread. Its input, the products and the output need about as much each.
 BLOCK = 4 * 2**20
 
 #: A block of tiles: the first image, how many, the first row of tiles, how many.
@@ -87,21 +87,19 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     pixels = x.permute(0, 2, 3, 1).contiguous()
     y = output((shape.images, rows, columns, o), x)
 
-    def block(*place: int) -> None:
+    for place in _blocks(shape, max(c, o)):
+        first, images, top, down = place
         v = _at_points(pixels, place, shape, to_points)
         products = torch.bmm(v, u, out=scratch("tiles", (36, v.shape[1], o), x))
         tiles = torch.mm(from_points, products.view(36, -1), out=scratch("points", (16, v.shape[1] * o), x))
-        first, images, top, down = place
         tiles = tiles.view(4, 4, images, down, across, o).permute(2, 3, 0, 4, 1, 5)
         inside = y[first : first + images, 4 * top : 4 * (top + down)]
-        if (inside.shape[1], columns) != (4 * down, 4 * across):  # tiles that reach beyond the last row or column
+        if inside.shape[1:3] == (4 * down, 4 * across):
+            inside = inside.view(tiles.shape)
+        else:  # tiles reach beyond the last row or column
             whole = scratch("pixels", tiles.shape, x).copy_(tiles).view(images, 4 * down, 4 * across, o)
             tiles = whole[:, : inside.shape[1], :columns]
-        else:
-            inside = inside.view(tiles.shape)
         inside.copy_(tiles) if b is None else torch.add(tiles, b, out=inside)
-
-    share(block, _blocks(shape, max(c, o)))
     return y.permute(0, 3, 1, 2)
 
 
@@ -115,40 +113,35 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     c, o = shape.channels, shape.out_channels
     from_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
     pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
-    blocks = _blocks(shape, max(c, o))
-    # Threads take whole groups of blocks. Which blocks are summed together never depends on who was faster.
-    groups = parts(len(blocks), 2 * torch.get_num_threads())
-    ū = x.new_empty(len(groups), 36, c, o)
-
-    def group(number: int) -> None:
-        for index, place in enumerate(blocks[groups[number]]):
-            v = _at_points(pixels, place, shape, to_points)
-            tiles = _output_tiles(cotangents, place)
-            ȳ_points = torch.mm(from_points.T, tiles, out=scratch("tiles", (36, tiles.shape[1]), x)).view(36, -1, o)
-            torch.bmm(v.mT, ȳ_points, out=ū[number]) if index == 0 else ū[number].baddbmm_(v.mT, ȳ_points)
-
-    share(group, [(number,) for number in range(len(groups))])
-    w̄ = torch.mm(from_kernel_points.T, ū.sum(dim=0).view(36, c * o))
+    ū = x.new_empty(36, c, o)
+    for number, place in enumerate(_blocks(shape, max(c, o))):
+        v = _at_points(pixels, place, shape, to_points)
+        tiles = _output_tiles(cotangents, place)
+        ȳ_points = torch.mm(from_points.T, tiles, out=scratch("tiles", (36, tiles.shape[1]), x)).view(36, -1, o)
+        torch.bmm(v.mT, ȳ_points, out=ū) if number == 0 else ū.baddbmm_(v.mT, ȳ_points)
+    w̄ = torch.mm(from_kernel_points.T, ū.view(36, c * o))
     return w̄.view(3, 3, c, o).permute(3, 2, 0, 1)
 
 
 def _blocks(shape: ConvShape, channels: int) -> list[Block]:
-    """All tiles in blocks of about `BLOCK` bytes: several whole images, or some rows of tiles of one.
-
-    Every thread gets some, if there are images enough.
-    """
+    """All tiles in blocks of about `BLOCK` bytes a thread: several whole images, or some rows of tiles of one."""
     down, across = -(-shape.out[0] // 4), -(-shape.out[1] // 4)
-    tiles = BLOCK // (36 * channels * shape.dtype.itemsize)
-    threads = torch.get_num_threads()
+    tiles = BLOCK * torch.get_num_threads() // (36 * channels * shape.dtype.itemsize)
     if down * across <= tiles:
-        together = tiles // (down * across) * threads
-        groups = parts(shape.images, -(-shape.images // together) * threads)  # the same number for every thread
-        return [(group.start, group.stop - group.start, 0, down) for group in groups]
-    rows = parts(down, -(-down * across // max(tiles, across)))
+        images = _parts(shape.images, tiles // (down * across))
+        return [(i.start, i.stop - i.start, 0, down) for i in images]
+    rows = _parts(down, max(1, tiles // across))
     return [(image, 1, r.start, r.stop - r.start) for image in range(shape.images) for r in rows]
 
 
-def _at_points(pixels: Array, place: tuple[int, ...], shape: ConvShape, to_points: Array) -> Array:
+def _parts(length: int, most: int) -> list[slice]:
+    """range(length) in parts of at most `most`, as few as there can be, which differ by one at most."""
+    count = -(-length // most)
+    edges = [length * i // count for i in range(count + 1)]
+    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
+
+
+def _at_points(pixels: Array, place: Block, shape: ConvShape, to_points: Array) -> Array:
     """The input's tiles of a block at the points: V (36, T, C). They are copied out of the padded block, where a tile
     row begins every four pixels, and transformed."""
     first, images, top, down = place
@@ -173,7 +166,7 @@ def _at_points(pixels: Array, place: tuple[int, ...], shape: ConvShape, to_point
     return torch.mm(to_points, tiles, out=scratch("points", (36, t * c), pixels)).view(36, t, c)
 
 
-def _output_tiles(cotangents: Array, place: tuple[int, ...]) -> Array:
+def _output_tiles(cotangents: Array, place: Block) -> Array:
     """The cotangent's tiles of a block, (16, T · O), with zeros beyond the last row and column."""
     first, images, top, down = place
     columns, o = cotangents.shape[2:]
