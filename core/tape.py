@@ -183,15 +183,14 @@ def _own(gradient: Array) -> Array:
 
 
 def _holders(array: Array) -> tuple[int, int, bool]:
-    """How many refer to an array, how many to its memory (views do), and whether it fills that memory."""
-    memory = array.untyped_storage()
-    fills = memory.nbytes() == array.numel() * array.element_size()
-    return sys.getrefcount(array), torch._C._storage_Use_Count(memory._cdata), fills
+    """How many Python variables refer to an array, how many tensors inside torch (its views do), and whether it is
+    itself a view."""
+    return sys.getrefcount(array), array._use_count(), array._is_view()
 
 
 def _holders_of_a_new_array() -> tuple[int, int, bool]:
     """What `_holders` says when it is asked about a local variable by a function that got it from there. Counted, not
-    known: how many references a call itself makes depends on Python's version."""
+    known: how many references a call itself makes depends on the versions of Python and torch."""
     array = torch.zeros(1)
 
     def asked(array: Array) -> tuple[int, int, bool]:
