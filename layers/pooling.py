@@ -19,7 +19,8 @@ def _padded(x: Array, padding: Pair, fill: float) -> tuple[Array, tuple[Any, ...
     inside = (..., slice(ph, ph + h), slice(pw, pw + w))
     if padding == (0, 0):
         return x, inside
-    padded = x.new_full((*x.shape[:2], h + 2 * ph, w + 2 * pw), fill)
+    n, c = x.shape[:2]
+    padded = x.new_full((n, h + 2 * ph, w + 2 * pw, c), fill).permute(0, 3, 1, 2)
     padded[inside] = x
     return padded, inside
 
@@ -37,14 +38,6 @@ def _geometry(
     return kernel, strides, paddings, output_size((x.shape[2], x.shape[3]), kernel, strides, paddings)
 
 
-def _first_inside(kernel: Pair, stride: Pair, padding: Pair, out: Pair, device: torch.device) -> Array:
-    """For each window the number of its first tap that isn't padding, (H', W')."""
-    rows, columns = (
-        (p - s * torch.arange(n, device=device)).clamp_min(0) for n, s, p in zip(out, stride, padding, strict=True)
-    )
-    return rows[:, None] * kernel[1] + columns
-
-
 @primitive
 def max_pool2d(
     x: Array, *, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0
@@ -52,27 +45,25 @@ def max_pool2d(
     """The largest value of x (N, C, H, W) under each window; that element alone receives the window's ȳ.
 
     Of several that tie, the first in reading order counts, as in torch. The stride is the kernel size unless given;
-    padding holds −∞ and never wins.
+    padding never wins. A NaN shows, as in torch, but a window that has one passes no gradient on.
 
     Raises:
         ValueError: the window is larger than the padded input, or the padding more than half the window.
     """
     kernel, strides, paddings, out = _geometry(x, "max_pool2d", kernel_size, stride, padding)
-    padded, inside = _padded(x, paddings, -torch.inf)
-    y = torch.full_like(padded[..., : out[0], : out[1]], -torch.inf)
-    few = kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max
-    # The number of the tap that won: of only −∞ it is the first in the image, since nothing is larger.
-    winner = _first_inside(kernel, strides, paddings, out, x.device).to(torch.int16 if few else torch.int32)
-    for number, under_tap in taps(kernel, strides, out):
-        larger = (padded[under_tap] > y) | padded[under_tap].isnan()  # a NaN shows, as in torch
-        y = torch.where(larger, padded[under_tap], y)
-        winner = torch.where(larger, number, winner)
-    shape = padded.shape
+    windows = taps(kernel, strides, out)
+    padded, _ = _padded(x, paddings, -torch.inf)
+    y = padded[windows[0]].clone()
+    for under_tap in windows[1:]:
+        torch.maximum(y, padded[under_tap], out=y)
 
     def max_pool2d_pullback(ȳ: Array):
-        x̄ = ȳ.new_zeros(shape)
-        for number, under_tap in taps(kernel, strides, out):
-            x̄[under_tap] += ȳ * (winner == number)
+        padded, inside = _padded(x, paddings, torch.nan)  # NaN equals nothing: where all is −∞, the padding would win
+        x̄, left, taken = torch.zeros_like(padded), ȳ.clone(), torch.empty_like(y)
+        for under_tap in windows:  # what is left of ȳ goes to the first that is as large as y
+            torch.eq(padded[under_tap], y, out=taken).mul_(left)
+            left -= taken
+            x̄[under_tap] += taken
         return x̄[inside]
 
     return y, max_pool2d_pullback
@@ -91,19 +82,19 @@ def avg_pool2d(
     """
     kernel, strides, paddings, out = _geometry(x, "avg_pool2d", kernel_size, stride, padding)
     padded, inside = _padded(x, paddings, 0.0)
-    n = kernel[0] * kernel[1]
-    y = torch.zeros_like(padded[..., : out[0], : out[1]])
-    for _, under_tap in taps(kernel, strides, out):
+    windows = taps(kernel, strides, out)
+    y = padded[windows[0]].clone()
+    for under_tap in windows[1:]:
         y += padded[under_tap]
-    shape = padded.shape
+    like_padded = torch.empty_like(padded, device="meta")  # its shape and layout without its memory
 
     def avg_pool2d_pullback(ȳ: Array):
-        x̄ = ȳ.new_zeros(shape)
-        for _, under_tap in taps(kernel, strides, out):
-            x̄[under_tap] += ȳ / n
+        x̄, share = torch.zeros_like(like_padded, device=ȳ.device), ȳ / len(windows)
+        for under_tap in windows:
+            x̄[under_tap] += share
         return x̄[inside]
 
-    return y / n, avg_pool2d_pullback
+    return y.div_(len(windows)), avg_pool2d_pullback
 
 
 class _Pool2d(Module):

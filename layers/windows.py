@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
 from typing import Any
 
 Pair = tuple[int, int]
@@ -63,16 +62,15 @@ def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation:
     return out[0], out[1]
 
 
-def taps(kernel: Pair, stride: Pair, out: Pair) -> Iterator[tuple[int, Any]]:
-    """For each tap of a window, its number and the index of the inputs that all windows have under that tap.
+def taps(kernel: Pair, stride: Pair, out: Pair) -> list[Any]:
+    """For each tap of a window, row by row, the index of the inputs that all windows have under that tap.
 
     ``x[index]`` of a padded (N, C, H, W) array is a strided view of shape (N, C, *out).
     """
-    for i in range(kernel[0]):
-        for j in range(kernel[1]):
-            rows = slice(i, i + stride[0] * (out[0] - 1) + 1, stride[0])
-            columns = slice(j, j + stride[1] * (out[1] - 1) + 1, stride[1])
-            yield i * kernel[1] + j, (..., rows, columns)
+    rows, columns = (
+        [slice(i, i + s * (n - 1) + 1, s) for i in range(k)] for k, s, n in zip(kernel, stride, out, strict=True)
+    )
+    return [(..., row, column) for row in rows for column in columns]
 
 
 def require_images(x: Any, op: str, channels: int | None = None) -> None:

@@ -30,7 +30,6 @@ NOT_READ: dict[str, tuple[int, ...]] = {
     "leaky_relu/falling": (),
     "leaky_relu/steeper below": (),
     "linear": (2,),
-    "max_pool2d": (0,),
     "mean": (0,),
     "negative": (0,),
     "pad": (0,),

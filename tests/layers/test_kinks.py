@@ -112,7 +112,7 @@ def test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding(
 
 @pytest.mark.parametrize("size", [(1, 33_000), (33_000, 1)])
 def test_max_pooling_under_a_window_of_many_pixels(size: tuple[int, int]) -> None:
-    """More than 16 bits can number."""
+    """Of 33,000 taps the last wins."""
     x = Tensor(torch.arange(33_000.0).reshape(1, 1, *size))
     max_pool2d(x, kernel_size=size).backward()
     assert x.grad is not None

@@ -15,7 +15,6 @@ def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Iden
 
 _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
 _IN_PLACE = "gradient.add_(held) if _holders(gradient) == _ALONE else held + gradient"
-_SMALL = "kernel[0] * kernel[1] <= torch.iinfo(torch.int16).max"
 
 #: By the reason why each computes the same gradients.
 EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
@@ -77,13 +76,6 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("change_constant", "a[0]", "a[-1]"),
         ("change_constant", "b[0]", "b[-1]"),
     ),
-    "The width of a tap's number is only about memory: 32 bits are enough for all, and the last of 32,767 taps has the "
-    "number 32,766.": _of(
-        "layers/pooling.py",
-        "max_pool2d",
-        ("flip_comparison", _SMALL, _SMALL.replace("<=", "<")),
-        ("take_branch", "torch.int16 if few else torch.int32", "torch.int32"),
-    ),
     "Without padding the copy is of the same size as x, and with more than was asked for no window reaches it.": _of(
         "layers/pooling.py",
         "_padded",
@@ -103,15 +95,9 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("change_constant", "size - 1", "size - 0"),
         ("drop_call", "centre.floor()", "centre"),
     ),
-    "It is applied twice, to rows and to columns, and (−1)² = 1.": _of(
-        "layers/upsample.py",
-        "_interpolate_adjoint",
-        ("negate", "x̄", "-1 * x̄"),
-    ),
-    "The taps' numbers need only be different: i k − j are for 0 ≤ j < k.": _of(
-        "layers/windows.py",
-        "taps",
-        ("flip_sign", "i * kernel[1] + j", "i * kernel[1] - j"),
+    "It is applied twice, to rows and to columns, and (−1)² = 1.": (
+        *_of("layers/upsample.py", "_interpolate_adjoint", ("negate", "x̄", "-1 * x̄")),
+        *_of("layers/upsample.py", "_add", ("negate", "total", "-1 * total")),
     ),
 }
 

@@ -67,10 +67,10 @@ HELPERS = (
     Site("photomend.layers.norm", "_moments_with", _NORMS),
     Site("photomend.layers.norm", "_per_channel", _NORMS),
     Site("photomend.layers.pooling", "_padded", _POOLS),
-    Site("photomend.layers.pooling", "_first_inside", ("max_pool2d",)),
     Site("photomend.layers.windows", "taps", _POOLS),
     Site("photomend.layers.shuffle", "_shuffle", _SHUFFLES, gradient=True),
     Site("photomend.layers.shuffle", "_unshuffle", _SHUFFLES, gradient=True),
+    Site("photomend.layers.upsample", "_add", ("upsample_nearest",), gradient=True),
     Site("photomend.layers.upsample", "_neighbours", ("upsample_bilinear",)),
     Site("photomend.layers.upsample", "_interpolate_adjoint", ("upsample_bilinear",), gradient=True),
 )

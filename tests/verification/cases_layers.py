@@ -224,8 +224,8 @@ _POOLING = [
         ("rows and columns", {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 0)}),
     )
     for name, Kind, twin, f, loops, draw, linear in (
-        ("max_pool2d", "MaxPool2d", nn.MaxPool2d, F.max_pool2d, pooling.max_pool2d, apart(2, 2, 5, 6), ()),
-        ("avg_pool2d", "AvgPool2d", nn.AvgPool2d, F.avg_pool2d, pooling.avg_pool2d, normal(2, 2, 5, 6), X),
+        ("max_pool2d", "MaxPool2d", nn.MaxPool2d, F.max_pool2d, pooling.max_pool2d, apart(2, 3, 5, 6), ()),
+        ("avg_pool2d", "AvgPool2d", nn.AvgPool2d, F.avg_pool2d, pooling.avg_pool2d, normal(2, 3, 5, 6), X),
     )
     for case in (
         op(f"{name}/{setting}", getattr(layers, name), draw, twin=f, loops=loops, linear_in=linear, **options),
