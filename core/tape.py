@@ -39,8 +39,15 @@ def is_recording() -> bool:
 @contextmanager
 def no_grad() -> Iterator[None]:
     """Inside this context nothing is recorded and nothing is kept for a backward pass."""
+    with recording(False):
+        yield
+
+
+@contextmanager
+def recording(on: bool) -> Iterator[None]:
+    """Inside this context primitives leave nodes on the tape, or don't."""
     before = is_recording()
-    _mode.recording = False
+    _mode.recording = on
     try:
         yield
     finally:
@@ -185,7 +192,7 @@ def _own(gradient: Array) -> Array:
 def _holders(array: Array) -> tuple[int, int, bool]:
     """How many Python variables refer to an array, how many tensors inside torch (its views do), and whether it is
     itself a view."""
-    return sys.getrefcount(array), array._use_count(), array._is_view()
+    return sys.getrefcount(array), array._use_count(), array._is_view()  # type: ignore[attr-defined]
 
 
 def _holders_of_a_new_array() -> tuple[int, int, bool]:

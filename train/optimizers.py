@@ -7,7 +7,7 @@ schedule.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import sqrt
 
 import torch
@@ -16,7 +16,7 @@ from ..core import Array, Parameter
 from ..core.workers import share
 
 State = dict[str, Array | float]
-Arrays = Sequence[Array]
+Arrays = list[Array] | tuple[Array, ...]
 
 
 class Optimizer:
