@@ -22,6 +22,7 @@ from .gradcheck import GradientError, gradcheck
 from .module import Buffer, Module, Parameter, StateDictError
 from .primitive import Primitive, all_primitives, primitive
 from .products import matmul
+from .recompute import checkpoint
 from .reductions import amax, mean, sum, variance
 from .shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
 from .tape import Array, Pullback, is_recording, no_grad
@@ -43,6 +44,7 @@ __all__ = [
     "all_primitives",
     "amax",
     "broadcast_to",
+    "checkpoint",
     "clamp",
     "concatenate",
     "did_you_mean",

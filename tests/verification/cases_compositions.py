@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from photomend import layers
-from photomend.core import Module
+from photomend.core import Array, Module, Tensor, checkpoint
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import attention, conv, norm
 from photomend.tests.reference.loops.activation import elementwise, silu
@@ -189,10 +190,28 @@ def _norm_of_conv(state: State, x: np.ndarray) -> np.ndarray:
     return norm.group_norm(z, state["2.weight"], state["2.bias"], num_groups=2)
 
 
+class _Recomputed(layers.Sequential):
+    """One layer after the other, each computed again for its gradient."""
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        y: Any = x
+        for inner in self._layers:
+            y = checkpoint(inner, y)
+        return y
+
+
 _PATHS = [
     Case(
         "Sequential",
         lambda: layers.Sequential(layers.Conv2d(2, 4, 3, padding=1), layers.SiLU(), layers.GroupNorm(2, 4)),
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.SiLU(), nn.GroupNorm(2, 4)),
+        (normal(2, 2, 3, 4),),
+        _norm_of_conv,
+        linear_in=(("2.weight", "2.bias"),),
+    ),
+    Case(
+        "Sequential/recomputed",
+        lambda: _Recomputed(layers.Conv2d(2, 4, 3, padding=1), layers.SiLU(), layers.GroupNorm(2, 4)),
         lambda: nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.SiLU(), nn.GroupNorm(2, 4)),
         (normal(2, 2, 3, 4),),
         _norm_of_conv,
