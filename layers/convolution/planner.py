@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -34,11 +35,14 @@ class Plan:
 
 
 _tuning = False
+_only: Algorithm | None = None
 _tuned: dict[ConvShape, Plan] = {}
 
 
 def plan(shape: ConvShape) -> Plan:
     """The algorithms to use for a convolution of this shape."""
+    if _only is not None and _only.suits(shape):
+        return Plan(_only, _only, _only)
     if (tuned := _tuned.get(shape)) is not None:
         return tuned
     if _tuning and shape.images:
@@ -69,6 +73,17 @@ def tuning() -> Iterator[None]:
         _tuning = before
 
 
+@contextmanager
+def only(algorithm: Algorithm) -> Iterator[None]:
+    """Inside this context, this algorithm convolves whatever it suits: to check it, or to see what it is worth."""
+    global _only
+    before, _only = _only, algorithm
+    try:
+        yield
+    finally:
+        _only = before
+
+
 def forget() -> None:
     """Go back to the rules for every shape."""
     _tuned.clear()
@@ -89,13 +104,12 @@ def seconds(shape: ConvShape, repeats: int = 5) -> dict[str, dict[Algorithm, flo
     found: dict[str, dict[Algorithm, float]] = {"forward": {}, "input_gradient": {}, "weight_gradient": {}}
     for algorithm in ALGORITHMS:
         if algorithm.suits(shape):
-            found["forward"][algorithm] = _shortest(lambda a=algorithm: a.forward(x, w, None, shape), like, repeats)
-            found["input_gradient"][algorithm] = _shortest(
-                lambda a=algorithm: a.input_gradient(ȳ, w, shape), like, repeats
-            )
-            found["weight_gradient"][algorithm] = _shortest(
-                lambda a=algorithm: a.weight_gradient(x, ȳ, shape), like, repeats
-            )
+            for direction, work in (
+                ("forward", partial(algorithm.forward, x, w, None, shape)),
+                ("input_gradient", partial(algorithm.input_gradient, ȳ, w, shape)),
+                ("weight_gradient", partial(algorithm.weight_gradient, x, ȳ, shape)),
+            ):
+                found[direction][algorithm] = _shortest(work, like, repeats)
     return found
 
 

@@ -58,7 +58,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("take_branch", "y if steep else x", "x"),
     ),
     "A plane that is larger than needed holds more zeros, which no window reaches.": _of(
-        "layers/conv.py",
+        "layers/convolution/taps.py",
         "_Grid.plane",
         ("drop_factor", "(h + 2 * ph) / sh", "h + 2 * ph"),
         ("exchange_operator", "(h + 2 * ph) / sh", "(h + 2 * ph) * sh"),
@@ -68,7 +68,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("change_constant", "2 * pw", "3 * pw"),
     ),
     "One group is a batch of one, of which the first is also the last; the plain product only saves time.": _of(
-        "layers/conv.py",
+        "layers/convolution/taps.py",
         "_accumulate",
         ("take_branch", "if len(total) == 1", "if False"),
         ("change_constant", "len(total) == 1", "len(total) == 0"),

@@ -10,7 +10,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from photomend import layers
-from photomend.core import Module
+from photomend.core import Array, Module, Tensor
+from photomend.layers.convolution import Algorithm
+from photomend.layers.convolution.planner import only
+from photomend.layers.convolution.winograd import WINOGRAD
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, conv, pooling, resampling
 from photomend.tests.reference.loops.activation import elementwise
@@ -137,6 +140,41 @@ _CONVOLUTION = [
             **options,
         ),
     )
+]
+
+
+def _conv2d_by(algorithm: Algorithm) -> Callable[..., Tensor]:
+    """The convolution by this algorithm, forwards and backwards."""
+
+    def conv2d(*arguments: Array | Tensor, **options: Any) -> Tensor:
+        with only(algorithm):
+            return layers.conv2d(*arguments, **options)
+
+    return conv2d
+
+
+#: What an algorithm for 3×3 kernels without stride and dilation must do: (setting, input, output channels, padding).
+_PLAIN = [
+    ("one tile", (2, 3, 6, 6), 4, 0),
+    ("several tiles", (2, 2, 8, 12), 3, 1),
+    ("parts of tiles", (1, 2, 7, 9), 3, 1),
+    ("wide padding", (2, 2, 5, 4), 3, 2),
+    ("rows and columns", (2, 3, 5, 9), 2, (2, 0)),
+    ("a single pixel", (3, 2, 1, 1), 2, 1),
+]
+_CONVOLUTION += [
+    op(
+        f"conv2d/winograd, {setting}",
+        _conv2d_by(WINOGRAD),
+        normal(*x),
+        normal(o, x[1], 3, 3),
+        normal(o),
+        twin=F.conv2d,
+        loops=conv.conv2d,
+        linear_in=((0, 2), (1, 2)),
+        padding=padding,
+    )
+    for setting, x, o, padding in _PLAIN
 ]
 _CONVOLUTION += [
     op(

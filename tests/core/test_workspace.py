@@ -1,0 +1,82 @@
+"""Memory that is used again: by name in a thread, and when its last reader is gone."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+from photomend.core import Array, workspace
+from photomend.core.workspace import MIB, output, scratch
+
+FLOATS = torch.empty(0)
+LARGE = (MIB,)  # numbers: 4 MiB
+
+
+@pytest.fixture(autouse=True)
+def _nothing_waits() -> None:
+    workspace._waiting.clear()
+
+
+def test_scratch_of_one_name_is_the_same_memory() -> None:
+    first = scratch("a", (4, 5), FLOATS)
+    assert scratch("a", (20,), FLOATS).data_ptr() == first.data_ptr()
+    assert scratch("b", (20,), FLOATS).data_ptr() != first.data_ptr()
+    assert scratch("a", (20,), FLOATS.double()).data_ptr() != first.data_ptr()
+
+
+def test_scratch_grows_with_what_is_asked_for() -> None:
+    assert scratch("growing", (3, 7), FLOATS).shape == (3, 7)
+    large = scratch("growing", (MIB,), FLOATS).fill_(1)
+    assert large.shape == (MIB,)
+    assert large.sum() == MIB
+
+
+def test_each_thread_has_scratch_of_its_own() -> None:
+    theirs: list[Array] = []
+    thread = threading.Thread(target=lambda: theirs.append(scratch("shared name", (4,), FLOATS)))
+    thread.start()
+    thread.join()
+    assert theirs[0].data_ptr() != scratch("shared name", (4,), FLOATS).data_ptr()
+
+
+def test_scratch_beyond_the_bound_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "LARGEST", 100)
+    kept = scratch("bounded", (5,), FLOATS)
+    assert scratch("bounded", (500,), FLOATS).data_ptr() != kept.data_ptr()
+    assert scratch("bounded", (5,), FLOATS).data_ptr() == kept.data_ptr()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_an_output_has_the_shape_and_dtype_asked_for(dtype: torch.dtype) -> None:
+    made = output((3, 5, MIB // 4), torch.empty(0, dtype=dtype))
+    assert made.shape == (3, 5, MIB // 4)
+    assert made.dtype == dtype
+    assert made.is_contiguous()
+
+
+def test_the_memory_of_an_output_comes_back_when_its_last_view_is_gone() -> None:
+    first = output(LARGE, FLOATS)
+    place = first.data_ptr()
+    view = first.view(2, -1)[1, 3:]
+    del first
+    assert output(LARGE, FLOATS).data_ptr() != place
+    del view
+    assert output(LARGE, FLOATS).data_ptr() == place
+
+
+def test_two_outputs_in_use_never_share() -> None:
+    first, second = output(LARGE, FLOATS).fill_(1), output(LARGE, FLOATS).fill_(2)
+    assert (first.sum(), second.sum()) == (MIB, 2 * MIB)
+
+
+def test_sizes_that_are_nearly_equal_share() -> None:
+    place = output((8 * MIB,), FLOATS).data_ptr()
+    assert output((8 * MIB - 100,), FLOATS).data_ptr() == place
+
+
+def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "KEPT", 5 * MIB)
+    first, second = output(LARGE, FLOATS), output(LARGE, FLOATS)
+    del first, second
+    assert sum(size * len(those) for size, those in workspace._waiting.items()) == 4 * MIB
