@@ -148,10 +148,10 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
     def weight(self) -> float:
         """λ now, which gives way as the error rises: the run settles at what texture may cost, instead of stopping.
 
-        It is the ramp's while the hole MAE has risen by less than 0.4 of the tolerance, and 0 from 0.8 of it on: other
+        It is the ramp's while the hole MAE has risen by less than 0.7 of the tolerance, and 0 from 0.9 of it on: other
         photos than those it is validated on must stay within the tolerance, too.
         """
-        room = 2 - self.rise / (0.4 * self.config.tolerance)
+        room = 4.5 - self.rise / (0.2 * self.config.tolerance)
         return self.config.weight(self.progress) * min(1.0, max(0.0, room))
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:

@@ -67,7 +67,7 @@ def test_the_memory_of_an_output_comes_back_when_its_last_view_is_gone() -> None
 
 def test_two_outputs_in_use_never_share() -> None:
     first, second = output(LARGE, FLOATS).fill_(1), output(LARGE, FLOATS).fill_(2)
-    assert (first.sum(), second.sum()) == (MIB, 2 * MIB)
+    assert [first.sum().item(), second.sum().item()] == [MIB, 2 * MIB]
 
 
 def test_sizes_that_are_nearly_equal_share() -> None:

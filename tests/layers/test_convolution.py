@@ -80,7 +80,7 @@ def test_winograd_in_float32_is_within_one_in_ten_thousand_of_float64() -> None:
         numbers(2, 64, 40, 40, seed=3),
     )
     exact = by_torch(x, w, b, ȳ, 1)
-    rounded = three_directions(WINOGRAD, *(a.float() for a in (x, w, b, ȳ)), padding=1)
+    rounded = three_directions(WINOGRAD, x.float(), w.float(), b.float(), ȳ.float(), 1)
     for ours, theirs in zip(rounded, exact, strict=True):
         assert (ours - theirs).abs().max() < 1e-4 * theirs.abs().max()
 
