@@ -18,29 +18,36 @@ import torch
 
 _pool: tuple[int, ThreadPoolExecutor] | None = None
 _making = threading.Lock()
+_here = threading.local()  # has `inside` in the threads that work for `share`
 
 
 def share(block: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
     """Call ``block(*job)`` for every job, on as many threads as torch has now, whichever is free next.
 
-    Blocks must not depend on one another. Inside a block torch computes on one thread. An exception that a block
-    raises is raised here, when the blocks that were begun are done.
+    Blocks must not depend on one another. Inside a block torch computes on one thread, and a block that calls `share`
+    itself has its own blocks done one after the other. After an exception no further block is begun, and it is raised
+    here when those that were begun are done.
     """
     count = min(torch.get_num_threads(), len(jobs))
-    if count <= 1:
+    if count <= 1 or hasattr(_here, "inside"):  # a worker that waited for others could wait for itself
         for job in jobs:
             block(*job)
         return
     waiting = iter(jobs)
     taking = threading.Lock()
+    failed = threading.Event()
 
     def work() -> None:
-        while True:
+        while not failed.is_set():
             with taking:
                 job = next(waiting, None)
             if job is None:
                 return
-            block(*job)
+            try:
+                block(*job)
+            except BaseException:
+                failed.set()
+                raise
 
     threads = torch.get_num_threads()
     pool = _threads(threads)
@@ -62,11 +69,16 @@ def _threads(count: int) -> ThreadPoolExecutor:
             if _pool is not None:
                 _pool[1].shutdown(wait=False)
             together = threading.Barrier(count)
-            pool = ThreadPoolExecutor(count, "photomend", initializer=torch.set_num_threads, initargs=(1,))
+            pool = ThreadPoolExecutor(count, "photomend", initializer=_begin)
             list(pool.map(lambda _: together.wait(), range(count)))  # every thread is there and has been told
             torch.set_num_threads(count)  # telling them told torch as a whole: what holds elsewhere is said again
             _pool = (count, pool)
         return _pool[1]
+
+
+def _begin() -> None:
+    _here.inside = True
+    torch.set_num_threads(1)
 
 
 def _forget() -> None:
