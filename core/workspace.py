@@ -43,7 +43,8 @@ def scratch(name: str, shape: Sequence[int], like: Array) -> Array:
     until the thread asks for that name again.
     """
     size = math.prod(shape)
-    if like.device.type != "cpu" or size * like.element_size() > LARGEST:  # CUDA's allocator keeps memory by itself
+    kept_here = like.device.type == "cpu" and 0 < size * like.element_size() <= LARGEST
+    if not kept_here:  # CUDA's allocator keeps memory by itself
         return like.new_empty(shape)
     arrays: dict[tuple[str, torch.dtype], Array] = _scratch.__dict__.setdefault("arrays", {})
     kept = arrays.get((name, like.dtype))

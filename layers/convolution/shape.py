@@ -64,6 +64,13 @@ class ConvShape:
         n, c = x.shape[:2]
         return ConvShape(n, c, o, size, out, kernel, strides, paddings, dilations, groups, x.dtype, x.device.type)
 
+    def __str__(self) -> str:
+        kernel, size = (f"{rows}×{columns}" for rows, columns in (self.kernel, self.size))
+        extra = [f"stride {self.stride}"] if self.stride != (1, 1) else []
+        extra += [f"dilation {self.dilation}"] if self.dilation != (1, 1) else []
+        extra += [f"groups {self.groups}"] if self.groups > 1 else []
+        return ", ".join([f"{kernel}, {self.channels}→{self.out_channels} at {size}, ×{self.images}", *extra])
+
     @property
     def plain(self) -> bool:
         """Without stride, dilation and groups."""

@@ -113,12 +113,12 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     c, o = shape.channels, shape.out_channels
     from_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
     pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
-    ū = x.new_empty(36, c, o)
-    for number, place in enumerate(_blocks(shape, max(c, o))):
+    ū = x.new_zeros(36, c, o)
+    for place in _blocks(shape, max(c, o)):
         v = _at_points(pixels, place, shape, to_points)
         tiles = _output_tiles(cotangents, place)
         ȳ_points = torch.mm(from_points.T, tiles, out=scratch("tiles", (36, tiles.shape[1]), x)).view(36, -1, o)
-        torch.bmm(v.mT, ȳ_points, out=ū) if number == 0 else ū.baddbmm_(v.mT, ȳ_points)
+        ū.baddbmm_(v.mT, ȳ_points)
     w̄ = torch.mm(from_kernel_points.T, ū.view(36, c * o))
     return w̄.view(3, 3, c, o).permute(3, 2, 0, 1)
 
@@ -137,7 +137,7 @@ def _blocks(shape: ConvShape, channels: int) -> list[Block]:
 def _parts(length: int, most: int) -> list[slice]:
     """range(length) in parts of at most `most`, as few as there can be, which differ by one at most."""
     count = -(-length // most)
-    edges = [length * i // count for i in range(count + 1)]
+    edges = [length * i // max(1, count) for i in range(count + 1)]
     return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
 
 

@@ -18,7 +18,7 @@ NOT_READ: dict[str, tuple[int, ...]] = {
     "batch_norm": (2,),
     "broadcast_to": (0,),
     "concatenate": (0, 1, 2),
-    "conv2d": (0, 1, 2),  # the pullback has its own copies of x and w, laid out for the products
+    "conv2d": (2,),
     "divide": (0,),
     "divide/a number first": (),
     "dropout": (0,),

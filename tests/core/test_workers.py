@@ -55,7 +55,11 @@ def test_a_block_computes_on_one_thread(threads: int) -> None:
 
 def test_blocks_run_at_the_same_time(two_threads: None) -> None:
     together = threading.Barrier(2)
-    share(lambda i: together.wait(timeout=60), [(0,), (1,)])
+
+    def block(i: int) -> None:
+        together.wait(timeout=60)
+
+    share(block, [(0,), (1,)])
 
 
 def test_an_exception_comes_through_and_ends_the_work(threads: int) -> None:

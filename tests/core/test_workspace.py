@@ -32,6 +32,10 @@ def test_scratch_grows_with_what_is_asked_for() -> None:
     assert large.sum() == MIB
 
 
+def test_scratch_of_nothing_is_empty() -> None:
+    assert scratch("never anything", (0, 3), FLOATS).shape == (0, 3)
+
+
 def test_each_thread_has_scratch_of_its_own() -> None:
     theirs: list[Array] = []
     thread = threading.Thread(target=lambda: theirs.append(scratch("shared name", (4,), FLOATS)))

@@ -63,6 +63,14 @@ def _without_garbage_collection() -> Iterator[None]:
     gc.enable()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _made_once() -> None:
+    """Convolutions' scratch and tables are made when they are needed first, and stay."""
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    for model in SMALL:
+        make(model).step(photo, mask)
+
+
 def trained(network: Module, optimizer: Optimizer) -> list[Array]:
     """A network's weights and buffers, its gradients, and what the optimizer keeps of them."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]

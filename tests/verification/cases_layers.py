@@ -11,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from photomend import layers
 from photomend.core import Array, Module, Tensor
-from photomend.layers.convolution import Algorithm
+from photomend.layers.convolution import ALGORITHMS, Algorithm, ConvShape
 from photomend.layers.convolution.planner import only
-from photomend.layers.convolution.winograd import WINOGRAD
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, conv, pooling, resampling
 from photomend.tests.reference.loops.activation import elementwise
@@ -153,28 +152,40 @@ def _conv2d_by(algorithm: Algorithm) -> Callable[..., Tensor]:
     return conv2d
 
 
-#: What an algorithm for 3×3 kernels without stride and dilation must do: (setting, input, output channels, padding).
-_PLAIN = [
-    ("one tile", (2, 3, 6, 6), 4, 0),
-    ("several tiles", (2, 2, 8, 12), 3, 1),
-    ("parts of tiles", (1, 2, 7, 9), 3, 1),
-    ("wide padding", (2, 2, 5, 4), 3, 2),
-    ("rows and columns", (2, 3, 5, 9), 2, (2, 0)),
-    ("a single pixel", (3, 2, 1, 1), 2, 1),
+#: What some algorithms do in a way of their own: (setting, input, weight, options).
+_BY_ALGORITHM = [
+    *_GEOMETRIES,
+    ("one tile", (2, 3, 6, 6), (4, 3, 3, 3), {}),
+    ("several tiles", (2, 2, 8, 12), (3, 2, 3, 3), {"padding": 1}),
+    ("parts of tiles", (1, 2, 7, 9), (3, 2, 3, 3), {"padding": 1}),
+    ("padding beyond the kernel's reach", (2, 2, 5, 4), (3, 2, 3, 3), {"padding": 2}),
+    ("padding of columns", (2, 3, 5, 9), (2, 3, 3, 3), {"padding": (2, 0)}),
+    ("a single pixel", (3, 2, 1, 1), (2, 2, 3, 3), {"padding": 1}),
+    ("several strips", (2, 2, 7, 20), (1, 2, 7, 5), {"padding": (3, 2)}),
+    ("one tap, stride", (2, 3, 5, 4), (2, 3, 1, 1), {"stride": (3, 2)}),
+    ("sub-images", (2, 2, 8, 6), (3, 2, 3, 3), {"dilation": 2, "padding": 2}),
+    ("unequal sub-images", (1, 2, 7, 9), (2, 2, 3, 3), {"dilation": (3, 2), "padding": (3, 0)}),
+    ("a multiplier of channels", (2, 2, 5, 4), (4, 1, 3, 2), {"groups": 2, "padding": 1}),
 ]
 _CONVOLUTION += [
     op(
-        f"conv2d/winograd, {setting}",
-        _conv2d_by(WINOGRAD),
+        f"conv2d/{algorithm.name}, {setting}",
+        _conv2d_by(algorithm),
         normal(*x),
-        normal(o, x[1], 3, 3),
-        normal(o),
+        normal(*w),
+        normal(w[0]),
         twin=F.conv2d,
         loops=conv.conv2d,
         linear_in=((0, 2), (1, 2)),
-        padding=padding,
+        **options,
     )
-    for setting, x, o, padding in _PLAIN
+    for algorithm in ALGORITHMS
+    for setting, x, w, options in _BY_ALGORITHM
+    if algorithm.suits(
+        ConvShape.of(
+            torch.empty(x), torch.empty(w), None, **{"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **options}
+        )
+    )
 ]
 _CONVOLUTION += [
     op(

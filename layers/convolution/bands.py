@@ -1,0 +1,123 @@
+"""Convolution with few channels: several neighbouring outputs from one matrix product, by a banded matrix.
+
+Tap by tap, two channels make matrices with two columns, on which a processor wastes nearly all of its work. So take a
+strip of neighbouring outputs of a row at once. A strip of s outputs sees s + k − 1 inputs of each of k rows, which,
+channels last, lie side by side in memory; and what takes that window to the strip is one matrix, in which the kernel
+stands again and again, a column further down each time (a Toeplitz matrix):
+
+    window of 3 + 2 inputs       w₀              outputs of a strip of 3,
+    (k = 3, one channel)         w₁ w₀           one column each
+                                 w₂ w₁ w₀
+                                    w₂ w₁
+                                       w₂
+
+Its zeros are multiplied, too: of s + k − 1 rows a column uses k. With few channels that is by far the smaller loss;
+with more, the strip is shorter.
+
+With X the matrix of all windows (a row for each strip) and T the banded matrix, Y = X · T. The pullback: T̄ = Xᵀ · Ȳ,
+and w̄ sums T̄ along the places where each weight stands. The adjoint in x is itself a convolution of ȳ, with the kernel
+turned by half a turn and its channel axes exchanged, so that `forward` serves for it.
+
+Images are worked on a few at a time, so that their windows stay in the cache. Memory beside input and output: the
+padded input and the windows of these, (1 + (k − 1) / s) · k times as large.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from ...core import Array
+from ...core.workspace import output, scratch
+from .products import product_over_rows
+from .shape import Algorithm, ConvShape
+
+#: Outputs of a strip times channels, and outputs alone, at most. Both lengths were measured: see `planner.by_rule`.
+WIDEST, LONGEST = 128, 16
+#: Bytes of the windows that are made at a time, if one image has no more.
+BLOCK = 2**20
+
+
+def _suits(shape: ConvShape) -> bool:
+    return shape.plain and all(p < k for p, k in zip(shape.padding, shape.kernel, strict=True))
+
+
+def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
+    o, (rows, columns), s = shape.out_channels, shape.out, _strip(shape)
+    banded = _banded(w, shape)
+    bias = None if b is None else b.repeat(s)
+    y = output((shape.images, rows, -(-columns // s) * s, o), x)
+    for images, windows in _windows(x, shape):
+        strips = y[images].view(len(windows), s * o)
+        if bias is None:
+            torch.mm(windows, banded, out=strips)
+        else:
+            torch.addmm(bias, windows, banded, out=strips)
+    return y[:, :, :columns].permute(0, 3, 1, 2)
+
+
+def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
+    (kh, kw), (ph, pw) = shape.kernel, shape.padding
+    turned = w.flip(2, 3).transpose(0, 1)
+    back = ConvShape.of(ȳ, turned, None, 1, (kh - 1 - ph, kw - 1 - pw), 1, 1)
+    return forward(ȳ, turned, None, back)
+
+
+def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
+    o, (rows, columns), s = shape.out_channels, shape.out, _strip(shape)
+    cotangents, whole = ȳ.permute(0, 2, 3, 1), -(-columns // s) * s
+    banded = x.new_zeros(shape.kernel[0] * (s + shape.kernel[1] - 1) * shape.channels, s * o)
+    for images, windows in _windows(x, shape):
+        strips = scratch("strips", (images.stop - images.start, rows, whole, o), x)
+        strips[:, :, columns:] = 0
+        strips[:, :, :columns] = cotangents[images]
+        banded += product_over_rows(windows, strips.view(len(windows), s * o))
+    return _diagonals(banded, shape).sum(dim=3).permute(3, 2, 0, 1)
+
+
+def _strip(shape: ConvShape) -> int:
+    """How many outputs a strip has: a power of two."""
+    fitting = WIDEST // max(shape.channels, shape.out_channels)
+    return max(2, min(LONGEST, 2 ** (fitting.bit_length() - 1) if fitting else 1))
+
+
+def _banded(w: Array, shape: ConvShape) -> Array:
+    """T: (kernel rows · (s + kernel columns − 1) · C, s · O)."""
+    s = _strip(shape)
+    banded = w.new_zeros(shape.kernel[0] * (s + shape.kernel[1] - 1) * shape.channels, s * shape.out_channels)
+    diagonals = _diagonals(banded, shape)
+    diagonals.copy_(w.permute(2, 3, 1, 0)[:, :, :, None].expand(diagonals.shape))
+    return banded
+
+
+def _diagonals(banded: Array, shape: ConvShape) -> Array:
+    """Where each weight stands, (kernel rows, kernel columns, C, s, O): a view. For each output i of a strip, weight j
+    of a row stands at i + j of the window."""
+    c, o, (kh, kw), s = shape.channels, shape.out_channels, shape.kernel, _strip(shape)
+    row, column, channel, place, out = banded.view(kh, s + kw - 1, c, s, o).stride()
+    return banded.as_strided((kh, kw, c, s, o), (row, column, channel, place + column, out))
+
+
+def _windows(x: Array, shape: ConvShape) -> Iterator[tuple[slice, Array]]:
+    """X: what each strip of outputs sees, (images · H' · strips, kernel rows · (s + kernel columns − 1) · C), some
+    images at a time, in scratch."""
+    n, c, rows, (kh, kw), s = shape.images, shape.channels, shape.out[0], shape.kernel, _strip(shape)
+    (h, w), (ph, pw), strips = shape.size, shape.padding, -(-shape.out[1] // s)
+    window = (s + kw - 1) * c
+    together = max(1, BLOCK // (rows * strips * kh * window * x.element_size()))
+    pixels = x.permute(0, 2, 3, 1)
+    wide = strips * s + kw - 1
+    inside = min(w, wide - pw)
+    padded = scratch("padded", (min(n, together), rows + kh - 1, wide, c), x).zero_()
+    for first in range(0, n, together):
+        images = slice(first, min(n, first + together))
+        count = images.stop - first
+        padded[:count, ph : ph + h, pw : pw + inside] = pixels[images, :, :inside]
+        image, row, column, channel = padded.stride()
+        windows = scratch("windows", (count, rows, strips, kh, window), x)
+        windows.copy_(padded.as_strided(windows.shape, (image, row, s * column, row, channel)))
+        yield images, windows.view(count * rows * strips, kh * window)
+
+
+BANDS = Algorithm("bands", _suits, forward, input_gradient, weight_gradient)
