@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
+from ...layers.convolution import planner
 from ...models.gan import GanModel
 from ...train.adversarial import AdversarialConfig, AdversarialTrainer, start_settings
 from ...train.checkpoint import load_checkpoint
@@ -47,6 +49,12 @@ DEFAULT_MINUTES = 20.0
     type=FILE,
     help="A TOML file with these and more settings (docs/training.md lists them); options go before it.",
 )
+@click.option(
+    "--tune",
+    is_flag=True,
+    help="Measure the ways to convolve on each shape when it first comes, and take the fastest; such a run can't be "
+    "repeated bit by bit.",
+)
 @runtime_options
 def command(
     model: str,
@@ -58,6 +66,7 @@ def command(
     crop: int | None,
     splits: int | None,
     config_file: Path | None,
+    tune: bool,
     device: str,
     threads: int | None,
     **options: Any,
@@ -89,11 +98,14 @@ def command(
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
     try:
-        trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
+        with planner.tuning() if tune else nullcontext():
+            trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
     except KeyboardInterrupt:
         if model == GanModel.name and holds_run(out):
             click.echo(f"{out}: {say_kept(out)}")
         raise
+    for line in planner.tuned() if tune else []:
+        click.echo(f"tuned  {line}")
     if isinstance(trainer, AdversarialTrainer):
         click.echo(f"{out}: {trainer.ending}; {say_kept(out)}" if trainer.stopped else f"{out}: {say_kept(out)}")
     click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {shlex.quote(name_of(out))}")
