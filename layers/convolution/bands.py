@@ -69,9 +69,9 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     cotangents, whole = ȳ.permute(0, 2, 3, 1), -(-columns // s) * s
     banded = x.new_zeros(shape.kernel[0] * (s + shape.kernel[1] - 1) * shape.channels, s * o)
     for images, windows in _windows(x, shape):
-        strips = scratch("strips", (images.stop - images.start, rows, whole, o), x)
-        strips[:, :, columns:] = 0
-        strips[:, :, :columns] = cotangents[images]
+        these = cotangents[images]
+        strips = scratch("strips", (len(these), rows, whole, o), x).zero_()
+        strips[:, :, :columns] = these
         banded += product_over_rows(windows, strips.view(len(windows), s * o))
     return _diagonals(banded, shape).sum(dim=3).permute(3, 2, 0, 1)
 

@@ -39,7 +39,7 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     c = shape.channels
     x̄_used = output((shape.images, *shape.out, c), ȳ)
     torch.mm(_rows(ȳ), w.flatten(1), out=x̄_used.view(-1, c))
-    if shape.stride == (1, 1):
+    if shape.out == shape.size:
         return x̄_used.permute(0, 3, 1, 2)
     x̄ = output((shape.images, *shape.size, c), ȳ).zero_().permute(0, 3, 1, 2)
     _used(x̄, shape).copy_(x̄_used.permute(0, 3, 1, 2))

@@ -18,7 +18,8 @@ s-th row, and s neighbouring pixels of a row are taken for one, with s times the
 and it looks at its own pixel's channels. Taps that look at one such pixel are neighbours in memory and go through one
 product together. Groups are a batch of smaller products.
 
-Memory beside input and output: one padded copy of each.
+Memory beside input and output: one padded copy of each. In bfloat16 the sum is rounded after each tap; with 9 taps of
+64 channels the error came to about twice that of rounding the result alone.
 """
 
 from __future__ import annotations
@@ -181,7 +182,7 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     grid = _Grid(shape)
     w_taps, ȳ_rows = grid.weight_taps(w), grid.grouped(grid.output_to_rows(ȳ))
     planes = (shape.stride[0], grid.rows, shape.stride[1] * shape.channels)
-    x̄_rows = (output(planes, ȳ) if shape.stride[0] == 1 else scratch("planes", planes, ȳ)).zero_()
+    x̄_rows = output(planes, ȳ).zero_()
     for tap in grid.taps():
         x̄ = grid.grouped(x̄_rows[tap.plane][tap.rows, tap.channels])
         _accumulate(x̄, ȳ_rows, grid.matrices(w_taps, tap).mT)

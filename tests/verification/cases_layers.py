@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from photomend import layers
 from photomend.core import Array, Module, Tensor
-from photomend.layers.convolution import ALGORITHMS, Algorithm, ConvShape
+from photomend.layers.convolution import ALGORITHMS, Algorithm, ConvShape, bands, pointwise, taps, winograd
 from photomend.layers.convolution.planner import only
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, conv, pooling, resampling
@@ -166,7 +167,32 @@ _BY_ALGORITHM = [
     ("sub-images", (2, 2, 8, 6), (3, 2, 3, 3), {"dilation": 2, "padding": 2}),
     ("unequal sub-images", (1, 2, 7, 9), (2, 2, 3, 3), {"dilation": (3, 2), "padding": (3, 0)}),
     ("a multiplier of channels", (2, 2, 5, 4), (4, 1, 3, 2), {"groups": 2, "padding": 1}),
+    ("one output", (1, 2, 3, 4), (3, 2, 3, 4), {}),
+    ("stride of rows, padding", (1, 2, 8, 7), (2, 2, 3, 3), {"stride": (3, 2), "padding": (1, 2)}),
+    ("stride and dilation", (1, 2, 7, 9), (2, 2, 2, 3), {"stride": (1, 2), "dilation": (1, 2)}),
 ]
+
+
+def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
+    """Images one after the other, and Winograd's rows of tiles."""
+
+    def small(direction: Callable[..., Array]) -> Callable[..., Array]:
+        def in_small_blocks(*arguments: Any) -> Array:
+            with mock.patch.object(winograd, "BLOCK", 1), mock.patch.object(bands, "BLOCK", 1):
+                return direction(*arguments)
+
+        return in_small_blocks
+
+    return Algorithm(
+        f"{algorithm.name} in small blocks",
+        algorithm.suits,
+        small(algorithm.forward),
+        small(algorithm.input_gradient),
+        small(algorithm.weight_gradient),
+    )
+
+
+_IN_SMALL_BLOCKS = tuple(map(_in_small_blocks, (bands.BANDS, winograd.WINOGRAD)))
 _CONVOLUTION += [
     op(
         f"conv2d/{algorithm.name}, {setting}",
@@ -179,12 +205,30 @@ _CONVOLUTION += [
         linear_in=((0, 2), (1, 2)),
         **options,
     )
-    for algorithm in ALGORITHMS
+    for algorithm in (*ALGORITHMS, *_IN_SMALL_BLOCKS)
     for setting, x, w, options in _BY_ALGORITHM
     if algorithm.suits(
         ConvShape.of(
             torch.empty(x), torch.empty(w), None, **{"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **options}
         )
+    )
+]
+_CONVOLUTION += [
+    op(
+        f"conv2d/{algorithm.name}, {setting}, no bias",
+        _conv2d_by(algorithm),
+        normal(2, c, 12, 9),
+        normal(4, c // options.get("groups", 1), *kernel),
+        twin=F.conv2d,
+        loops=conv.conv2d,
+        linear_in=((0,), (1,)),
+        **options,
+    )
+    for algorithm, setting, c, kernel, options in (
+        (taps.TAPS, "plain", 3, (3, 3), {}),
+        (taps.TAPS, "depthwise", 4, (3, 3), {"groups": 4}),
+        (pointwise.POINTWISE, "one tap", 3, (1, 1), {}),
+        (winograd.WINOGRAD, "plain", 3, (3, 3), {}),
     )
 ]
 _CONVOLUTION += [
