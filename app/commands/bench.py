@@ -29,6 +29,7 @@ KINDS = ("conv", "step", "repair", "scale")
     "--pairs", type=click.IntRange(min=2), default=20, show_default=True, help="Pairs of runs: ours, peer, ours, peer…"
 )
 @click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
+@click.option("--explain", is_flag=True, help="conv: compare nothing, but say which algorithm each case takes and why.")
 @click.option("--plot", type=FILE, help="Draw the ratios with their spread; a .png file.")
 @runtime_options
 def command(
@@ -36,6 +37,7 @@ def command(
     cases: tuple[str, ...],
     pairs: int,
     json_file: Path | None,
+    explain: bool,
     plot: Path | None,
     device: str,
     threads: int | None,
@@ -51,6 +53,7 @@ def command(
     \b
     photomend bench conv
     photomend bench conv 128@56 256@28 --pairs 40
+    photomend bench conv --explain
     photomend bench step --json step.json --plot step.png
     """
     for path, suffix in ((json_file, ".json"), (plot, ".png")):
@@ -59,7 +62,15 @@ def command(
     load = os.getloadavg()[0]
     target = start(device, threads)
     catalogue, measure, report = (benchmark(name) for name in ("catalogue", "measure", "report"))
+    if explain and kind != "conv":
+        raise click.UsageError("--explain is about convolutions: photomend bench conv --explain")
     chosen = catalogue.choose(kind, cases)
+    if explain:
+        names = {case.name for case in chosen}
+        for shape in benchmark("conv").SHAPES:
+            if shape.name in names:
+                click.echo("\n  ".join([f"{shape.name}: {shape.what}", *shape.explain()]))
+        return
     setup = measure.Setup(pairs, torch.get_num_threads(), target)
     rows = show(chosen, setup, report)
     machine = benchmark("machine").describe(target)

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 from photomend.layers.conv import conv2d
+from photomend.layers.convolution import ConvShape
+from photomend.layers.convolution.planner import explain
 from torch import nn
 from torch.utils.dlpack import from_dlpack
 
@@ -43,6 +45,11 @@ class Shape:
         stride = f" stride {self.stride}" if self.stride > 1 else ""
         channels = f"{self.in_channels}→{self.out_channels}"
         return f"{self.kernel}×{self.kernel}{stride}, {channels} channels at {self.size}×{self.size}, ×{self.batch}"
+
+    def explain(self) -> list[str]:
+        """Which algorithms of ours convolve, and what each takes here, measured on the CPU."""
+        x, w, _ = self.arrays(torch.device("cpu"), CHANNELS_LAST)
+        return explain(ConvShape.of(x, w, None, self.stride, self.padding, 1, 1))
 
     def arrays(self, device: torch.device, layout: torch.memory_format) -> tuple[Array, Array, Array]:
         """x, w and the cotangent ȳ: the same numbers in every process."""

@@ -73,6 +73,19 @@ def test_what_it_refuses(shell: Shell, tmp_path: Path) -> None:
     assert "device 'tpu'" in shell.fails(1, "bench", "conv", "--device", "tpu")
 
 
+def test_explain_names_the_algorithm_of_each_direction(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        conv, "SHAPES", (conv.Shape("128@56", 16, 16, 8), conv.Shape("7x7", 2, 1, 8, kernel=7, padding=3))
+    )
+    lines = shell("bench", "conv", "128@56", "--explain").out.splitlines()
+    assert lines[0] == "128@56: 3×3, 16→16 channels at 8×8, ×8"
+    assert [line.split(";")[0] for line in lines[1:]] == [
+        f"  {direction}: winograd (rule)" for direction in ("forward", "input_gradient", "weight_gradient")
+    ]
+    assert "taps " in lines[1]
+    assert "--explain is about convolutions" in shell.fails(2, "bench", "step", "--explain")
+
+
 def test_it_needs_a_checkout(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("photomend.benchmarks")]:
         monkeypatch.delitem(sys.modules, name)
