@@ -26,9 +26,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-
 from ...core import Array
+from ...core.products import product
 from ...core.workspace import output, scratch
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
@@ -49,11 +48,7 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     bias = None if b is None else b.repeat(s)
     y = output((shape.images, rows, -(-columns // s) * s, o), x)
     for images, windows in _windows(x, shape):
-        strips = y[images].view(len(windows), s * o)
-        if bias is None:
-            torch.mm(windows, banded, out=strips)
-        else:
-            torch.addmm(bias, windows, banded, out=strips)
+        y[images].view(len(windows), s * o).copy_(product(windows, banded, bias))
     return y[:, :, :columns].permute(0, 3, 1, 2)
 
 

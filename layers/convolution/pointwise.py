@@ -13,9 +13,8 @@ Memory beside input and output: none; with a stride, or in another layout, one c
 
 from __future__ import annotations
 
-import torch
-
 from ...core import Array
+from ...core.products import product
 from ...core.workspace import output
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
@@ -27,18 +26,13 @@ def _suits(shape: ConvShape) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     o, pixels, weights = shape.out_channels, _rows(_used(x, shape)), w.flatten(1).mT
-    y = output((shape.images, *shape.out, o), x)
-    if b is None:
-        torch.mm(pixels, weights, out=y.view(-1, o))
-    else:
-        torch.addmm(b, pixels, weights, out=y.view(-1, o))
-    return y.permute(0, 3, 1, 2)
+    y = product(pixels, weights, b)
+    return y.view(shape.images, *shape.out, o).permute(0, 3, 1, 2)
 
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     c = shape.channels
-    x̄_used = output((shape.images, *shape.out, c), ȳ)
-    torch.mm(_rows(ȳ), w.flatten(1), out=x̄_used.view(-1, c))
+    x̄_used = product(_rows(ȳ), w.flatten(1)).view(shape.images, *shape.out, c)
     if shape.out == shape.size:
         return x̄_used.permute(0, 3, 1, 2)
     x̄ = output((shape.images, *shape.size, c), ȳ).zero_().permute(0, 3, 1, 2)

@@ -41,6 +41,7 @@ import itertools
 import torch
 
 from ...core import Array
+from ...core.products import batch_product, product
 from ...core.workspace import output, scratch
 from .shape import Algorithm, ConvShape
 
@@ -83,15 +84,15 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     o, c = w.shape[:2]
     (rows, columns), across = shape.out, -(-shape.out[1] // 4)
     to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
-    u = torch.mm(to_kernel_points, w.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
+    u = product(to_kernel_points, w.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
     pixels = x.permute(0, 2, 3, 1).contiguous()
     y = output((shape.images, rows, columns, o), x)
 
     for place in _blocks(shape, max(c, o)):
         first, images, top, down = place
         v = _at_points(pixels, place, shape, to_points)
-        products = torch.bmm(v, u, out=scratch("tiles", (36, v.shape[1], o), x))
-        tiles = torch.mm(from_points, products.view(36, -1), out=scratch("points", (16, v.shape[1] * o), x))
+        products = batch_product(v, u, out=scratch("tiles", (36, v.shape[1], o), x))
+        tiles = product(from_points, products.view(36, -1))
         tiles = tiles.view(4, 4, images, down, across, o).permute(2, 3, 0, 4, 1, 5)
         inside = y[first : first + images, 4 * top : 4 * (top + down)]
         if inside.shape[1:3] == (4 * down, 4 * across):
@@ -117,9 +118,9 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     for place in _blocks(shape, max(c, o)):
         v = _at_points(pixels, place, shape, to_points)
         tiles = _output_tiles(cotangents, place)
-        ȳ_points = torch.mm(from_points.T, tiles, out=scratch("tiles", (36, tiles.shape[1]), x)).view(36, -1, o)
-        ū.baddbmm_(v.mT, ȳ_points)
-    w̄ = torch.mm(from_kernel_points.T, ū.view(36, c * o))
+        ȳ_points = product(from_points.T, tiles).view(36, -1, o)
+        ū += batch_product(v.mT, ȳ_points, out=scratch("kernels", ū.shape, x))
+    w̄ = product(from_kernel_points.T, ū.view(36, c * o))
     return w̄.view(3, 3, c, o).permute(3, 2, 0, 1)
 
 
@@ -163,7 +164,7 @@ def _at_points(pixels: Array, place: Block, shape: ConvShape, to_points: Array) 
     tiles.view(6, 6, images, down, across, c).copy_(
         padded.as_strided((6, 6, images, down, across, c), (row, column, image, 4 * row, 4 * column, channel))
     )
-    return torch.mm(to_points, tiles, out=scratch("points", (36, t * c), pixels)).view(36, t, c)
+    return product(to_points, tiles).view(36, t, c)
 
 
 def _output_tiles(cotangents: Array, place: Block) -> Array:

@@ -53,7 +53,10 @@ def test_every_primitive_and_helper_is_tried() -> None:
     tried = {(mutant.site.module, mutant.site.function) for mutant in MUTANTS}
     ours = ("photomend.core.", "photomend.layers.", "photomend.train.")
     rules = {(p.rule.__module__, name) for name, p in all_primitives().items() if p.rule.__module__.startswith(ours)}
-    assert rules | {(site.module, site.function) for site in HELPERS} == tried
+    untried = (rules | {(site.module, site.function) for site in HELPERS}) - tried
+    # These two pass on the pullback that a helper makes, and have nothing of their own in which to be wrong.
+    assert tried - rules <= {(site.module, site.function) for site in HELPERS}
+    assert untried == {("photomend.layers.norm", name) for name in ("batch_norm", "group_norm")}
 
 
 def test_a_wrong_rule_is_noticed_by_differences_and_torch() -> None:
@@ -75,7 +78,7 @@ def test_an_error_is_told_from_a_wrong_number() -> None:
 def test_an_endless_loop_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TIME_LIMIT", 0.2)
     code = find_function(SIGMOID.module, SIGMOID.function).__code__
-    endless = edited("return x̄.addcmul_(x̄, y, value=-1)", "\n            while True: pass")
+    endless = edited("return x̄.addcmul_(x̄, y, value=-1)", "while True: pass")
     verdict = judge(endless)
     assert verdict.noticed == {"time limit": "no end"}
     assert find_function(SIGMOID.module, SIGMOID.function).__code__ is code

@@ -52,7 +52,9 @@ def test_torch_in_float32(case: Case) -> None:
     assert ours.keys() == theirs.keys()
     for name in theirs:
         assert ours[name].dtype == theirs[name].dtype, name
-        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=1e-5, msg=partial("{}: {}".format, name))
+        # What rounding costs a sum goes by its terms, and not by what is left of them.
+        atol = 1e-5 * max(1.0, theirs[name].double().abs().max().item())
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-4, atol=atol, msg=partial("{}: {}".format, name))
 
 
 @every_case
