@@ -170,6 +170,7 @@ _BY_ALGORITHM = [
     ("one output", (1, 2, 3, 4), (3, 2, 3, 4), {}),
     ("stride of rows, padding", (1, 2, 8, 7), (2, 2, 3, 3), {"stride": (3, 2), "padding": (1, 2)}),
     ("stride and dilation", (1, 2, 7, 9), (2, 2, 2, 3), {"stride": (1, 2), "dilation": (1, 2)}),
+    ("stride and groups", (2, 4, 5, 7), (4, 2, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
 ]
 
 

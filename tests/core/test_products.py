@@ -1,0 +1,98 @@
+"""Matrix products by either library: the same, whatever the layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from photomend.core import Array, products
+from photomend.core.products import batch_product, product
+
+
+@pytest.fixture(params=["AuthenticAMD", "GenuineIntel"])
+def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The library that is asked on a processor of this maker with AVX-512, whatever this one is."""
+    monkeypatch.setattr(products, "_vendor", lambda: request.param)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    products._onednn.cache_clear()
+    name = "MKL" if products._onednn() is None else "oneDNN"
+    if request.param == "AuthenticAMD" and name == "MKL":
+        pytest.skip("this torch has no oneDNN")
+    yield name
+    products._onednn.cache_clear()
+
+
+def numbers(*sizes: int, seed: int) -> Array:
+    return torch.randn(sizes, generator=torch.Generator().manual_seed(seed))
+
+
+def close(ours: Array, exact: Array) -> None:
+    torch.testing.assert_close(ours.double(), exact, rtol=1e-4, atol=1e-5 * exact.abs().max().clamp_min(1).item())
+
+
+def test_the_maker_decides(library: str) -> None:
+    assert products._vendor() == {"oneDNN": "AuthenticAMD", "MKL": "GenuineIntel"}[library]
+
+
+@pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (5, 3, 4), (36, 36, 700), (300, 64, 48)])
+@pytest.mark.parametrize("a_layout", ["plain", "transposed", "part"])
+@pytest.mark.parametrize("b_layout", ["plain", "transposed", "part"])
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_product(library: str, n: int, k: int, m: int, a_layout: str, b_layout: str, with_bias: bool) -> None:
+    def laid_out(layout: str, rows: int, columns: int, seed: int) -> Array:
+        if layout == "transposed":
+            return numbers(columns, rows, seed=seed).mT
+        return (
+            numbers(rows + 2, columns + 3, seed=seed)[1:-1, 2:-1]
+            if layout == "part"
+            else numbers(rows, columns, seed=seed)
+        )
+
+    a, b, bias = laid_out(a_layout, n, k, 0), laid_out(b_layout, k, m, 1), numbers(m, seed=2) if with_bias else None
+    kept = a.clone(), b.clone()
+    exact = a.double() @ b.double() + (0 if bias is None else bias.double())
+    close(product(a, b, bias), exact)
+    assert torch.equal(a, kept[0])
+    assert torch.equal(b, kept[1])
+
+
+@pytest.mark.parametrize(("n", "k", "m"), [(4, 3, 5), (70, 64, 64)])  # below and above FEWEST
+@pytest.mark.parametrize("turned", [False, True])
+def test_batch_product(library: str, n: int, k: int, m: int, turned: bool) -> None:
+    a = numbers(36, k, n, seed=0).mT if turned else numbers(36, n, k, seed=0)
+    b, out = numbers(36, k, m, seed=1), torch.empty(36, n, m)
+    assert batch_product(a, b, out) is out
+    close(out, a.double() @ b.double())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_other_dtypes(library: str, dtype: torch.dtype) -> None:
+    a, b = numbers(6, 5, seed=0).to(dtype), numbers(5, 4, seed=1).to(dtype)
+    assert torch.equal(product(a, b), torch.mm(a, b))
+
+
+@pytest.mark.parametrize(("n", "k", "m"), [(0, 3, 2), (2, 0, 3), (2, 3, 0)])
+def test_nothing_to_multiply(library: str, n: int, k: int, m: int) -> None:
+    assert torch.equal(product(torch.ones(n, k), torch.ones(k, m)), torch.zeros(n, m))
+
+
+def test_a_torch_in_which_it_is_called_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then every product is torch.mm's."""
+    monkeypatch.setattr(products, "_vendor", lambda: "AuthenticAMD")
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", None, raising=False)
+    products._onednn.cache_clear()
+    try:
+        assert products._onednn() is None
+        close(
+            product(numbers(3, 4, seed=0), numbers(4, 2, seed=1)),
+            numbers(3, 4, seed=0).double() @ numbers(4, 2, seed=1).double(),
+        )
+    finally:
+        products._onednn.cache_clear()
+
+
+def test_no_processor_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products.Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
+    assert products._vendor() == ""
