@@ -23,8 +23,8 @@ from .tensor import Tensor
 def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     """``function(*inputs)``, whose inner results are computed a second time for the gradient instead of kept.
 
-    The second run draws the random numbers of the first, so that dropout forgets the same elements, and leaves a
-    module's buffers (running statistics) as they are.
+    The second run draws the random numbers of the first, so that dropout forgets the same elements. It begins with a
+    module's buffers (running statistics) and mode as the first run found them, and leaves them as they are now.
 
     Args:
         function: a Module, whose parameters receive gradients too, or a function of its inputs alone. Returns one
@@ -40,13 +40,13 @@ def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     def recomputed(*arrays: Array):
         arrays = arrays[: len(inputs)]
         device = next((x.device for x in arrays if x.is_cuda), None)
-        numbers = _random_state(device)
+        numbers, found = _random_state(device), _state_of(module)
         with no_grad():
             value = function(*arrays)
 
         def recomputed_pullback(ȳ: Array):
             leaves = [Tensor(x) if want else x for x, want in zip(arrays, wanted, strict=True)]
-            with _random_numbers(numbers, device), _buffers_of(module), _gradients_of(parameters), recording(True):
+            with _random_numbers(numbers, device), _in_state(module, found), _gradients_of(parameters), recording(True):
                 y = function(*leaves)
                 if y.tracked:
                     y.backward(ȳ)
@@ -76,15 +76,31 @@ def _gradients_of(parameters: list[Any]) -> Iterator[None]:
             parameter.grad = grad
 
 
+#: A module's buffers, and in which mode its parts are.
+_State = tuple[list[Array], list[bool]]
+
+
+def _state_of(module: Module) -> _State:
+    return [b.data.clone() for _, b in module.named_buffers()], [part.training for _, part in module.named_modules()]
+
+
+def _put(module: Module, state: _State) -> None:
+    buffers, modes = state
+    for (_, buffer), data in zip(module.named_buffers(), buffers, strict=True):
+        buffer.data.copy_(data)
+    for (_, part), training in zip(module.named_modules(), modes, strict=True):
+        part.training = training
+
+
 @contextmanager
-def _buffers_of(module: Module) -> Iterator[None]:
-    """A module's buffers hold afterwards what they held before."""
-    before = [(buffer, buffer.data.clone()) for _, buffer in module.named_buffers()]
+def _in_state(module: Module, state: _State) -> Iterator[None]:
+    """Inside, a module's buffers and modes are as in `state`; afterwards as they were before."""
+    before = _state_of(module)
     try:
+        _put(module, state)
         yield
     finally:
-        for buffer, data in before:
-            buffer.data.copy_(data)
+        _put(module, before)
 
 
 def _random_state(device: torch.device | None) -> tuple[Array, Array | None]:

@@ -189,13 +189,17 @@ def _own(gradient: Array) -> Array:
     return gradient if _holders(gradient) == _ALONE else gradient.clone()
 
 
-def _holders(array: Array) -> tuple[int, int, bool]:
-    """How many Python variables refer to an array, how many tensors inside torch (its views do), and whether it is
-    itself a view."""
-    return sys.getrefcount(array), array._use_count(), array._is_view()  # type: ignore[attr-defined]
+def _holders(array: Array) -> tuple[int, int, int, bool]:
+    """How many Python variables refer to an array, how often torch does (a view to what it is a view of), how many
+    arrays share its memory (one made by `detach` is no view), and whether it is itself a view.
+
+    What NumPy or another library sees of its memory isn't counted.
+    """
+    memory = torch._C._storage_Use_Count(array.untyped_storage()._cdata)
+    return sys.getrefcount(array), array._use_count(), memory, array._is_view()  # type: ignore[attr-defined]
 
 
-def _holders_of_a_new_array() -> tuple[int, int, bool]:
+def _holders_of_a_new_array() -> tuple[int, int, int, bool]:
     """What `_holders` says when it is asked about a local variable by a function that got it from there. Counted, not
     known: how many references a call itself makes depends on the versions of Python and torch."""
     array = torch.zeros(1)

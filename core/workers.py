@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-_pool: tuple[int, ThreadPoolExecutor] | None = None
+_pools: dict[int, ThreadPoolExecutor] = {}  # by how many threads they have
 _making = threading.Lock()
 _here = threading.local()  # has `inside` in the threads that work for `share`
 
@@ -36,7 +36,9 @@ def share(block: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
     waiting = iter(jobs)
     taking = threading.Lock()
     failed = threading.Event()
+    inference = torch.is_inference_mode_enabled()  # each thread has a mode of its own
 
+    @torch.inference_mode(inference)
     def work() -> None:
         while not failed.is_set():
             with taking:
@@ -63,17 +65,14 @@ def share(block: Callable[..., None], jobs: Sequence[tuple[Any, ...]]) -> None:
 
 def _threads(count: int) -> ThreadPoolExecutor:
     """As many threads, on each of which torch computes alone."""
-    global _pool
     with _making:
-        if _pool is None or _pool[0] != count:
-            if _pool is not None:
-                _pool[1].shutdown(wait=False)
+        if count not in _pools:
             together = threading.Barrier(count)
             pool = ThreadPoolExecutor(count, "photomend", initializer=_begin)
             list(pool.map(lambda _: together.wait(), range(count)))  # every thread is there and has been told
             torch.set_num_threads(count)  # telling them told torch as a whole: what holds elsewhere is said again
-            _pool = (count, pool)
-        return _pool[1]
+            _pools[count] = pool
+        return _pools[count]
 
 
 def _begin() -> None:
@@ -82,9 +81,10 @@ def _begin() -> None:
 
 
 def _forget() -> None:
-    """A forked process has none of its parent's threads."""
-    global _pool
-    _pool = None
+    """A forked process has none of its parent's threads, and nobody to open a lock that one of them held."""
+    global _making
+    _making = threading.Lock()
+    _pools.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

@@ -5,12 +5,14 @@ system or can't use them a second time. So convolutions take theirs from here: s
 name, and outputs, whose memory comes back by itself when the last array that looks at it is gone. The system is asked
 for huge pages (2 MiB): fewer faults, and many streams at once still fit the processor's small table of pages.
 
-What is kept is bounded: `LARGEST` for a piece of scratch, `KEPT` for all outputs that wait together.
+What is kept is bounded: `LARGEST` for a piece of scratch, `KEPT` for all outputs that wait together; beyond that, the
+size that nobody has asked for longest has to go.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import mmap
 import threading
@@ -34,6 +36,8 @@ _HUGE_PAGE = 2 * MIB
 
 _scratch = threading.local()
 _waiting: defaultdict[int, list[mmap.mmap]] = defaultdict(list)
+_asked: dict[int, int] = {}  # when each length was last asked for, in calls
+_clock = itertools.count()
 
 
 def scratch(name: str, shape: Sequence[int], like: Array) -> Array:
@@ -50,7 +54,8 @@ def scratch(name: str, shape: Sequence[int], like: Array) -> Array:
     kept = arrays.get((name, like.dtype))
     if kept is None or kept.numel() < size:
         pages = _pages(_rounded(size * like.element_size()))
-        kept = arrays[name, like.dtype] = torch.frombuffer(pages, dtype=like.dtype)
+        with torch.inference_mode(False):  # what is made inside that mode can't be written into outside
+            kept = arrays[name, like.dtype] = torch.frombuffer(pages, dtype=like.dtype)
     return kept[:size].view(shape)
 
 
@@ -61,6 +66,7 @@ def output(shape: Sequence[int], like: Array) -> Array:
     if like.device.type != "cpu" or length < SMALLEST:
         return like.new_empty(shape)
     length = _rounded(length)
+    _asked[length] = next(_clock)
     try:
         pages = _waiting[length].pop()
     except IndexError:
@@ -72,8 +78,13 @@ def output(shape: Sequence[int], like: Array) -> Array:
 
 
 def _give_back(length: int, pages: mmap.mmap) -> None:
-    if length + sum(size * len(those) for size, those in list(_waiting.items())) <= KEPT:
-        _waiting[length].append(pages)
+    if length > KEPT:
+        return
+    _waiting[length].append(pages)
+    while sum(size * len(those) for size, those in list(_waiting.items())) > KEPT:
+        longest_unasked = min((size for size, those in list(_waiting.items()) if those), key=_asked.__getitem__)
+        with contextlib.suppress(IndexError):  # another thread has just taken it
+            _waiting[longest_unasked].pop()
 
 
 def _rounded(length: int) -> int:
@@ -83,7 +94,10 @@ def _rounded(length: int) -> int:
 
 
 def _pages(length: int) -> mmap.mmap:
-    pages = mmap.mmap(-1, length)
+    if not hasattr(mmap, "MAP_PRIVATE"):  # Windows
+        return mmap.mmap(-1, length)
+    # Private: a forked process gets a copy, and writes into that.
+    pages = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux only; elsewhere the pages are small, and all works as well
         with contextlib.suppress(OSError):  # a kernel without them
             pages.madvise(mmap.MADV_HUGEPAGE)

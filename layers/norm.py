@@ -9,6 +9,7 @@ Sources: Ioffe & Szegedy, *Batch normalization* (2015); Wu & He, *Group normaliz
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -16,6 +17,8 @@ from ..core import Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
 from ..core.workers import parts, share
 from .windows import integer
 
+#: Their 8 and 11 binary digits are too few for a mean that is then taken away.
+_HALF = (torch.bfloat16, torch.float16)
 #: Takes what (N, C, 1, …) has of each channel of each image to the mean over all that share their statistics.
 Average = Callable[[Array], Array]
 
@@ -34,8 +37,11 @@ def _standardise(
     is the same formula with the cotangent in the place of dx: x̄ = s (x̂̄ − mean(x̂̄) − x̂ · mean(x̂ x̂̄)), where x̂̄ = γ ȳ.
 
     Pixels are gone through twice each way: once for two numbers of each channel of each image, from which all
-    statistics follow, and once for the result, which is a scale and a shift.
+    statistics follow, and once for the result, which is a scale and a shift. In half precision all of it is computed in
+    float32.
     """
+    if x.dtype in _HALF:
+        return _in_float32(_standardise, x, weight, bias, average, eps)
     means, variances = _moments(x)
     mean = average(means)
     variance = average(variances + (means - mean).square())  # within the images and between them
@@ -59,6 +65,20 @@ def _standardise(
         )
 
     return y, mean, variance, standardise_pullback
+
+
+def _in_float32(
+    standardise: Callable[..., tuple[Array, Array, Array, Pullback]], *arguments: Any
+) -> tuple[Array, Array, Array, Pullback]:
+    """The same with float32 inside: arrays in half precision are taken there, y and the gradients back again."""
+    dtype = arguments[0].dtype
+    wide = [a.float() if isinstance(a, Array) else a for a in arguments]
+    y, mean, variance, pullback = standardise(*wide)
+
+    def in_float32_pullback(ȳ: Array):
+        return tuple((lambda of=of: of().to(dtype)) for of in pullback(ȳ.float()))
+
+    return y.to(dtype), mean, variance, in_float32_pullback
 
 
 def _moments(x: Array) -> tuple[Array, Array]:
@@ -156,8 +176,8 @@ def batch_norm(
     if n < 2:
         raise ValueError(f"batch_norm: input of shape {tuple(x.shape)} has one value per channel in training")
     y, mean, variance, batch_norm_pullback = _standardise(x, weight, bias, lambda v: v.mean(dim=0, keepdim=True), eps)
-    running_mean.lerp_(mean.reshape(-1), momentum)
-    running_var.lerp_(variance.reshape(-1) * (n / (n - 1)), momentum)
+    running_mean.lerp_(mean.reshape(-1).to(running_mean.dtype), momentum)
+    running_var.lerp_((variance.reshape(-1) * (n / (n - 1))).to(running_var.dtype), momentum)
     return y, batch_norm_pullback
 
 

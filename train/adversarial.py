@@ -5,8 +5,8 @@ holes filled on the other, and only patches inside the hole count, real there or
 and nothing can be learned from them.) Then the generator: the mean absolute error in the hole, and −λ times the mean
 score that the discriminator, which stands still now, gives the filled patches.
 
-λ begins low, while the discriminator still knows nothing, and rises; it gives way where texture would cost too much
-error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the generator's
+λ begins low, while the discriminator still knows nothing, and rises; a controller lowers it where texture would cost too
+much error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the generator's
 weights are averaged.
 
 Sources: Goodfellow et al., *Generative adversarial nets* (2014); Yu et al., *Free-form image inpainting with gated
@@ -37,6 +37,9 @@ from .metrics import PEAK
 from .optimizers import Adam, Optimizer
 from .trainer import BaseTrainer
 
+#: What share of the tolerance λ aims at, and beyond which weights are no longer kept: other photos than those that are
+#: validated on must stay within the tolerance, too.
+AIM, MOST_KEPT = 0.8, 0.9
 #: Grey levels: a hole MAE that begins below this one counts as this one. Photos of one colour begin at 0.
 LEAST_MAE = 0.5
 
@@ -105,6 +108,8 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         start: the path of the weights it began with, and their digest.
         start_mae: the hole MAE of the weights it began with; None before they are validated.
         rise: of the hole MAE since then, as a share of it.
+        restraint: λ is the ramp's times this, from 0 to 1.
+        distance: of the kept weights' sharpness from the truth's, which is 1.
         stopped: the hole MAE has risen too far, and the run is over.
     """
 
@@ -115,6 +120,8 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         self.start = {"path": "", "digest": ""}
         self.start_mae: float | None = None
         self.rise = 0.0
+        self.restraint = 1.0
+        self.distance = math.inf
         self.stopped = False
 
     def begin(self) -> None:
@@ -146,13 +153,8 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
 
     @property
     def weight(self) -> float:
-        """λ now, which gives way as the error rises: the run settles at what texture may cost, instead of stopping.
-
-        It is the ramp's while the hole MAE has risen by less than 0.7 of the tolerance, and 0 from 0.9 of it on: other
-        photos than those it is validated on must stay within the tolerance, too.
-        """
-        room = 4.5 - self.rise / (0.2 * self.config.tolerance)
-        return self.config.weight(self.progress) * min(1.0, max(0.0, room))
+        """λ now: the ramp's, as far as the error allows."""
+        return self.config.weight(self.progress) * self.restraint
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step of both networks on crops (N, 3, S, S) with holes (N, 1, S, S).
@@ -226,15 +228,29 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
             )
 
     def judge(self, metrics: dict[str, float] | None) -> bool:
-        """Whether the averaged weights are worth keeping, and whether to go on: yes, while the hole MAE is near what it
-        was at the start, or below LEAST_MAE. One that is no number is near nothing."""
+        """Whether the averaged weights are worth keeping: the sharpest so far whose error has not risen too far. The
+        run goes on while the hole MAE is near what it was at the start, or below LEAST_MAE; one that is no number is
+        near nothing.
+
+        How far the error rises is nearly in proportion to λ, and comes about within a validation's time. So λ is
+        multiplied by e to the power of what is missing to AIM: the run settles at what texture may cost.
+        """
         if metrics is None:
             return True
-        if self.start_mae is None:
-            self.start_mae = metrics["hole_mae"]
+        first = self.start_mae is None
+        self.start_mae = metrics["hole_mae"] if self.start_mae is None else self.start_mae
         self.rise = metrics["hole_mae"] / max(self.start_mae, LEAST_MAE) - 1
-        self.stopped = not self.rise <= self.config.tolerance
-        return not self.stopped
+        used = self.rise / self.config.tolerance
+        self.stopped = not used <= 1
+        if self.stopped:
+            return False
+        self.restraint = min(1.0, self.restraint * math.exp(min(1.0, AIM - used)))
+        distance = abs(1 - metrics["sharpness"])
+        distance = math.inf if math.isnan(distance) else distance  # of photos of one colour
+        if not first and (used > MOST_KEPT or distance > self.distance):
+            return False
+        self.distance = distance
+        return True
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
@@ -264,7 +280,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
             setattr(self, name, state["judged"][name])
 
 
-_JUDGED = ("start_mae", "rise", "stopped")
+_JUDGED = ("start_mae", "rise", "restraint", "distance", "stopped")
 
 
 def _gradient(leaf: Tensor) -> Array:

@@ -18,8 +18,8 @@ With X the matrix of all windows (a row for each strip) and T the banded matrix,
 and w̄ sums T̄ along the places where each weight stands. The adjoint in x is itself a convolution of ȳ, with the kernel
 turned by half a turn and its channel axes exchanged, so that `forward` serves for it.
 
-Images are worked on a few at a time, so that their windows stay in the cache. Memory beside input and output: the
-padded input and the windows of these, (1 + (k − 1) / s) · k times as large.
+Some images, or some rows of one, are worked on at a time, so that their windows stay in the cache. Memory beside input
+and output: those windows, about `BLOCK`, and the padded input that they are taken from.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .shape import Algorithm, ConvShape
 
 #: Outputs of a strip times channels, and outputs alone, at most. Both lengths were measured: see `planner.by_rule`.
 WIDEST, LONGEST = 128, 16
-#: Bytes of the windows that are made at a time, if one image has no more.
+#: Bytes of the windows that are made at a time, if one row of outputs has no more.
 BLOCK = 2**20
 
 
@@ -47,8 +47,9 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     banded = _banded(w, shape)
     bias = None if b is None else b.repeat(s)
     y = output((shape.images, rows, -(-columns // s) * s, o), x)
-    for images, windows in _windows(x, shape):
-        y[images].view(len(windows), s * o).copy_(product(windows, banded, bias))
+    for images, these, windows in _windows(x, shape):
+        strips = product(windows, banded, bias)
+        y[images, these] = strips.view(-1, these.stop - these.start, y.shape[2], o)
     return y[:, :, :columns].permute(0, 3, 1, 2)
 
 
@@ -60,15 +61,16 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
 
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
-    o, (rows, columns), s = shape.out_channels, shape.out, _strip(shape)
+    o, columns, s = shape.out_channels, shape.out[1], _strip(shape)
     cotangents, whole = ȳ.permute(0, 2, 3, 1), -(-columns // s) * s
     banded = x.new_zeros(shape.kernel[0] * (s + shape.kernel[1] - 1) * shape.channels, s * o)
-    for images, windows in _windows(x, shape):
-        these = cotangents[images]
-        strips = scratch("strips", (len(these), rows, whole, o), x).zero_()
-        strips[:, :, :columns] = these
+    for images, these, windows in _windows(x, shape):
+        known = cotangents[images, these]
+        strips = scratch("strips", (*known.shape[:2], whole, o), x)
+        strips[:, :, :columns] = known
+        strips[:, :, columns:] = 0
         banded += product_over_rows(windows, strips.view(len(windows), s * o))
-    return _diagonals(banded, shape).sum(dim=3).permute(3, 2, 0, 1)
+    return _diagonals(banded, shape).sum(dim=3).permute(3, 2, 0, 1).contiguous()
 
 
 def _strip(shape: ConvShape) -> int:
@@ -94,25 +96,32 @@ def _diagonals(banded: Array, shape: ConvShape) -> Array:
     return banded.as_strided((kh, kw, c, s, o), (row, column, channel, place + column, out))
 
 
-def _windows(x: Array, shape: ConvShape) -> Iterator[tuple[slice, Array]]:
-    """X: what each strip of outputs sees, (images · H' · strips, kernel rows · (s + kernel columns − 1) · C), some
-    images at a time, in scratch."""
-    n, c, rows, (kh, kw), s = shape.images, shape.channels, shape.out[0], shape.kernel, _strip(shape)
+def _windows(x: Array, shape: ConvShape) -> Iterator[tuple[slice, slice, Array]]:
+    """X in blocks, in scratch: for some images, or some rows of outputs of one, what each strip of outputs sees,
+    (images · rows · strips, kernel rows · (s + kernel columns − 1) · C)."""
+    (kh, kw), c, s, pixels = shape.kernel, shape.channels, _strip(shape), x.permute(0, 2, 3, 1)
     (h, w), (ph, pw), strips = shape.size, shape.padding, -(-shape.out[1] // s)
-    window = (s + kw - 1) * c
-    together = max(1, BLOCK // (rows * strips * kh * window * x.element_size()))
-    pixels = x.permute(0, 2, 3, 1)
-    wide = strips * s + kw - 1
-    inside = min(w, wide - pw)
-    padded = scratch("padded", (min(n, together), rows + kh - 1, wide, c), x).zero_()
+    window, wide = (s + kw - 1) * c, strips * s + kw - 1
+    for images, rows in _blocks(shape, strips * kh * window * x.element_size()):
+        count, height = images.stop - images.start, rows.stop - rows.start
+        padded = scratch("padded", (count, height + kh - 1, wide, c), x).zero_()
+        top = rows.start - ph  # the image row that lies in the first row of `padded`
+        inside = slice(max(0, top), min(h, top + height + kh - 1))
+        padded[:, inside.start - top : inside.stop - top, pw : pw + w] = pixels[images, inside]
+        image, row, column, channel = padded.stride()
+        windows = scratch("windows", (count, height, strips, kh, window), x)
+        windows.copy_(padded.as_strided(windows.shape, (image, row, s * column, row, channel)))
+        yield images, rows, windows.view(count * height * strips, kh * window)
+
+
+def _blocks(shape: ConvShape, row: int) -> Iterator[tuple[slice, slice]]:
+    """Images and rows of outputs, as many as make about `BLOCK` bytes if a row of windows takes `row` bytes."""
+    (n, rows), most = (shape.images, shape.out[0]), max(1, BLOCK // row)
+    together = max(1, most // rows)
     for first in range(0, n, together):
         images = slice(first, min(n, first + together))
-        count = images.stop - first
-        padded[:count, ph : ph + h, pw : pw + inside] = pixels[images, :, :inside]
-        image, row, column, channel = padded.stride()
-        windows = scratch("windows", (count, rows, strips, kh, window), x)
-        windows.copy_(padded.as_strided(windows.shape, (image, row, s * column, row, channel)))
-        yield images, windows.view(count * rows * strips, kh * window)
+        for start in range(0, rows, most):
+            yield images, slice(start, min(rows, start + most))
 
 
 BANDS = Algorithm("bands", _suits, forward, input_gradient, weight_gradient)

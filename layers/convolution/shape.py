@@ -55,6 +55,8 @@ class ConvShape:
                 f"conv2d: input of shape {tuple(x.shape)} must have {c_group * groups} channels, as weight "
                 f"{tuple(w.shape)} with groups (={groups}) expects"
             )
+        if min(w.shape[2:]) < 1:
+            raise ValueError(f"conv2d: weight of shape {tuple(w.shape)} must have a kernel of at least one tap")
         if b is not None and b.shape != (o,):
             raise ValueError(f"conv2d: bias of shape {tuple(b.shape)} must be ({o},)")
         size, kernel = (x.shape[2], x.shape[3]), (w.shape[2], w.shape[3])
@@ -62,13 +64,15 @@ class ConvShape:
         dilations = pair(dilation, "dilation", 1)
         out = output_size(size, kernel, strides, paddings, dilations)
         n, c = x.shape[:2]
-        return ConvShape(n, c, o, size, out, kernel, strides, paddings, dilations, groups, x.dtype, x.device.type)
+        return ConvShape(n, c, o, size, out, kernel, strides, paddings, dilations, groups, x.dtype, str(x.device))
 
     def __str__(self) -> str:
         kernel, size = (f"{rows}×{columns}" for rows, columns in (self.kernel, self.size))
         extra = [f"stride {self.stride}"] if self.stride != (1, 1) else []
+        extra += [f"padding {self.padding}"] if self.padding != (0, 0) else []
         extra += [f"dilation {self.dilation}"] if self.dilation != (1, 1) else []
         extra += [f"groups {self.groups}"] if self.groups > 1 else []
+        extra += [f"{self.dtype}".removeprefix("torch.")] if self.dtype != torch.float32 else []
         return ", ".join([f"{kernel}, {self.channels}→{self.out_channels} at {size}, ×{self.images}", *extra])
 
     @property

@@ -203,7 +203,7 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
             w̄.copy_((x_tap * ȳ_rows).sum(dim=1, keepdim=True))
         else:
             torch.bmm(x_tap.mT, ȳ_rows, out=w̄)
-    return w̄_taps.permute(2, 4, 3, 0, 1).reshape(shape.out_channels, c_group, *shape.kernel)
+    return w̄_taps.permute(2, 4, 3, 0, 1).reshape(shape.out_channels, c_group, *shape.kernel).contiguous()
 
 
 def _accumulate(total: Array, a: Array, b: Array, *, first: bool = False) -> None:

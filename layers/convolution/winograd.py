@@ -64,11 +64,12 @@ _AT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 
 
 
 @functools.cache
-def _transforms(dtype: torch.dtype, device: str) -> tuple[Array, Array, Array]:
+def _transforms(dtype: torch.dtype, device: torch.device) -> tuple[Array, Array, Array]:
     """G ⊗ G (36, 9), Bᵀ ⊗ Bᵀ (36, 36) and Aᵀ ⊗ Aᵀ (16, 36)."""
-    g, bt, at = (torch.tensor(rows, dtype=torch.float64) for rows in (_G, _BT, _AT))
-    g = g / 24
-    return tuple(torch.kron(m, m).to(device, dtype) for m in (g, bt, at))  # type: ignore[return-value]
+    with torch.inference_mode(False):  # they are kept, and serve outside of that mode, too
+        g, bt, at = (torch.tensor(rows, dtype=torch.float64) for rows in (_G, _BT, _AT))
+        g = g / 24
+        return tuple(torch.kron(m, m).to(device, dtype) for m in (g, bt, at))  # type: ignore[return-value]
 
 
 def _suits(shape: ConvShape) -> bool:
@@ -83,7 +84,7 @@ def _suits(shape: ConvShape) -> bool:
 def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
     o, c = w.shape[:2]
     (rows, columns), across = shape.out, -(-shape.out[1] // 4)
-    to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
+    to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device)
     u = product(to_kernel_points, w.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
     pixels = x.permute(0, 2, 3, 1).contiguous()
     y = output((shape.images, rows, columns, o), x)
@@ -112,7 +113,7 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     c, o = shape.channels, shape.out_channels
-    from_kernel_points, to_points, from_points = _transforms(x.dtype, x.device.type)
+    from_kernel_points, to_points, from_points = _transforms(x.dtype, x.device)
     pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
     ū = x.new_zeros(36, c, o)
     for place in _blocks(shape, max(c, o)):
@@ -121,7 +122,7 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
         ȳ_points = product(from_points.T, tiles).view(36, -1, o)
         ū += batch_product(v.mT, ȳ_points, out=scratch("kernels", ū.shape, x))
     w̄ = product(from_kernel_points.T, ū.view(36, c * o))
-    return w̄.view(3, 3, c, o).permute(3, 2, 0, 1)
+    return w̄.view(3, 3, c, o).permute(3, 2, 0, 1).contiguous()  # as w lies, for the optimizer
 
 
 def _blocks(shape: ConvShape, channels: int) -> list[Block]:

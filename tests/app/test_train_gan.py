@@ -69,7 +69,9 @@ def test_a_run_that_kept_nothing_of_its_own_says_so(
     assert f"{tmp_path / 'cut'}: the weights kept are still the attention model's own\n" in outcome.out
     judge = AdversarialTrainer.judge
     worse = iter([20.0, 30.0])
-    monkeypatch.setattr(AdversarialTrainer, "judge", lambda self, _: judge(self, {"hole_mae": next(worse)}))
+    monkeypatch.setattr(
+        AdversarialTrainer, "judge", lambda self, _: judge(self, {"hole_mae": next(worse), "sharpness": 0.5})
+    )
     outcome = shell(*train, "--out", tmp_path / "stopped")
     assert "may help; the weights kept are still the attention model's own\n" in outcome.out
 

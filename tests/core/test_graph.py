@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from photomend.core import Array, Parameter, Tensor, is_recording, no_grad, permute, reshape, sum
+from photomend.core import Array, Parameter, Primitive, Tensor, is_recording, no_grad, permute, reshape, sum
 from photomend.core.tape import topological_order
 from photomend.layers import Conv2d, Linear, tanh
 
@@ -122,3 +122,21 @@ def test_no_grad_is_of_its_own_thread() -> None:
     assert recording == [False]
     assert x.grad is not None
     assert torch.equal(x.grad, torch.full((2,), 3.0))
+
+
+@Primitive
+def through_an_alias(x: Array):
+    """x; its pullback passes ȳ on by another name, which torch doesn't call a view."""
+
+    def through_an_alias_pullback(ȳ: Array):
+        return ȳ.detach()
+
+    return x.clone(), through_an_alias_pullback
+
+
+def test_a_cotangent_by_another_name_is_nobodys_to_change() -> None:
+    leaf, cotangent = Tensor(torch.zeros(3)), torch.ones(3)
+    through_an_alias(leaf).backward(cotangent)
+    assert leaf.grad is not None
+    leaf.grad.mul_(0)
+    assert cotangent.tolist() == [1, 1, 1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from photomend.core import Array, Module, Tensor, checkpoint, multiply, no_grad, sum
-from photomend.layers import BatchNorm2d, Conv2d, Dropout, ReLU, Sequential
+from photomend.layers import BatchNorm2d, Conv2d, Dropout, ReLU, Sequential, SpectralConv2d
 
 
 def block() -> Sequential:
@@ -93,3 +93,29 @@ def test_a_weight_that_was_changed_since_is_an_error() -> None:
     layer.weight.data += 1
     with pytest.raises(RuntimeError, match=r"of 'checkpoint of Conv2d', .* was changed in place"):
         y.backward()
+
+
+def test_the_second_run_begins_with_the_first_ones_buffers() -> None:
+    """Spectral normalisation goes on from the vector that it found; a second run must find the same."""
+    plain, again = SpectralConv2d(2, 3, 3), SpectralConv2d(2, 3, 3)
+    again.load_state_dict(plain.state_dict())
+    x = torch.randn(1, 2, 5, 5, generator=torch.Generator().manual_seed(1))
+    expected, gradients = step(plain, Tensor(x), again=False)  # type: ignore[arg-type]
+    value, found = step(again, Tensor(x), again=True)  # type: ignore[arg-type]
+    assert torch.equal(value, expected)
+    for a, b in zip(found, gradients, strict=True):
+        torch.testing.assert_close(a, b)
+    for name, array in plain.state_dict().items():
+        assert torch.equal(again.state_dict()[name], array), name
+
+
+def test_the_second_run_is_in_the_first_ones_mode() -> None:
+    norm, x = BatchNorm2d(2), Tensor(torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(1)))
+    weights = torch.linspace(-1, 1, x.data.numel()).reshape(x.shape)
+    y = checkpoint(norm, x)
+    norm.eval()
+    y.backward(weights)
+    assert not norm.training
+    found, x.grad = x.grad, None
+    norm.train()(x).backward(weights)
+    torch.testing.assert_close(found, x.grad)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from photomend.core import workers
 from photomend.core.workers import parts, share
 
 
@@ -109,3 +110,17 @@ def test_parts_cover_everything_and_differ_by_one_at_most(length: int, count: in
     found = parts(length, count)
     assert [p.stop - p.start for p in found] == sizes
     assert [i for p in found for i in range(length)[p]] == list(range(length))
+
+
+def test_another_number_of_threads_takes_no_pool_away(two_threads: None) -> None:
+    two = workers._threads(2)
+    workers._threads(3)
+    assert two.submit(lambda: 5).result() == 5
+    assert workers._threads(2) is two
+
+
+def test_blocks_are_in_the_callers_inference_mode(two_threads: None) -> None:
+    with torch.inference_mode():
+        made = torch.zeros(8, 2)
+        share(lambda i: made[i].fill_(i), [(i,) for i in range(8)])
+        assert made.sum() == 2 * sum(range(8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 
 import pytest
@@ -84,3 +85,36 @@ def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = output(LARGE, FLOATS), output(LARGE, FLOATS)
     del first, second
     assert sum(size * len(those) for size, those in workspace._waiting.items()) == 4 * MIB
+
+
+def test_the_size_that_nobody_asked_for_longest_has_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "KEPT", 14 * MIB)
+    for numbers in (MIB, 2 * MIB, MIB, 5 * MIB // 2):  # of 4 bytes
+        output((numbers,), FLOATS)
+    assert {size: len(those) for size, those in workspace._waiting.items() if those} == {4 * MIB: 1, 10 * MIB: 1}
+
+
+def _write(done: multiprocessing.SimpleQueue[bool], made: Array) -> None:
+    made.numpy()[:] = 7  # not by torch, whose threads are gone in a forked process
+    scratch("forked", (10,), FLOATS).numpy()[:] = 7
+    done.put(True)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_writes_into_memory_of_its_own() -> None:
+    made, mine = output(LARGE, FLOATS).fill_(1), scratch("forked", (10,), FLOATS).fill_(1)
+    forking = multiprocessing.get_context("fork")
+    done = forking.SimpleQueue()
+    child = forking.Process(target=_write, args=(done, made), daemon=True)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+    assert done.get()
+    assert [made.sum().item(), mine.sum().item()] == [MIB, 10]
+
+
+def test_scratch_made_in_inference_mode_serves_outside_of_it() -> None:
+    with torch.inference_mode():
+        scratch("inference", (10,), FLOATS).fill_(1)
+    assert scratch("inference", (10,), FLOATS).fill_(2).sum() == 20

@@ -280,7 +280,7 @@ def test_tuning_measures_a_shape_once_and_keeps_the_fastest(monkeypatch: pytest.
         assert measured == [shape()]
         assert first is second is plan(shape())
         assert (first.forward, first.input_gradient, first.weight_gradient) == (TAPS, WINOGRAD, WINOGRAD)
-        assert planner.tuned() == ["3×3, 16→16 at 12×12, ×2: taps, winograd, winograd"]
+        assert planner.tuned() == ["3×3, 16→16 at 12×12, ×2, padding (1, 1): taps, winograd, winograd"]
     finally:
         planner.forget()
     assert plan(shape()).forward is WINOGRAD
@@ -294,3 +294,27 @@ def test_measuring_leaves_the_random_numbers_alone() -> None:
     assert torch.equal(torch.rand(3), expected)
     assert all(set(by_name) == {TAPS, BANDS, WINOGRAD} for by_name in found.values())
     assert all(t > 0 for by_name in found.values() for t in by_name.values())
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
+def test_a_weights_gradient_lies_in_memory_as_the_weight_does(algorithm: Algorithm) -> None:
+    """Or the optimizer would go through the two in different orders."""
+    kernel = (1, 1) if algorithm is POINTWISE else (3, 3)
+    dilation = 2 if algorithm is INTERLEAVED else 1
+    x, w, b, ȳ = drawn((2, 4, 9, 9), (5, 4, *kernel), CHANNELS_LAST, dilation=dilation)
+    assert three_directions(algorithm, x, w, b, ȳ, dilation=dilation)[2].stride() == w.stride()
+
+
+def test_rows_of_one_large_image_are_windowed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bands, "BLOCK", 4096)
+    seen = [len(w) for _, _, w in bands._windows(torch.ones(1, 2, 64, 64), shape((1, 2, 64, 64), (1, 2, 7, 7), 3))]
+    assert len(seen) > 8
+    assert sum(seen) == 64 * 4
+
+
+def test_inference_mode_leaves_nothing_behind() -> None:
+    arrays = drawn((2, 16, 12, 12), (16, 16, 3, 3), CHANNELS_LAST, padding=1)
+    winograd._transforms.cache_clear()
+    with torch.inference_mode():
+        three_directions(WINOGRAD, *arrays, padding=1)
+    agree(WINOGRAD, *arrays, padding=1)

@@ -106,3 +106,11 @@ def test_norms_of_images_that_are_taken_block_by_block() -> None:
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=0, atol=1e-10)
         single = ours.to(dtype=torch.float32)(x.float()).data
         torch.testing.assert_close(single.double(), expected.detach(), rtol=0, atol=1e-3)
+
+
+def test_group_norm_in_bfloat16_loses_no_more_than_the_result_does() -> None:
+    x = (normal(4, 8, 8, 8) + 3).bfloat16()
+    exact = torch.nn.functional.group_norm(x.double(), 4)
+    ours, theirs = GroupNorm(4, 8).to(dtype=torch.bfloat16)(x).data, torch.nn.functional.group_norm(x, 4)
+    assert ours.dtype == torch.bfloat16
+    assert (ours - exact).norm() <= 1.1 * (theirs - exact).norm()

@@ -39,6 +39,10 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
         lambda: L.Conv2d(6, 6, 3, dilation=3)(X),
         "kernel_size (=(3, 3)) with dilation (=(3, 3)) is larger than the input",
     ),
+    (
+        lambda: L.conv2d(X, torch.ones(6, 6, 0, 3)),
+        "(6, 6, 0, 3) must have a kernel of at least one tap",
+    ),
     (lambda: L.conv2d(X, torch.ones(6, 6)), "conv2d: weight of shape (6, 6)"),
     (lambda: L.conv2d(X, torch.ones(4, 3, 1, 1), groups=3), "out_channels (=4) must be divisible by groups (=3)"),
     (lambda: L.conv2d(X, torch.ones(4, 6, 1, 1), torch.ones(3)), "bias of shape (3,) must be (4,)"),

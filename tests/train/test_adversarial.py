@@ -174,15 +174,20 @@ def test_what_is_no_colour_is_judged_as_the_nearest_and_gets_no_gradient(start: 
     assert (gradient[~(missing & inside)] == 0).all()
 
 
+def validated(trainer: AdversarialTrainer, hole_mae: float, sharpness: float = 0.5) -> bool:
+    """Whether weights with these errors are kept."""
+    return trainer.judge({"hole_mae": hole_mae, "sharpness": sharpness})
+
+
 def test_photos_of_one_colour_and_errors_that_are_no_numbers(start: Path) -> None:
     """A start without error allows one of LEAST_MAE, and the tolerance above it; NaN is not good."""
     trainer = AdversarialTrainer(config(start, tolerance=0.1))
-    assert trainer.judge({"hole_mae": 0.0})
-    assert trainer.judge({"hole_mae": 1.09 * LEAST_MAE})
-    assert not trainer.judge({"hole_mae": 1.11 * LEAST_MAE})
+    assert validated(trainer, 0.0, math.nan)
+    assert validated(trainer, 1.08 * LEAST_MAE, math.nan)
+    assert not validated(trainer, 1.11 * LEAST_MAE)
     trainer = AdversarialTrainer(config(start))
-    assert trainer.judge({"hole_mae": 20.0})
-    assert not trainer.judge({"hole_mae": math.nan})
+    assert validated(trainer, 20.0)
+    assert not validated(trainer, math.nan)
     assert trainer.stopped
 
 
@@ -192,13 +197,29 @@ def test_the_weight_ramps_and_stays(start: Path) -> None:
     assert config(start, ramp=0.0).weight(0) == 0.1
 
 
-def test_the_weight_gives_way_before_the_tolerance_is_reached(start: Path) -> None:
+def test_the_weight_follows_the_error_to_a_share_of_the_tolerance(start: Path) -> None:
     trainer = AdversarialTrainer(config(start, ramp=0.0, tolerance=0.2))
     weights = []
-    for hole_mae in (20.0, 19.0, 22.0, 23.0, 24.0, 22.0):
-        trainer.judge({"hole_mae": hole_mae})
-        weights.append(round(trainer.weight, 6))
-    assert weights == [0.1, 0.1, 0.1, 0.075, 0.0, 0.1]
+    for hole_mae in (20.0, 19.0, 23.2, 24.0, 23.8, 23.2, 22.0, 20.0):
+        validated(trainer, hole_mae)
+        weights.append(trainer.weight)
+    factors = [1, 1, 1, math.exp(-0.2), math.exp(-0.35), math.exp(-0.35), math.exp(-0.05), 1]
+    assert weights == pytest.approx([0.1 * factor for factor in factors])
+
+
+def test_the_weight_settles_where_the_error_is_in_proportion_to_it(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start, ramp=0.0, tolerance=0.15))
+    validated(trainer, 20.0)
+    for _ in range(20):
+        validated(trainer, 20.0 * (1 + 1.4 * trainer.weight))
+    assert trainer.rise == pytest.approx(0.8 * 0.15, rel=0.01)
+
+
+def test_the_sharpest_within_the_tolerance_are_kept(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start, tolerance=0.1))
+    seen = [(20.0, 0.1), (21.0, 0.5), (21.5, 0.4), (21.9, 0.9), (21.0, 1.3), (21.7, 0.8), (21.7, 1.2)]
+    assert [validated(trainer, *one) for one in seen] == [True, True, False, False, True, True, True]
+    assert not trainer.stopped
 
 
 def test_a_step_says_what_it_saw(start: Path) -> None:
@@ -214,10 +235,10 @@ def test_a_step_says_what_it_saw(start: Path) -> None:
 
 def test_the_run_is_over_when_the_hole_mae_has_risen_by_more_than_the_tolerance(start: Path) -> None:
     trainer = AdversarialTrainer(config(start, tolerance=0.15))
-    assert trainer.judge({"hole_mae": 20.0})  # the weights that it starts with
-    assert trainer.judge({"hole_mae": 22.9})
+    assert validated(trainer, 20.0)  # the weights that it starts with
+    assert validated(trainer, 22.6)
     assert trainer.progress == 0
-    assert not trainer.judge({"hole_mae": 23.1})
+    assert not validated(trainer, 23.1)
     assert trainer.progress == 1
     assert "stopped at step 0: its hole MAE is more than 15 % above the 20.00" in trainer.ending
     assert AdversarialTrainer(config(start)).judge(None)

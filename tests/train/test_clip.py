@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from photomend.core import Parameter
-from photomend.train.clip import clip_grad_norm
+from photomend.train.clip import clip_grad_norm, grad_norm
 
 
 def with_gradients(scale: float) -> list[Parameter]:
@@ -52,3 +52,10 @@ def test_no_gradients() -> None:
 def test_bad_limit() -> None:
     with pytest.raises(ValueError, match=r"max_norm \(=0\)"):
         clip_grad_norm([], 0)
+
+
+def test_many_numbers_are_added_exactly_enough() -> None:
+    parameter = Parameter(torch.zeros(2**22))
+    parameter.grad = torch.randn(2**22, generator=torch.Generator().manual_seed(1))
+    exact = parameter.grad.double().norm().item()
+    assert grad_norm([parameter]) == pytest.approx(exact, rel=1e-6)
