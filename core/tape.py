@@ -204,7 +204,7 @@ def _holders_of_a_new_array() -> tuple[int, int, int, bool]:
     known: how many references a call itself makes depends on the versions of Python and torch."""
     array = torch.zeros(1)
 
-    def asked(array: Array) -> tuple[int, int, bool]:
+    def asked(array: Array) -> tuple[int, int, int, bool]:
         return _holders(array)
 
     return asked(array)

@@ -76,7 +76,8 @@ def _in_float32(
     y, mean, variance, pullback = standardise(*wide)
 
     def in_float32_pullback(ȳ: Array):
-        return tuple((lambda of=of: of().to(dtype)) for of in pullback(ȳ.float()))
+        gradients: Any = pullback(ȳ.float())
+        return [lambda gradient=gradient: gradient().to(dtype) for gradient in gradients]
 
     return y.to(dtype), mean, variance, in_float32_pullback
 

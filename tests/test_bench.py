@@ -51,6 +51,12 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> list[Worker]:
     return started
 
 
+def test_a_peer_of_the_cpu_is_none_elsewhere() -> None:
+    peer = Peer("JAX", (), cpu_only=True)
+    assert peer.missing_on(torch.device("cuda")) == "JAX is compared with on the CPU only"
+    assert peer.missing_on(CPU) == ""
+
+
 def against(*variants: Side, missing: str = "") -> Comparison:
     return Comparison("conv", "sum", "six numbers", OURS, (Peer("peer", variants, missing),))
 

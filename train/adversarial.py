@@ -5,9 +5,9 @@ holes filled on the other, and only patches inside the hole count, real there or
 and nothing can be learned from them.) Then the generator: the mean absolute error in the hole, and −λ times the mean
 score that the discriminator, which stands still now, gives the filled patches.
 
-λ begins low, while the discriminator still knows nothing, and rises; a controller lowers it where texture would cost too
-much error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the generator's
-weights are averaged.
+λ begins low, while the discriminator still knows nothing, and rises; a controller lowers it where texture would cost
+too much error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the
+generator's weights are averaged.
 
 Sources: Goodfellow et al., *Generative adversarial nets* (2014); Yu et al., *Free-form image inpainting with gated
 convolution* (2019); Lim & Ye, *Geometric GAN* (2017), the hinge; Miyato et al., *Spectral normalization* (2018); Heusel

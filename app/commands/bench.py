@@ -59,11 +59,13 @@ def command(
     for path, suffix in ((json_file, ".json"), (plot, ".png")):
         if path is not None:
             check_target(path, suffix)
+    if explain and kind != "conv":
+        raise click.UsageError("--explain is about convolutions: photomend bench conv --explain")
+    if explain and (json_file is not None or plot is not None):
+        raise click.UsageError("--explain compares nothing that --json or --plot could show; leave one out")
     load = os.getloadavg()[0]
     target = start(device, threads)
     catalogue, measure, report = (benchmark(name) for name in ("catalogue", "measure", "report"))
-    if explain and kind != "conv":
-        raise click.UsageError("--explain is about convolutions: photomend bench conv --explain")
     chosen = catalogue.choose(kind, cases)
     if explain:
         names = {case.name for case in chosen}

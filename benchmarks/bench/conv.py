@@ -143,7 +143,7 @@ def comparison(shape: Shape) -> Comparison:
     eager = tuple(Side(f"torch.nn {name}", partial(TorchConv, shape, layout)) for name, layout in LAYOUTS.items())
     peers = (
         Peer("torch.nn", eager),
-        Peer("JAX", (Side("JAX", partial(JaxConv, shape)),), missing=jax_missing()),
+        Peer("JAX", (Side("JAX", partial(JaxConv, shape)),), missing=jax_missing(), cpu_only=True),
     )
     return Comparison("conv", shape.name, shape.what, Side("photomend", partial(Ours, shape)), peers)
 

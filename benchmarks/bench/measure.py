@@ -73,8 +73,8 @@ class Comparison:
         """Raises PhotomendError: a side failed, or the results differ by more than the tolerance."""
         for peer in self.peers:
             row = begin_row(self, setup)
-            if peer.missing:
-                yield replace(row, peer=peer.name, skipped=peer.missing)
+            if missing := peer.missing_on(setup.device):
+                yield replace(row, peer=peer.name, skipped=missing)
             else:
                 yield duel(row, self.ours, peer, setup, self.loose)
 

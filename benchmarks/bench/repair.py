@@ -53,6 +53,8 @@ class TwinRepair(Ours):
         twin = Twin("attention", repair.settings, layout, device).eval()
         network = torch.compile(twin) if compiled else twin
         self.network.forward = lambda masked, mask: network(*twin.prepare(masked, mask))  # type: ignore[method-assign]
+        for parameter in self.network.parameters():  # the twin has its own; these would count as its memory
+            parameter.data = parameter.data.new_empty(0)
 
     @torch.inference_mode()
     def run(self) -> Array:

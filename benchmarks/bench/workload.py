@@ -32,8 +32,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Peer:
-    """Who ours is compared with: the fastest of the `variants`; where `missing` says what it lacks here, nobody."""
+    """Who ours is compared with: the fastest of the `variants`; where `missing` says what it lacks here, nobody.
+
+    One that is `cpu_only` is no peer on another device.
+    """
 
     name: str
     variants: tuple[Side, ...]
     missing: str = ""
+    cpu_only: bool = False
+
+    def missing_on(self, device: torch.device) -> str:
+        """Why it can't be compared with on this device, or nothing."""
+        only = f"{self.name} is compared with on the CPU only" if self.cpu_only and device.type != "cpu" else ""
+        return self.missing or only

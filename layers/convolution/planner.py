@@ -2,8 +2,8 @@
 
 All algorithms give the same up to rounding, so the choice is a question of speed alone, and forward pass, input
 gradient and weight gradient may go three ways. By default it follows from the shape by fixed rules, so that the same
-program gives the same bits every time. In `tuning`, each new shape is tried once with every algorithm that suits it,
-and the fastest is kept for as long as the process lives.
+program gives the same bits every time on one machine, with one number of threads. In `tuning`, each new shape is tried
+once with every algorithm that suits it, and the fastest is kept for as long as the process lives.
 """
 
 from __future__ import annotations

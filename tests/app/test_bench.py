@@ -83,6 +83,7 @@ def test_explain_names_the_algorithm_of_each_direction(shell: Shell, monkeypatch
         f"  {direction}: winograd (rule)" for direction in ("forward", "input_gradient", "weight_gradient")
     ]
     assert "taps " in lines[1]
+    assert "--explain compares nothing" in shell.fails(2, "bench", "conv", "--explain", "--json", "rows.json")
     assert "--explain is about convolutions" in shell.fails(2, "bench", "step", "--explain")
 
 

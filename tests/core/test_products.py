@@ -94,5 +94,5 @@ def test_a_torch_in_which_it_is_called_otherwise(monkeypatch: pytest.MonkeyPatch
 
 
 def test_no_processor_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products.Path, "read_text", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
+    monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
     assert products._vendor() == ""

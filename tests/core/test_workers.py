@@ -122,5 +122,9 @@ def test_another_number_of_threads_takes_no_pool_away(two_threads: None) -> None
 def test_blocks_are_in_the_callers_inference_mode(two_threads: None) -> None:
     with torch.inference_mode():
         made = torch.zeros(8, 2)
-        share(lambda i: made[i].fill_(i), [(i,) for i in range(8)])
+
+        def block(i: int) -> None:
+            made[i].fill_(i)
+
+        share(block, [(i,) for i in range(8)])
         assert made.sum() == 2 * sum(range(8))
