@@ -35,7 +35,7 @@ def test_the_maker_decides(library: str) -> None:
     assert products._vendor() == {"oneDNN": "AuthenticAMD", "MKL": "GenuineIntel"}[library]
 
 
-@pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (5, 3, 4), (36, 36, 700), (300, 64, 48)])
+@pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (5, 3, 4), (36, 36, 900), (400, 64, 48)])
 @pytest.mark.parametrize("a_layout", ["plain", "transposed", "part"])
 @pytest.mark.parametrize("b_layout", ["plain", "transposed", "part"])
 @pytest.mark.parametrize("with_bias", [False, True])
@@ -57,7 +57,7 @@ def test_product(library: str, n: int, k: int, m: int, a_layout: str, b_layout: 
     assert torch.equal(b, kept[1])
 
 
-@pytest.mark.parametrize(("n", "k", "m"), [(4, 3, 5), (70, 64, 64)])  # below and above FEWEST
+@pytest.mark.parametrize(("n", "k", "m"), [(4, 3, 5), (300, 64, 64)])  # below and above FEWEST
 @pytest.mark.parametrize("turned", [False, True])
 def test_batch_product(library: str, n: int, k: int, m: int, turned: bool) -> None:
     a = numbers(36, k, n, seed=0).mT if turned else numbers(36, n, k, seed=0)
