@@ -23,7 +23,7 @@ The pullback. Each step is linear, so the adjoint is the same steps transposed, 
     Ū = Σ over tiles  Vᵀ · (A ⊗ A) Ȳ,   w̄ = (Gᵀ ⊗ Gᵀ) Ū.
 
 The adjoint in x could go the same way; but it is a convolution itself, of ȳ with the kernel turned by half a turn and
-its two channel axes exchanged, so that `forward` serves for it.
+its two channel axes exchanged, so that the steps of the forward pass serve for it.
 
 Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: what
 `BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
@@ -82,10 +82,20 @@ def _suits(shape: ConvShape) -> bool:
 
 
 def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
-    o, c = w.shape[:2]
+    to_kernel_points = _transforms(x.dtype, x.device)[0]
+    return _convolve(x, _kernel_at_points(to_kernel_points, w).mT, b, shape)
+
+
+def _kernel_at_points(to_kernel_points: Array, w: Array) -> Array:
+    """U, (36, O, C); the weights are read as they lie."""
+    return product(to_kernel_points, w.reshape(-1, 9).mT).view(36, *w.shape[:2])
+
+
+def _convolve(x: Array, u: Array, b: Array | None, shape: ConvShape) -> Array:
+    """x convolved with the kernel whose values at the points are u (36, C, O)."""
+    c, o = u.shape[1:]
     (rows, columns), across = shape.out, -(-shape.out[1] // 4)
-    to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device)
-    u = product(to_kernel_points, w.permute(2, 3, 1, 0).reshape(9, c * o)).view(36, c, o)
+    _, to_points, from_points = _transforms(x.dtype, x.device)
     pixels = x.permute(0, 2, 3, 1).contiguous()
     y = output((shape.images, rows, columns, o), x)
 
@@ -106,23 +116,23 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
 
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
-    (ph, pw), turned = shape.padding, w.flip(2, 3).transpose(0, 1)
-    back = ConvShape.of(ȳ, turned, None, 1, (2 - ph, 2 - pw), 1, 1)
-    return forward(ȳ, turned, None, back)
+    """With the kernel turned by half a turn, which is its nine weights from the last to the first."""
+    (ph, pw), to_kernel_points = shape.padding, _transforms(ȳ.dtype, ȳ.device)[0]
+    u = _kernel_at_points(to_kernel_points.flip(1), w)
+    return _convolve(ȳ, u, None, ConvShape.of(ȳ, w.transpose(0, 1), None, 1, (2 - ph, 2 - pw), 1, 1))
 
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     c, o = shape.channels, shape.out_channels
-    from_kernel_points, to_points, from_points = _transforms(x.dtype, x.device)
+    to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device)
     pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
-    ū = x.new_zeros(36, c, o)
+    ū = x.new_zeros(36, o, c)
     for place in _blocks(shape, max(c, o)):
         v = _at_points(pixels, place, shape, to_points)
         tiles = _output_tiles(cotangents, place)
         ȳ_points = product(from_points.T, tiles).view(36, -1, o)
-        ū += batch_product(v.mT, ȳ_points, out=scratch("kernels", ū.shape, x))
-    w̄ = product(from_kernel_points.T, ū.view(36, c * o))
-    return w̄.view(3, 3, c, o).permute(3, 2, 0, 1).contiguous()  # as w lies, for the optimizer
+        ū.baddbmm_(ȳ_points.mT, v)
+    return torch.mm(ū.view(36, o * c).mT, to_kernel_points).view(o, c, 3, 3)  # as w lies
 
 
 def _blocks(shape: ConvShape, channels: int) -> list[Block]:
