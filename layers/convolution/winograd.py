@@ -183,11 +183,11 @@ def _output_tiles(cotangents: Array, place: Block) -> Array:
     first, images, top, down = place
     columns, o = cotangents.shape[2:]
     across = -(-columns // 4)
-    inside = cotangents[first : first + images, 4 * top : 4 * (top + down)]
-    if inside.shape[1:3] != (4 * down, 4 * across):
-        whole = scratch("pixels", (images, 4 * down, 4 * across, o), cotangents).zero_()
-        whole[:, : inside.shape[1], :columns] = inside
-        inside = whole
+    inside, whole = cotangents[first : first + images, 4 * top : 4 * (top + down)], (images, 4 * down, 4 * across, o)
+    if inside.shape != whole:
+        padded = scratch("pixels", whole, cotangents).zero_()
+        padded[:, : inside.shape[1], :columns] = inside
+        inside = padded
     tiles = scratch("output tiles", (16, images * down * across * o), cotangents)
     tiles.view(4, 4, images, down, across, o).copy_(
         inside.view(images, down, 4, across, 4, o).permute(2, 4, 0, 1, 3, 5)

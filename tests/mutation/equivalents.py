@@ -115,6 +115,9 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             ("take_branch", "if shape.out == shape.size", "if False"),
         ),
     ),
+    "A copy of whole tiles holds the same numbers.": _of(
+        "layers/convolution/winograd.py", "_output_tiles", ("take_branch", "if inside.shape != whole", "if True")
+    ),
     "The rows below the last output are 0 already.": _of(
         "layers/convolution/taps.py",
         "_Grid.output_to_rows",
