@@ -18,8 +18,8 @@ from .primitive import primitive, sum_to_shape
 from .tape import Array, Pullback
 from .workspace import output
 
-#: Multiplications of one product. Measured from 2¹² to 2²⁸ with 16 to 256 columns on one thread: from here on oneDNN was
-#: about as fast or faster, up to 2.5 times; below, calling it cost more than it saved.
+#: Multiplications of one product. Measured from 2¹² to 2²⁸ with 16 to 256 columns on one thread: from here on oneDNN
+#: was about as fast or faster, up to 2.5 times; below, calling it cost more than it saved.
 FEWEST = 2**20
 
 #: (a, b, bias or None) → a · b + bias
