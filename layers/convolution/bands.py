@@ -66,9 +66,8 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     banded = x.new_zeros(shape.kernel[0] * (s + shape.kernel[1] - 1) * shape.channels, s * o)
     for images, these, windows in _windows(x, shape):
         known = cotangents[images, these]
-        strips = scratch("strips", (*known.shape[:2], whole, o), x)
+        strips = scratch("strips", (*known.shape[:2], whole, o), x).zero_()
         strips[:, :, :columns] = known
-        strips[:, :, columns:] = 0
         banded += product_over_rows(windows, strips.view(len(windows), s * o))
     return _diagonals(banded, shape).sum(dim=3).permute(3, 2, 0, 1).contiguous()
 

@@ -115,6 +115,9 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             ("take_branch", "if shape.out == shape.size", "if False"),
         ),
     ),
+    "A view finds the one size that is left open by itself.": _of(
+        "layers/convolution/bands.py", "_diagonals", ("drop_term", "s + kw - 1", "-1")
+    ),
     "A copy of whole tiles holds the same numbers.": _of(
         "layers/convolution/winograd.py", "_output_tiles", ("take_branch", "if inside.shape != whole", "if True")
     ),
