@@ -1,11 +1,11 @@
 """What each part of the attention model is worth: the whole, the whole without one part, and the report's, one budget.
 
-    python benchmarks/ablation.py --photos DIR --out ablation --minutes 4 --markdown ablation.md
+    python benchmarks/ablation.py --photos DIR --out ablation --minutes 4 --lr 0.0005 --markdown ablation.md
 
 The report's is the architecture of `models/attention_report.py`, with the same loss, optimizer and budget.
 Trains one variant after another for the same number of minutes on the training photos, with the same seed and so the
 same crops and holes in the same order, and compares them on the test photos. Run again with the same folder it goes on
-where it was cut; a folder of another budget, seed or photos is refused. Beside the steps that fitted stands what they
+where it was cut; a folder of another budget, learning rate, seed or photos is refused. Beside the steps that fitted stands what they
 came to. Beside each MSE stands its ratio to the whole model's, photo by photo, with a 95 % interval. One
 training run a variant: the interval says how sure the comparison of *these* weights is, not how another seed would do.
 """
@@ -50,6 +50,7 @@ VARIANTS: dict[str, tuple[str, dict[str, list[str]]]] = {
 @click.option("--out", type=FOLDER, required=True, help="Where the runs go.")
 @click.option("--minutes", type=float, help="Training time of each variant.  [default: 4]")
 @click.option("--steps", type=int, help="Training steps of each variant, in place of minutes.")
+@click.option("--lr", type=float, help="The highest learning rate.  [default: the models' own]")
 @click.option("--limit", type=int, help="Test on so many photos only.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
 @runtime_options
@@ -58,6 +59,7 @@ def main(
     out: Path,
     minutes: float | None,
     steps: int | None,
+    lr: float | None,
     limit: int | None,
     markdown: Path | None,
     device: str,
@@ -67,7 +69,7 @@ def main(
         if markdown is not None:
             check_target(markdown, ".md")
         minutes = 4.0 if minutes is None and steps is None else minutes
-        text = ablation(photos, out, minutes, steps, limit, start(device, threads))
+        text = ablation(photos, out, minutes, steps, limit, start(device, threads), lr)
         click.echo(text)
         if markdown is not None:
             write_text(markdown, text + "\n")
@@ -76,12 +78,18 @@ def main(
 
 
 def ablation(
-    photos: Path, out: Path, minutes: float | None, steps: int | None, limit: int | None, device: torch.device
+    photos: Path,
+    out: Path,
+    minutes: float | None,
+    steps: int | None,
+    limit: int | None,
+    device: torch.device,
+    lr: float | None = None,
 ) -> str:
     """Train what isn't trained yet, and compare all of it. Raises PhotomendError."""
     training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
     configs = {
-        name: TrainConfig(model=model, minutes=minutes, steps=steps, model_config=settings)
+        name: TrainConfig(model=model, minutes=minutes, steps=steps, model_config=settings, lr=lr or TrainConfig.lr)
         for name, (model, settings) in VARIANTS.items()
     }
     for name, config in configs.items():
@@ -105,11 +113,13 @@ def folder(variant: str) -> str:
 
 def made_with(config: TrainConfig, photos: PhotoSource) -> dict[str, object]:
     """What two variants must share to be compared."""
-    return {name: getattr(config, name) for name in ("minutes", "steps", "seed")} | {"photos": names_digest(photos)}
+    return {name: getattr(config, name) for name in ("minutes", "steps", "lr", "seed")} | {
+        "photos": names_digest(photos)
+    }
 
 
 def require_same(run: Path, config: TrainConfig, photos: PhotoSource) -> None:
-    """Refuse a finished run of another budget, seed or photos. Raises PhotomendError."""
+    """Refuse a finished run of another budget, learning rate, seed or photos. Raises PhotomendError."""
     mark = run / FINISHED
     if not mark.exists():
         return
