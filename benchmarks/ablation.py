@@ -5,9 +5,10 @@
 The report's is the architecture of `models/attention_report.py`, with the same loss, optimizer and budget.
 Trains one variant after another for the same number of minutes on the training photos, with the same seed and so the
 same crops and holes in the same order, and compares them on the test photos. Run again with the same folder it goes on
-where it was cut; a folder of another budget, learning rate, seed or photos is refused. Beside the steps that fitted stands what they
-came to. Beside each MSE stands its ratio to the whole model's, photo by photo, with a 95 % interval. One
-training run a variant: the interval says how sure the comparison of *these* weights is, not how another seed would do.
+where it was cut; a folder of another budget, learning rate, seed or photos is refused. Beside the steps that fitted
+stands what they came to. Beside each MSE stands its ratio to the whole model's, photo by photo, with a 95 % interval.
+One training run a variant: the interval says how sure the comparison of *these* weights is, not how another seed would
+do.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def ablation(
     """Train what isn't trained yet, and compare all of it. Raises PhotomendError."""
     training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
     configs = {
-        name: TrainConfig(model=model, minutes=minutes, steps=steps, model_config=settings, lr=lr or TrainConfig.lr)
+        name: TrainConfig(
+            model=model, minutes=minutes, steps=steps, model_config=settings, lr=TrainConfig.lr if lr is None else lr
+        )
         for name, (model, settings) in VARIANTS.items()
     }
     for name, config in configs.items():
