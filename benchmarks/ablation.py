@@ -116,9 +116,8 @@ def folder(variant: str) -> str:
 
 def made_with(config: TrainConfig, photos: PhotoSource) -> dict[str, object]:
     """What two variants must share to be compared."""
-    return {name: getattr(config, name) for name in ("minutes", "steps", "lr", "seed")} | {
-        "photos": names_digest(photos)
-    }
+    settings = {name: getattr(config, name) for name in ("minutes", "steps", "lr", "seed")}
+    return settings | {"photos": names_digest(photos)}
 
 
 def require_same(run: Path, config: TrainConfig, photos: PhotoSource) -> None:

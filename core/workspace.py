@@ -82,9 +82,8 @@ def _give_back(length: int, pages: mmap.mmap) -> None:
         return
     _waiting[length].append(pages)
     while sum(size * len(those) for size, those in list(_waiting.items())) > KEPT:
-        longest_unasked = min((size for size, those in list(_waiting.items()) if those), key=_asked.__getitem__)
-        with contextlib.suppress(IndexError):  # another thread has just taken it
-            _waiting[longest_unasked].pop()
+        with contextlib.suppress(ValueError, IndexError):  # another thread has just taken it, or all of them
+            _waiting[min((size for size, those in list(_waiting.items()) if those), key=_asked.__getitem__)].pop()
 
 
 def _rounded(length: int) -> int:

@@ -41,7 +41,7 @@ def _standardise(
     float32.
     """
     if x.dtype in _HALF:
-        return _in_float32(_standardise, x, weight, bias, average, eps)
+        return _standardise_in_float32(x, weight, bias, average, eps)
     means, variances = _moments(x)
     mean = average(means)
     variance = average(variances + (means - mean).square())  # within the images and between them
@@ -67,19 +67,18 @@ def _standardise(
     return y, mean, variance, standardise_pullback
 
 
-def _in_float32(
-    standardise: Callable[..., tuple[Array, Array, Array, Pullback]], *arguments: Any
+def _standardise_in_float32(
+    x: Array, weight: Array | None, bias: Array | None, average: Average, eps: float
 ) -> tuple[Array, Array, Array, Pullback]:
-    """The same with float32 inside: arrays in half precision are taken there, y and the gradients back again."""
-    dtype = arguments[0].dtype
-    wide = [a.float() if isinstance(a, Array) else a for a in arguments]
-    y, mean, variance, pullback = standardise(*wide)
+    """The same for half precision: the arrays are taken to float32, y and the gradients back again."""
+    weight, bias = (None if a is None else a.float() for a in (weight, bias))
+    y, mean, variance, pullback = _standardise(x.float(), weight, bias, average, eps)
 
     def in_float32_pullback(ȳ: Array):
         gradients: Any = pullback(ȳ.float())
-        return [lambda gradient=gradient: gradient().to(dtype) for gradient in gradients]
+        return [lambda gradient=gradient: gradient().to(x.dtype) for gradient in gradients]
 
-    return y.to(dtype), mean, variance, in_float32_pullback
+    return y.to(x.dtype), mean, variance, in_float32_pullback
 
 
 def _moments(x: Array) -> tuple[Array, Array]:

@@ -237,8 +237,8 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         """
         if metrics is None:
             return True
-        first = self.start_mae is None
-        self.start_mae = metrics["hole_mae"] if self.start_mae is None else self.start_mae
+        if self.start_mae is None:
+            self.start_mae = metrics["hole_mae"]
         self.rise = metrics["hole_mae"] / max(self.start_mae, LEAST_MAE) - 1
         used = self.rise / self.config.tolerance
         self.stopped = not used <= 1
@@ -247,7 +247,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         self.restraint = min(1.0, self.restraint * math.exp(min(1.0, AIM - used)))
         distance = abs(1 - metrics["sharpness"])
         distance = math.inf if math.isnan(distance) else distance  # of photos of one colour
-        if not first and (used > MOST_KEPT or distance > self.distance):
+        if used > MOST_KEPT or distance > self.distance:
             return False
         self.distance = distance
         return True

@@ -43,11 +43,9 @@ def test_product(library: str, n: int, k: int, m: int, a_layout: str, b_layout: 
     def laid_out(layout: str, rows: int, columns: int, seed: int) -> Array:
         if layout == "transposed":
             return numbers(columns, rows, seed=seed).mT
-        return (
-            numbers(rows + 2, columns + 3, seed=seed)[1:-1, 2:-1]
-            if layout == "part"
-            else numbers(rows, columns, seed=seed)
-        )
+        if layout == "part":
+            return numbers(rows + 2, columns + 3, seed=seed)[1:-1, 2:-1]
+        return numbers(rows, columns, seed=seed)
 
     a, b, bias = laid_out(a_layout, n, k, 0), laid_out(b_layout, k, m, 1), numbers(m, seed=2) if with_bias else None
     kept = a.clone(), b.clone()

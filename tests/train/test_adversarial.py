@@ -184,7 +184,10 @@ def test_photos_of_one_colour_and_errors_that_are_no_numbers(start: Path) -> Non
     trainer = AdversarialTrainer(config(start, tolerance=0.1))
     assert validated(trainer, 0.0, math.nan)
     assert validated(trainer, 1.08 * LEAST_MAE, math.nan)
+    assert not validated(trainer, 1.095 * LEAST_MAE, math.nan)
+    assert trainer.progress == 0
     assert not validated(trainer, 1.11 * LEAST_MAE)
+    assert trainer.progress == 1
     trainer = AdversarialTrainer(config(start))
     assert validated(trainer, 20.0)
     assert not validated(trainer, math.nan)
@@ -237,6 +240,7 @@ def test_the_run_is_over_when_the_hole_mae_has_risen_by_more_than_the_tolerance(
     trainer = AdversarialTrainer(config(start, tolerance=0.15))
     assert validated(trainer, 20.0)  # the weights that it starts with
     assert validated(trainer, 22.6)
+    assert not validated(trainer, 22.9)  # within the tolerance, but too near it to be kept
     assert trainer.progress == 0
     assert not validated(trainer, 23.1)
     assert trainer.progress == 1
