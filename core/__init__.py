@@ -4,6 +4,7 @@ from . import init, runtime
 from .elementwise import (
     absolute,
     add,
+    cast,
     clamp,
     divide,
     exp,
@@ -44,6 +45,7 @@ __all__ = [
     "all_primitives",
     "amax",
     "broadcast_to",
+    "cast",
     "checkpoint",
     "clamp",
     "concatenate",

@@ -183,3 +183,20 @@ def where(condition: Array, a: Array, b: Array) -> tuple[Array, Pullback]:
         )
 
     return torch.where(condition, a, b), where_pullback
+
+
+@primitive
+def cast(x: Array, *, dtype: torch.dtype) -> tuple[Array, Pullback]:
+    """x in another floating-point type; the pullback takes ȳ back to x's own.
+
+    Raises:
+        TypeError: `dtype` isn't floating point.
+    """
+    if not dtype.is_floating_point:
+        raise TypeError(f"cast: dtype (={dtype}) must be floating point")
+    before = x.dtype
+
+    def cast_pullback(ȳ: Array):
+        return ȳ.to(before)
+
+    return x.to(dtype), cast_pullback

@@ -48,11 +48,12 @@ def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
     return a @ b, matmul_pullback
 
 
-def product(a: Array, b: Array, bias: Array | None = None) -> Array:
-    """a · b, plus `bias` (m,) in every row: (n, k) and (k, m) to a new array (n, m)."""
+def product(a: Array, b: Array, bias: Array | None = None, out: Array | None = None) -> Array:
+    """a · b, plus `bias` (m,) in every row: (n, k) and (k, m) to (n, m), in `out` or in a new array."""
     if (onednn := _onednn_for(a, b)) is not None:
-        return onednn(a, b, bias)
-    y = output((len(a), b.shape[1]), a)
+        found = onednn(a, b, bias)
+        return found if out is None else out.copy_(found)
+    y = output((len(a), b.shape[1]), a) if out is None else out
     return torch.mm(a, b, out=y) if bias is None else torch.addmm(bias, a, b, out=y)
 
 

@@ -143,7 +143,8 @@ def _check(op: str, x: Array, **per_channel: Array | None) -> None:
             continue
         if values.shape != x.shape[1:2]:
             raise ValueError(f"{op}: {name} of shape {tuple(values.shape)} must be ({x.shape[1]},)")
-        if values.dtype != x.dtype or values.device != x.device:
+        kept_in_float32 = name.startswith("running") and x.dtype in _HALF and values.dtype == torch.float32
+        if (values.dtype != x.dtype and not kept_in_float32) or values.device != x.device:
             raise TypeError(f"{op}: {name} is {values.dtype} on {values.device}, but x is {x.dtype} on {x.device}")
 
 
@@ -185,13 +186,19 @@ def _standardise_by(
     mean: Array, variance: Array, x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Pullback]:
     """The same with constants for μ and σ² (C,): a scale and a shift of each channel."""
-    μ, s = _per_channel(mean, x), _per_channel(torch.rsqrt(variance + eps), x)
-    scale = s if weight is None else s * _per_channel(weight, x)
-    y = torch.addcmul(_shift(bias, μ, scale), x, scale)
+    wide = torch.float32 if x.dtype in _HALF else x.dtype
+    μ, s = _per_channel(mean.to(wide), x), _per_channel(torch.rsqrt(variance.to(wide) + eps), x)
+    scale = s if weight is None else s * _per_channel(weight.to(wide), x)
+    shift = _shift(None if bias is None else bias.to(wide), μ, scale)
+    y = torch.addcmul(shift, x.to(wide), scale).to(x.dtype)
 
     def standardise_pullback(ȳ: Array):
         dims = (0, *range(2, ȳ.ndim))
-        return lambda: ȳ * scale, lambda: (ȳ * (x - μ)).mul_(s).sum(dim=dims), lambda: ȳ.sum(dim=dims)
+        return (
+            lambda: (ȳ * scale).to(x.dtype),
+            lambda: (ȳ * (x - μ)).mul_(s).sum(dim=dims).to(x.dtype),
+            lambda: ȳ.sum(dim=dims),
+        )
 
     return y, standardise_pullback
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from ..core import Array, Module, PhotomendError, Tensor, concatenate, did_you_mean
+from ..core import Array, Module, PhotomendError, Tensor, cast, concatenate, did_you_mean
 from ..layers import (
     CBAM,
     ChannelAttention,
@@ -126,7 +126,8 @@ class AttentionModel(RepairNetwork):
         """
         self._require_divisible(masked)
         fill, contrast, seen = features(masked, mask, self.without)
-        return fill + self.residual(seen) * (contrast * mask)
+        change = cast(self.residual(seen.to(self.dtype)), dtype=masked.dtype)
+        return fill + change * (contrast * mask)
 
     def residual(self, seen: Array) -> Tensor:
         """(N, 5, H, W) → (N, 3, H, W): what is to be added to the fill, in units of the contrast."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from ..core import Array, Module, Tensor, concatenate
+from ..core import Array, Module, Tensor, cast, concatenate
 from ..layers import CBAM, BatchNorm2d, Conv2d, PixelShuffle, ReLU, ResidualBlock, Sequential, Sigmoid
 from .geometry import require_hole
 from .network import RepairNetwork
@@ -58,12 +58,12 @@ class AttentionReportModel(RepairNetwork):
         require_hole(masked, mask)
         self._require_divisible(masked)
         known = torch.where(mask > 0.5, 0.0, masked)
-        at2 = self.encoder2(known)
+        at2 = self.encoder2(known.to(self.dtype))
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))
         at4 = self.decoder4(concatenate(self.up4(deep), self.skip4(at4), dim=1))
         at2 = self.decoder2(concatenate(self.up2(at4), self.skip2(at2), dim=1))
-        return known + self.refine(self.up1(at2)) * mask
+        return known + cast(self.refine(self.up1(at2)), dtype=masked.dtype) * mask
 
 
 def _down(inputs: int, outputs: int) -> Module:

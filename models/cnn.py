@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from ..core import Array, Module, Tensor, reshape
+from ..core import Array, Module, Tensor, cast, reshape
 from ..layers import BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, Sequential
 from .cells import RING, composite_cells, hole_aligned, ring_colours
 from .geometry import require_hole
@@ -91,10 +91,11 @@ class BasicNetwork(RepairNetwork):
         """
         require_hole(masked, mask)
         tiles, ring, mean, contrast = features(masked, mask)
-        grid = self.head(self.backbone(tiles))
+        grid = self.head(self.backbone(tiles.to(self.dtype)))
         first = GRID * MARGIN // INNER
         middle = slice(first, first + GRID)
-        change = grid[:, :, middle, middle] + reshape(self.ring(ring), shape=(len(tiles), 3, GRID, GRID))
+        beside = reshape(self.ring(ring.to(self.dtype)), shape=(len(tiles), 3, GRID, GRID))
+        change = cast(grid[:, :, middle, middle] + beside, dtype=masked.dtype)
         return composite_cells(change * contrast + mean, masked, mask)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import Array, Tensor, reshape
+from ..core import Array, Tensor, cast, reshape
 from ..layers import Linear
 from .cells import RING, composite_cells, ring_colours
 from .geometry import require_hole
@@ -58,5 +58,6 @@ class LinearModel(RepairNetwork):
         """
         require_hole(masked, mask)
         ring, mean = ring_colours(masked, mask)
-        change = reshape(self.regression(ring.flatten(1)), shape=(len(ring), 3, self.splits, self.splits))
+        flat = cast(self.regression(ring.flatten(1).to(self.dtype)), dtype=masked.dtype)
+        change = reshape(flat, shape=(len(ring), 3, self.splits, self.splits))
         return composite_cells(change + mean[..., None], masked, mask)

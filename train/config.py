@@ -10,10 +10,12 @@ from types import NoneType
 from typing import Any, ClassVar, Self
 
 from ..core import Parameter, PhotomendError, did_you_mean
+from .muon import Muon
 from .optimizers import SGD, Adam, AdamW, Optimizer
+from .precision import PRECISIONS
 from .schedules import StepLR, WarmupCosine
 
-OPTIMIZERS = ("adamw", "adam", "sgd")
+OPTIMIZERS = ("adamw", "adam", "sgd", "muon")
 SCHEDULES = ("cosine", "step")
 #: What a model's runs have in place of the defaults below. Where only mean colours are painted, the squared error is
 #: what their means minimise.
@@ -127,10 +129,11 @@ class TrainConfig(RunConfig):
         schedule: "cosine" (after a warm-up over `warmup` of the run) or "step" (`gamma` at every `lr_step` of the run).
         warmup, lr_step: shares of the run, 0 to 1.
         gamma: factor of the step schedule.
-        optimizer: "adamw", "adam" or "sgd" (with `momentum`).
+        optimizer: "adamw", "adam", "sgd" (with `momentum`) or "muon".
         weight_decay: for every weight.
         clip: largest norm of all gradients together.
         mse_weight, mae_weight: of the loss.
+        precision: "float32", or "bfloat16" for steps whose weights are kept in float32.
     """
 
     final_lr: float = 1e-5
@@ -144,6 +147,7 @@ class TrainConfig(RunConfig):
     clip: float = 1.0
     mse_weight: float = 4.0
     mae_weight: float = 1.0
+    precision: str = "float32"
 
     fixed: ClassVar[tuple[str, ...]] = (*RunConfig.fixed, "optimizer")
 
@@ -156,13 +160,19 @@ class TrainConfig(RunConfig):
         self.require_at_most(momentum=0.9999, warmup=0.99)
         if not 0 < self.lr_step <= 1:
             raise PhotomendError(f"training: lr_step (={self.lr_step}) must be above 0 and at most 1")
-        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+        for name, choices in (
+            ("optimizer", OPTIMIZERS),
+            ("schedule", SCHEDULES),
+            ("precision", tuple(PRECISIONS)),
+        ):
             if getattr(self, name) not in choices:
                 raise PhotomendError(f"training: {name} {getattr(self, name)!r} must be one of {', '.join(choices)}")
 
     def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
         if self.optimizer == "sgd":
             return SGD(parameters, self.lr, momentum=self.momentum, weight_decay=self.weight_decay)
+        if self.optimizer == "muon":
+            return Muon(parameters, self.lr, weight_decay=self.weight_decay, dtype=PRECISIONS[self.precision])
         made = AdamW if self.optimizer == "adamw" else Adam
         return made(parameters, self.lr, weight_decay=self.weight_decay)
 

@@ -19,6 +19,7 @@ from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .losses import hole_loss
+from .precision import PRECISIONS, MixedPrecision, require_bfloat16
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -171,6 +172,15 @@ class BaseTrainer(Generic[Config]):
 class Trainer(BaseTrainer[TrainConfig]):
     """A network that learns from the error in the hole alone."""
 
+    def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
+        super().__init__(config, device)
+        self.low: MixedPrecision | None = None
+        if PRECISIONS[config.precision] == torch.bfloat16:
+            require_bfloat16(self.device)
+            random = torch.get_rng_state()  # the copy's first weights are drawn for nothing
+            self.low = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
+            torch.set_rng_state(random)
+
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
 
@@ -178,9 +188,12 @@ class Trainer(BaseTrainer[TrainConfig]):
             PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
         """
         self.optimizer.zero_grad()
-        prediction = self.network(photo * (1 - mask), mask)
+        network = self.network if self.low is None else self.low.ready()
+        prediction = network(photo * (1 - mask), mask)
         loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
         loss.backward()
+        if self.low is not None:
+            self.low.give_gradients()
         norm = clip_grad_norm(self.parameters, self.config.clip)
         if not math.isfinite(loss.item() + norm):
             raise PhotomendError(

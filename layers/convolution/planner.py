@@ -18,6 +18,7 @@ import torch
 
 from ...core import Array
 from .bands import BANDS
+from .im2col import IM2COL
 from .interleaved import INTERLEAVED
 from .pointwise import POINTWISE
 from .shape import Algorithm, ConvShape
@@ -25,7 +26,7 @@ from .taps import TAPS
 from .winograd import WINOGRAD
 
 #: The general one first.
-ALGORITHMS = (TAPS, POINTWISE, BANDS, WINOGRAD, INTERLEAVED)
+ALGORITHMS = (TAPS, POINTWISE, BANDS, WINOGRAD, INTERLEAVED, IM2COL)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ def by_rule(shape: ConvShape) -> Plan:
     if shape.device != "cpu":
         return Plan(TAPS, TAPS, TAPS)
     fewest = min(shape.channels, shape.out_channels)
+    half = shape.dtype in (torch.bfloat16, torch.float16)
+    if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
+        return Plan(IM2COL, IM2COL, IM2COL)
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
         return Plan(INTERLEAVED, INTERLEAVED, INTERLEAVED)
 

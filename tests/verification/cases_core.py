@@ -87,6 +87,18 @@ _UNARY = [
     )
 ]
 
+_CAST = [
+    op(
+        "cast",
+        core.cast,
+        normal(2, 3),
+        twin=lambda x, dtype: x.to(dtype),
+        loops=lambda x, dtype: elementwise(lambda value: value, x),
+        linear_in=((0,),),
+        dtype=torch.float64,
+    )
+]
+
 _POWER = [
     op(
         f"power/{exponent}",
@@ -277,6 +289,7 @@ CORE_CASES: list[Case] = [
     *_ELEMENTWISE,
     *_WITH_A_NUMBER,
     *_UNARY,
+    *_CAST,
     *_POWER,
     *_CHOICES,
     *_MATMUL,

@@ -62,6 +62,7 @@ _CORE = [
     _op("absolute", IMAGES, twin=torch.abs),
     _op("power", IMAGES, twin=torch.pow, exponent=3),
     _op("clamp", IMAGES, twin=lambda x, low, high: torch.clamp(x, low, high), low=-1.0, high=1.0),
+    _op("cast", IMAGES, twin=lambda x, dtype: x.to(dtype), dtype=torch.float64),
     _op("matmul", normal(4, 256, 256), normal(4, 256, 256), twin=torch.matmul),
     _op("sum", IMAGES, twin=torch.sum, dim=(2, 3)),
     _op("mean", IMAGES, twin=torch.mean, dim=(2, 3)),

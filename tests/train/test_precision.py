@@ -1,0 +1,107 @@
+"""Mixed precision: float32 keeps the weights, bfloat16 computes the step."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from photomend import models
+from photomend.core import Module, PhotomendError
+from photomend.layers import BatchNorm2d, Conv2d, ReLU, Sequential
+from photomend.train.config import TrainConfig
+from photomend.train.precision import MixedPrecision, require_bfloat16
+from photomend.train.trainer import Trainer
+
+
+def network() -> Module:
+    return Sequential(Conv2d(3, 8, 3, padding=1), BatchNorm2d(8), ReLU(), Conv2d(8, 3, 3, padding=1))
+
+
+def made() -> tuple[Module, MixedPrecision]:
+    torch.manual_seed(0)
+    kept = network()
+    return kept, MixedPrecision(kept, network)
+
+
+def test_the_copy_has_the_weights_rounded_and_gives_gradients_in_float32() -> None:
+    kept, low = made()
+    x = torch.randn(4, 3, 16, 16)
+    copy = low.ready()
+    for mine, theirs in zip(copy.parameters(), kept.parameters(), strict=True):
+        assert torch.equal(mine.data, theirs.data.bfloat16())
+    y, ȳ = copy(x.bfloat16()), torch.randn(x.shape)
+    y.backward(ȳ.bfloat16())
+    low.give_gradients()
+    found = [p.grad for p in kept.parameters()]
+    assert all(p.grad is None for p in copy.parameters())
+    kept.zero_grad()
+    kept(x).backward(ȳ)
+    for grad, parameter in zip(found, kept.parameters(), strict=True):
+        assert grad is not None and parameter.grad is not None
+        assert (grad.dtype, grad.stride()) == (torch.float32, parameter.data.stride())
+        assert (grad - parameter.grad).norm() < 0.1 * parameter.grad.norm() + 0.05
+
+
+def test_a_change_too_small_for_bfloat16_is_kept() -> None:
+    kept, low = made()
+    weight = kept.parameters()[0]
+    before = weight.data.clone()
+    for _ in range(100):
+        low.ready()
+        weight.data.add_(weight.data, alpha=1e-4)
+    torch.testing.assert_close(weight.data, before * 1.0001**100)
+    assert torch.equal(low.ready().parameters()[0].data, weight.data.bfloat16())
+
+
+def test_running_statistics_are_the_networks_own_in_float32() -> None:
+    kept, low = made()
+    low.ready()(torch.randn(4, 3, 16, 16).bfloat16())
+    own, theirs = (dict(module.named_buffers()) for module in (kept, low.network))
+    for name, buffer in own.items():
+        assert buffer.data is theirs[name].data
+    assert next(b for n, b in own.items() if n.endswith("running_mean")).data.dtype == torch.float32
+    assert next(b for n, b in own.items() if n.endswith("num_batches_tracked")).data == 1
+
+
+def test_frozen_parameters_stay_frozen() -> None:
+    kept = network()
+    kept.parameters()[0].tracked = False
+    low = MixedPrecision(kept, network)
+    y = low.ready()(torch.randn(2, 3, 8, 8).bfloat16())
+    y.backward(torch.ones_like(y.data))
+    low.give_gradients()
+    assert [p.grad is None for p in kept.parameters()] == [True] + [False] * 5
+
+
+@pytest.mark.parametrize("model", ["linear", "cnn", "attention", "attention-report"])
+def test_a_step_in_bfloat16_is_nearly_one_in_float32(model: str) -> None:
+    config = {"window": 96} | ({} if model == "linear" else {"width": 16 if "attention" in model else 8})
+    photo = torch.rand(4, 3, 96, 96, generator=torch.Generator().manual_seed(1))
+    mask = torch.zeros(4, 1, 96, 96)
+    mask[:, :, 30:60, 20:66] = 1
+    losses, norms = {}, {}
+    for precision in ("float32", "bfloat16"):
+        trainer = Trainer(TrainConfig(model, config, steps=10, precision=precision))
+        losses[precision], norms[precision] = trainer.step(photo, mask)
+        assert all(p.dtype == torch.float32 for p in trainer.network.parameters())
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=1e-2)
+    assert norms["bfloat16"] == pytest.approx(norms["float32"], rel=0.1)
+
+
+def test_the_first_weights_are_those_of_a_run_in_float32() -> None:
+    both = [Trainer(TrainConfig(steps=1, precision=p, model_config={"width": 16})) for p in ("float32", "bfloat16")]
+    for a, b in zip(*(trainer.network.parameters() for trainer in both), strict=True):
+        assert torch.equal(a.data, b.data)
+    assert isinstance(both[1].network, models.AttentionModel)
+
+
+def test_an_unknown_precision_is_named() -> None:
+    with pytest.raises(PhotomendError, match="precision 'float16' must be one of float32, bfloat16"):
+        TrainConfig(steps=1, precision="float16")
+
+
+def test_a_gpu_without_bfloat16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_bfloat16(torch.device("cpu"))
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an old one")
+    with pytest.raises(PhotomendError, match="not supported by an old one"):
+        require_bfloat16(torch.device("cuda"))

@@ -1,0 +1,94 @@
+"""Muon: momentum, orthogonalised, for the weights that are matrices; AdamW for all others.
+
+A gradient's singular values differ by orders of magnitude, and a step along it moves a few directions far and most of
+them hardly at all. Muon takes the momentum M = U Σ Vᵀ of a matrix and steps along U Vᵀ: every direction by the same
+amount.
+
+Sources: Jordan, *Muon: an optimizer for hidden layers in neural networks* (2024),
+https://kellerjordan.github.io/posts/muon/; Liu et al., *Muon is scalable for LLM training* (2025),
+https://arxiv.org/abs/2502.16982, §2.2, for the size of the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import sqrt
+
+import torch
+
+from ..core import Array, Parameter
+from .optimizers import AdamW, Arrays, require_at_least_zero
+
+#: A kernel (O, C, rows, columns) is a matrix (O, C · rows · columns). With fewer rows or columns than this it is left to
+#: AdamW, as are vectors and numbers: the last layer's few outputs, the few hidden units of channel attention.
+FEWEST = 16
+#: Of the polynomial a x + b x³ + c x⁵, which five times over takes what lies from 0.003 to 1 to between 0.7 and 1.2.
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+ITERATIONS = 5
+
+
+class Muon(AdamW):
+    """Momentum and its orthogonal factor for matrices, AdamW with the same learning rate for the others.
+
+        M ← μM + (1 − μ) g
+        O ← orthogonal((1 − μ) g + μM)                Nesterov's momentum
+        θ ← θ − ηλθ − 0.2 η √max(rows, columns) · O   a step whose entries are as large as AdamW's usually are
+
+    Args:
+        parameters, lr, weight_decay: η and λ as everywhere; the latter decoupled, as in AdamW.
+        momentum: μ.
+        dtype: what the orthogonal factor is computed in; bfloat16 is enough for it.
+
+    Raises ValueError for a negative lr or weight_decay and for a momentum outside [0, 1).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        momentum: float = 0.95,
+        weight_decay: float = 1e-2,
+        dtype: torch.dtype = torch.bfloat16,
+    ) -> None:
+        require_at_least_zero(momentum=momentum)
+        if momentum >= 1:
+            raise ValueError(f"momentum (={momentum}) must be below 1")
+        super().__init__(parameters, lr, weight_decay=weight_decay)
+        self.slots["square"] = [v.new_empty(0) if is_matrix(v) else v for v in self.slots["square"]]
+        self.momentum = float(momentum)
+        self.dtype = dtype
+
+    def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
+        matrices = [is_matrix(weight) for weight in weights]
+        for weight, grad, mean in (row for row, yes in zip(zip(weights, grads, slots[0]), matrices) if yes):
+            self._update_matrix(weight, grad, mean)
+        others = [[array for array, yes in zip(arrays, matrices) if not yes] for arrays in (weights, grads, *slots)]
+        if others[0]:
+            super().update(t, *others)
+
+    def _update_matrix(self, weight: Array, grad: Array, mean: Array) -> None:
+        mean.lerp_(grad, 1 - self.momentum)
+        factor = orthogonal(grad.lerp(mean, self.momentum).flatten(1).to(self.dtype))
+        weight.mul_(1 - self.lr * self.weight_decay)
+        step = factor.to(weight.dtype).reshape(weight.shape)
+        weight.add_(step, alpha=-0.2 * self.lr * sqrt(max(factor.shape)))
+
+
+def is_matrix(weight: Array) -> bool:
+    """Whether a weight is updated as a matrix."""
+    return weight.ndim >= 2 and min(len(weight), weight.numel() // max(1, len(weight))) >= FEWEST
+
+
+def orthogonal(matrix: Array) -> Array:
+    """About U Vᵀ for the matrix U Σ Vᵀ: its singular values come to lie around 1.
+
+    With X of norm 1 at most, X ← a X + b (X Xᵀ) X + c (X Xᵀ)² X applies the polynomial to every singular value and
+    leaves U and V alone (a Newton–Schulz iteration). The smaller of the two products, X Xᵀ or Xᵀ X, is formed.
+    """
+    a, b, c = COEFFICIENTS
+    x = matrix.mT if matrix.shape[0] > matrix.shape[1] else matrix
+    x = x / x.norm().clamp_min(1e-7)
+    for _ in range(ITERATIONS):
+        square = x @ x.mT
+        x = torch.addmm(x, torch.addmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.mT if matrix.shape[0] > matrix.shape[1] else x
