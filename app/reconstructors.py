@@ -10,30 +10,41 @@ from .. import models
 from ..core import PhotomendError, did_you_mean
 from ..train.checkpoint import BEST, LAST, find_checkpoint, load_checkpoint
 from ..train.evaluate import Reconstructor
+from . import shipped
 
 
 def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconstructor:
     """The model called `name`, ready to reconstruct on `device`.
 
-    A name of `models.NAMES` is that model; anything else is a run folder (its best weights) or a weights file. The bare
-    name of a network has no weights behind it: if there is a run folder of that name, it is meant.
+    A classical fill goes by its name. A network's name means the run folder of that name, if there is one here, or else
+    the weights that come with the package. Anything else is a run folder (its best weights) or a weights file.
 
     Raises:
-        PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network's bare
-            name: an untrained network repairs nothing.
+        PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network that
+            no weights come with: an untrained network repairs nothing.
     """
+    if name in models.NAMES and name not in models.TRAINED:
+        model: Reconstructor = models.build(name)
+        return model
+    return load_run(find_weights(name), device)
+
+
+def find_weights(name: str) -> Path:
+    """The run folder or weights file that `name` means; see `load_reconstructor`."""
     path = Path(name)
-    if name in models.TRAINED and not holds_run(path):
+    if holds_run(path):
+        return path
+    if (weights := shipped.find(name)) is not None:
+        return weights
+    if name in models.TRAINED:
         raise PhotomendError(
             f"model {name!r} has no weights yet: train it with `photomend train {name} --out RUN`"
             " and give the run folder as the model"
         )
-    if name in models.NAMES and name not in models.TRAINED:
-        model: Reconstructor = models.build(name)
-        return model
     if not path.exists():
-        raise PhotomendError(f"no model, run folder or weights file {name!r}; {did_you_mean(name, models.NAMES)}")
-    return load_run(path, device)
+        known = (*models.NAMES, *shipped.names())
+        raise PhotomendError(f"no model, run folder or weights file {name!r}; {did_you_mean(name, known)}")
+    return path
 
 
 def load_run(path: Path, device: torch.device | str = "cpu") -> Reconstructor:

@@ -1,10 +1,11 @@
-"""Rectangular holes: the protocol's, random ones, and their masks."""
+"""Holes: the protocol's rectangle, random ones, strokes of a brush and scratches, and their masks."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from ..core import PhotomendError
 from .photos import Mask
@@ -65,3 +66,39 @@ def box_mask(box: Box, height: int, width: int) -> Mask:
     mask = np.zeros((height, width), dtype=np.bool_)
     mask[y : y + box_height, x : x + box_width] = True
     return mask
+
+
+def stroke_mask(
+    rng: np.random.Generator, height: int, width: int, strokes: tuple[int, int], thickness: tuple[int, int]
+) -> Mask:
+    """Some strokes of a brush over a photo of `height` × `width` pixels: `bool (H, W)`, True = missing.
+
+    A stroke goes from a random place on in 3 to 6 straight pieces, each of a length up to a third of the photo's longer
+    side, turning by up to 60° in between. Its thickness is even along its way. With thin strokes this is a scratch.
+
+    Args:
+        strokes, thickness: how many, and how many pixels thick; ranges, both ends included.
+
+    Source: Yu et al., *Free-form image inpainting with gated convolution* (2019), algorithm 1.
+
+    Raises:
+        PhotomendError: a range that isn't 1 <= low <= high.
+    """
+    for name, (low, high) in (("strokes", strokes), ("thickness", thickness)):
+        if not 1 <= low <= high:
+            raise PhotomendError(f"{name} (={low}..{high}) must be a range from 1 on")
+    canvas = Image.new("L", (width, height))
+    pen = ImageDraw.Draw(canvas)
+    for _ in range(int(rng.integers(*strokes, endpoint=True))):
+        thick = int(rng.integers(*thickness, endpoint=True))
+        place, angle = rng.uniform((0, 0), (width, height)), rng.uniform(0, 2 * np.pi)
+        path = [place]
+        for _ in range(int(rng.integers(3, 6, endpoint=True))):
+            angle += rng.uniform(-np.pi / 3, np.pi / 3)
+            length = rng.uniform(0.05, 1 / 3) * max(height, width)
+            path.append(path[-1] + length * np.array((np.cos(angle), np.sin(angle))))
+        pen.line([tuple(point) for point in path], fill=1, width=thick, joint="curve")
+        if thick > 2:  # round ends
+            for x, y in (path[0], path[-1]):
+                pen.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=1)
+    return np.array(canvas, dtype=np.bool_)

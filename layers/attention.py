@@ -10,6 +10,7 @@ from ..core import Array, Module, Tensor, amax, concatenate, mean, reshape
 from .activation import ReLU, sigmoid
 from .conv import Conv2d
 from .linear import Linear
+from .norm import GroupNorm
 from .sequential import Sequential
 from .windows import integer
 
@@ -78,17 +79,22 @@ class SpatialAttention(Module):
 
     Args:
         kernel_size: of the convolution from the two maps to the weights; odd, so that the size stays.
+        norm: whether what the convolution gives is standardised within each image before σ (CBAM's own code does so
+            within the batch). Without it, features that grow in training drive σ to 0 or 1 everywhere, where no
+            gradient passes.
     """
 
-    def __init__(self, kernel_size: int = 7) -> None:
+    def __init__(self, kernel_size: int = 7, norm: bool = False) -> None:
         if kernel_size % 2 == 0:
             raise ValueError(f"SpatialAttention: kernel_size (={kernel_size}) must be odd")
         self.conv = Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.norm = GroupNorm(1, 1) if norm else None
 
     def weights(self, x: Array | Tensor) -> Tensor:
         """(N, C, H, W) → (N, 1, H, W)."""
         maps = concatenate(mean(x, dim=1, keepdim=True), amax(x, dim=1, keepdim=True), dim=1)
-        return sigmoid(self.conv(maps))
+        scores = self.conv(maps)
+        return sigmoid(scores if self.norm is None else self.norm(scores))
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return x * self.weights(x)

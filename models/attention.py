@@ -3,17 +3,19 @@
     masked photo, mask ── harmonic fill, distance to the known pixels
           │
           ▼  pixel unshuffle: half the resolution, four times the channels
-        stem ────────────── CBAM ──────────────┐ skip
-          ▼                                    ▼
-       encoder 1/4 ──────── CBAM ────────┐   decoder 1/2 ── pixel shuffle ── residual, added in the hole
-          ▼                              ▼     ▲
-       encoder 1/8 ── bottleneck ──► decoder 1/4
+        stem ── block ────── spatial attention ──────┐ skip
+          ▼                                          ▼
+       down ── block ──── spatial attention ──┐   merge ── block ── pixel shuffle ── residual, added in the hole
+          ▼                                   ▼      ▲
+       down ── dilated blocks ── shuffle ── merge ── block ── shuffle
 
-The network's answer is added to the harmonic fill inside the hole. Its last layer starts at zero, so training starts
-*at* the harmonic fill, whose error is the bar for a learned model.
+A block adds to its input what two convolutions make of it, weighed by channel attention. The network's answer is added
+to the harmonic fill inside the hole. The last convolutions of the blocks and of the network start at zero, so training
+starts *at* the harmonic fill, whose error is the bar for a learned model, and every block starts by changing nothing.
 
-Sources: Ronneberger, Fischer & Brox, *U-Net* (2015); Woo et al., *CBAM* (2018); Yu et al., *Free-form image inpainting
-with gated convolution* (2019); Yu & Koltun, *Multi-scale context aggregation by dilated convolutions* (2016).
+Sources: Ronneberger, Fischer & Brox, *U-Net* (2015); Woo et al., *CBAM* (2018); Hu, Shen & Sun, *Squeeze-and-excitation
+networks* (2018); Yu & Koltun, *Multi-scale context aggregation by dilated convolutions* (2016); Goyal et al.,
+*Accurate, large minibatch SGD* (2017), §5.1, for blocks that start at zero.
 """
 
 from __future__ import annotations
@@ -25,10 +27,7 @@ import torch
 
 from ..core import Array, Module, PhotomendError, Tensor, cast, concatenate, did_you_mean
 from ..layers import (
-    CBAM,
-    ChannelAttention,
     Conv2d,
-    GatedConv2d,
     PixelShuffle,
     PixelUnshuffle,
     Residual,
@@ -41,6 +40,8 @@ from .geometry import distance_to_known, require_hole
 from .harmonic import harmonic_fill
 from .network import RepairNetwork
 
+#: Channel attention's hidden layer has this part of the channels.
+REDUCTION = 8
 #: What can be left out, to measure what it is worth.
 PARTS = ("fill", "mask", "channel", "spatial", "skips")
 
@@ -96,22 +97,14 @@ class AttentionModel(RepairNetwork):
             if part not in PARTS:
                 raise PhotomendError(f"without (={part!r}) is no part of it; {did_you_mean(part, PARTS)}")
         half, quarter, eighth = width, 2 * width, 4 * width
-        both = 1 if "skips" in self.without else 2  # what a decoder sees: the deeper level, and the skip beside it
-        self.stem = Sequential(
-            PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), Conv2d(half, half, 3, padding=1), SiLU()
-        )
-        self.encoder4 = Sequential(_down(half, quarter), Conv2d(quarter, quarter, 3, padding=1), SiLU())
-        self.encoder8 = _down(quarter, eighth)
-        self.bottleneck = Sequential(*(self._block(eighth, d) for d in self.dilations), self._attention(eighth))
-        self.up4 = _up(eighth, quarter)
-        self.skip4 = self._attention(quarter) if both == 2 else None
-        self.decoder4 = Sequential(Conv2d(both * quarter, quarter, 3, padding=1), SiLU())
-        self.up2 = _up(quarter, half)
-        self.skip2 = self._attention(half) if both == 2 else None
-        self.decoder2 = Sequential(Conv2d(both * half, half, 3, padding=1), SiLU())
-        last = Conv2d(half, 12, 3, padding=1)
-        last.weight.data.zero_()
-        self.head = Sequential(last, PixelShuffle(2))
+        self.stem = Sequential(PixelUnshuffle(2), Conv2d(20, half, 3, padding=1))
+        self.encoder2 = self._block(half)
+        self.encoder4 = Sequential(*_down(half, quarter), self._block(quarter))
+        self.encoder8 = Sequential(*_down(quarter, eighth))
+        self.bottleneck = Sequential(*(self._block(eighth, d) for d in self.dilations))
+        self.up4, self.skip4, self.decoder4 = _up(eighth, quarter), self._skip(), self._decoder(quarter)
+        self.up2, self.skip2, self.decoder2 = _up(quarter, half), self._skip(), self._decoder(half)
+        self.head = Sequential(SiLU(), _from_zero(Conv2d(half, 12, 3, padding=1)), PixelShuffle(2))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -131,30 +124,35 @@ class AttentionModel(RepairNetwork):
 
     def residual(self, seen: Array) -> Tensor:
         """(N, 5, H, W) → (N, 3, H, W): what is to be added to the fill, in units of the contrast."""
-        at2 = self.stem(seen)
+        at2 = self.encoder2(self.stem(seen))
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))
         at4 = self.decoder4(_beside(self.up4(deep), self.skip4, at4))
         at2 = self.decoder2(_beside(self.up2(at4), self.skip2, at2))
         return self.head(at2)
 
-    def _attention(self, channels: int) -> Module:
-        """Channel attention, then spatial attention (together CBAM), or what is left of them."""
-        if "channel" in self.without:
-            return Sequential() if "spatial" in self.without else SpatialAttention()
-        return ChannelAttention(channels) if "spatial" in self.without else CBAM(channels)
-
-    def _block(self, channels: int, dilation: int) -> Module:
-        """A residual block that widens its view by dilation and weighs its answer by channel."""
-        weigh = [] if "channel" in self.without else [SqueezeExcitation(channels)]
+    def _block(self, channels: int, dilation: int = 1) -> Module:
+        """Adds to its input what two convolutions make of it, weighed by channel; nothing at first."""
+        weigh = [] if "channel" in self.without else [SqueezeExcitation(channels, REDUCTION)]
         return Residual(
             Sequential(
                 Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
                 SiLU(),
-                Conv2d(channels, channels, 3, padding=1),
+                _from_zero(Conv2d(channels, channels, 3, padding=1)),
                 *weigh,
             )
         )
+
+    def _skip(self) -> Module | None:
+        """What lies on the way from the encoder to the decoder; None where there is no such way."""
+        if "skips" in self.without:
+            return None
+        return Sequential() if "spatial" in self.without else SpatialAttention(norm=True)
+
+    def _decoder(self, channels: int) -> Module:
+        """Takes the deeper level and, where there is a skip connection, the encoder's, together again."""
+        levels = 1 if "skips" in self.without else 2
+        return Sequential(Conv2d(levels * channels, channels, 1), self._block(channels))
 
 
 def _beside(deeper: Tensor, skip: Module | None, encoded: Tensor) -> Tensor:
@@ -162,11 +160,17 @@ def _beside(deeper: Tensor, skip: Module | None, encoded: Tensor) -> Tensor:
     return deeper if skip is None else concatenate(deeper, skip(encoded), dim=1)
 
 
-def _down(inputs: int, outputs: int) -> Module:
+def _down(inputs: int, outputs: int) -> tuple[Module, Module]:
     """Half the resolution by a convolution with stride 2."""
-    return Sequential(Conv2d(inputs, outputs, 3, stride=2, padding=1), SiLU())
+    return SiLU(), Conv2d(inputs, outputs, 3, stride=2, padding=1)
 
 
 def _up(inputs: int, outputs: int) -> Module:
     """Twice the resolution by a pixel shuffle."""
     return Sequential(Conv2d(inputs, 4 * outputs, 1), PixelShuffle(2))
+
+
+def _from_zero(convolution: Conv2d) -> Conv2d:
+    """The convolution, giving 0 until it is trained."""
+    convolution.weight.data.zero_()
+    return convolution

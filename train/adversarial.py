@@ -20,18 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..core import Array, Parameter, PhotomendError, StateDictError, Tensor, clamp, where
-from ..models.attention import AttentionModel
+from ..core import Array, Parameter, PhotomendError, Tensor, clamp, where
 from ..models.discriminator import PatchDiscriminator, hole_patches
-from .checkpoint import load_checkpoint, weights_digest
 from .clip import grad_norm
 from .config import RunConfig
-from .ema import EMA
 from .losses import hinge_loss, hole_loss, patch_mean
 from .metrics import PEAK
 from .optimizers import Adam, Optimizer
@@ -49,14 +45,12 @@ class AdversarialConfig(RunConfig):
     """The settings of a run against a discriminator.
 
     Attributes:
-        start: the weights to begin with: the run folder or weights file of an attention model.
         discriminator_lr: the discriminator's learning rate.
         first_weight, last_weight: λ at the beginning, and after the share `ramp` of the run.
         tolerance: how much the hole MAE may rise, as a share of what it began with; beyond it the run stops.
     """
 
     model: str = "gan"
-    start: str = ""
     lr: float = 1e-4
     ema: float = 0.99
     discriminator_lr: float = 4e-4
@@ -93,19 +87,10 @@ class AdversarialConfig(RunConfig):
         return self.first_weight + (self.last_weight - self.first_weight) * risen
 
 
-def start_settings(start: str) -> dict[str, Any]:
-    """The settings of the attention model in a run folder or weights file, which the generator must share.
-
-    Raises PhotomendError: no such weights, or another model's.
-    """
-    return load_checkpoint(Path(start), model=AttentionModel.name).config
-
-
 class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
     """A generator in training, and the discriminator beside it.
 
     Attributes:
-        start: the path of the weights it began with, and their digest.
         start_mae: the hole MAE of the weights it began with; None before they are validated.
         rise: of the hole MAE since then, as a share of it.
         restraint: λ is the ramp's times this, from 0 to 1.
@@ -117,26 +102,11 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         super().__init__(config, device)
         self.discriminator = PatchDiscriminator().to(self.device)
         self.discriminator_optimizer = Adam(self.discriminator.parameters(), config.discriminator_lr, betas=(0.0, 0.9))
-        self.start = {"path": "", "digest": ""}
         self.start_mae: float | None = None
         self.rise = 0.0
         self.restraint = 1.0
         self.distance = math.inf
         self.stopped = False
-
-    def begin(self) -> None:
-        """Take over the weights of the attention model.
-
-        Raises:
-            PhotomendError: no such weights, or those of another model or of one with other settings.
-        """
-        start = load_checkpoint(Path(self.config.start), model=AttentionModel.name, device=self.device)
-        try:
-            self.network.load_state_dict(start.weights)
-        except StateDictError as error:
-            raise PhotomendError(f"{self.config.start}: {error}") from error
-        self.ema = EMA(self.network, self.config.ema)
-        self.start = {"path": self.config.start, "digest": weights_digest(start.weights)}
 
     @property
     def progress(self) -> float:
@@ -254,26 +224,13 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
 
     def state(self) -> dict[str, Any]:
         return super().state() | {
-            "start": self.start,
             "discriminator": self.discriminator.state_dict(),
             "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
             "judged": {name: getattr(self, name) for name in _JUDGED},
         }
 
-    def check(self, state: dict[str, Any], path: Path) -> None:
-        """What it began with is in the state; naming other weights is refused, the same in another place are not."""
-        super().check(state, path)
-        began, given = state["start"], self.config.start
-        if given == began["path"]:
-            return
-        if weights_digest(load_checkpoint(Path(given), model=AttentionModel.name).weights) != began["digest"]:
-            raise PhotomendError(
-                f"{path}: began with the weights of {began['path']}, and can't go on with start (={given})"
-            )
-
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
-        self.start = state["start"] | {"path": self.config.start}
         self.discriminator.load_state_dict(state["discriminator"])
         self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
         for name in _JUDGED:

@@ -32,6 +32,7 @@ class RunConfig:
     Attributes:
         model: the network's name.
         model_config: the network's own settings; its `window` is the side of the training crops.
+        start: the weights to begin with, a run folder or a weights file; empty: fresh random ones.
         steps: optimizer steps. A run of so many steps with one seed gives the same weights every time.
         minutes: wall-clock time, validation included; how many steps fit depends on the machine.
         batch_size: crops a step.
@@ -45,6 +46,7 @@ class RunConfig:
 
     model: str = "attention"
     model_config: Mapping[str, Any] = field(default_factory=dict)
+    start: str = ""
     steps: int | None = None
     minutes: float | None = None
     batch_size: int = 8

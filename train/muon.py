@@ -19,16 +19,18 @@ import torch
 from ..core import Array, Parameter
 from .optimizers import AdamW, Arrays, require_at_least_zero
 
-#: A kernel (O, C, rows, columns) is a matrix (O, C · rows · columns). With fewer rows or columns than this it is left to
-#: AdamW, as are vectors and numbers: the last layer's few outputs, the few hidden units of channel attention.
-FEWEST = 16
+#: A kernel (O, C, rows, columns) is a matrix (O, C · rows · columns). One with fewer rows or columns than this is left
+#: to AdamW, as vectors and numbers are: the last layer's few outputs, the few hidden units of channel attention.
+FEWEST = 32
+#: The others' learning rate, as a share of the matrices'.
+OTHERS = 0.5
 #: Of the polynomial a x + b x³ + c x⁵, which five times over takes what lies from 0.003 to 1 to between 0.7 and 1.2.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 
 
 class Muon(AdamW):
-    """Momentum and its orthogonal factor for matrices, AdamW with the same learning rate for the others.
+    """Momentum and its orthogonal factor for matrices, AdamW at half the learning rate for all others.
 
         M ← μM + (1 − μ) g
         O ← orthogonal((1 − μ) g + μM)                Nesterov's momentum
@@ -59,12 +61,16 @@ class Muon(AdamW):
         self.dtype = dtype
 
     def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
-        matrices = [is_matrix(weight) for weight in weights]
-        for weight, grad, mean in (row for row, yes in zip(zip(weights, grads, slots[0]), matrices) if yes):
+        rows = list(zip(weights, grads, *slots, strict=True))
+        for weight, grad, mean, _ in (row for row in rows if is_matrix(row[0])):
             self._update_matrix(weight, grad, mean)
-        others = [[array for array, yes in zip(arrays, matrices) if not yes] for arrays in (weights, grads, *slots)]
-        if others[0]:
-            super().update(t, *others)
+        if others := [row for row in rows if not is_matrix(row[0])]:
+            self._update_others(t, *(list(arrays) for arrays in zip(*others, strict=True)))
+
+    def _update_others(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
+        lr = OTHERS * self.lr
+        torch._foreach_mul_(weights, 1 - lr * self.weight_decay)
+        self.descend(t, lr, weights, grads, *slots)
 
     def _update_matrix(self, weight: Array, grad: Array, mean: Array) -> None:
         mean.lerp_(grad, 1 - self.momentum)

@@ -169,9 +169,9 @@ class Adam(Optimizer):
     def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
         if self.weight_decay:
             grads = torch._foreach_add(grads, weights, alpha=self.weight_decay)
-        self.descend(t, weights, grads, *slots)
+        self.descend(t, self.lr, weights, grads, *slots)
 
-    def descend(self, t: int, weights: Arrays, grads: Arrays, mean: Arrays, square: Arrays) -> None:
+    def descend(self, t: int, lr: float, weights: Arrays, grads: Arrays, mean: Arrays, square: Arrays) -> None:
         """The algorithm's four lines. The corrections of m and v go into the step size and into ε, as at the end of the
         paper's section 2: η m̂ / (√v̂ + ε) = η' m / (√v + ε') with η' = η √(1 − β₂ᵗ) / (1 − β₁ᵗ), ε' = ε √(1 − β₂ᵗ)."""
         beta1, beta2 = self.betas
@@ -181,7 +181,7 @@ class Adam(Optimizer):
         torch._foreach_addcmul_(square, grads, grads, value=1 - beta2)
         root = torch._foreach_sqrt(square)
         torch._foreach_add_(root, self.eps * correction)
-        torch._foreach_addcdiv_(weights, mean, root, value=-self.lr * correction / (1 - beta1**t))
+        torch._foreach_addcdiv_(weights, mean, root, value=-lr * correction / (1 - beta1**t))
 
 
 class AdamW(Adam):
@@ -203,7 +203,7 @@ class AdamW(Adam):
 
     def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
         torch._foreach_mul_(weights, 1 - self.lr * self.weight_decay)
-        self.descend(t, weights, grads, *slots)
+        self.descend(t, self.lr, weights, grads, *slots)
 
 
 def _on_cpu(parameters: Iterable[Parameter]) -> bool:

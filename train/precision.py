@@ -62,4 +62,5 @@ class MixedPrecision:
 def require_bfloat16(device: torch.device) -> None:
     """Raise PhotomendError where bfloat16 can't be computed with."""
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise PhotomendError(f"training: precision (=bfloat16) is not supported by {torch.cuda.get_device_name(device)}")
+        name = torch.cuda.get_device_name(device)
+        raise PhotomendError(f"training: precision (=bfloat16) is not supported by {name}")

@@ -13,13 +13,14 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from .. import models
-from ..core import Array, PhotomendError, runtime
-from .checkpoint import Checkpoint, load_state
+from ..core import Array, PhotomendError, StateDictError, runtime
+from .checkpoint import Checkpoint, load_state, weights_digest
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .losses import hole_loss
 from .precision import PRECISIONS, MixedPrecision, require_bfloat16
+from .start import load_start, say_start
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -36,6 +37,7 @@ class BaseTrainer(Generic[Config]):
         best: the lowest validation MSE.
         loss_sum, loss_count: of the steps since the last validation.
         photos: what is trained on: its name, and a digest of the photos' names.
+        start: the path of the weights it began with, and their digest.
     """
 
     def __init__(self, config: Config, device: torch.device | str = "cpu") -> None:
@@ -58,6 +60,7 @@ class BaseTrainer(Generic[Config]):
         self.best = math.inf
         self.loss_sum, self.loss_count = 0.0, 0
         self.photos = {"origin": "", "digest": ""}
+        self.start = {"path": "", "digest": ""}
         self.observed: dict[str, float] = {}
 
     @property
@@ -74,7 +77,20 @@ class BaseTrainer(Generic[Config]):
         return 1.0 if self.seconds_left == 0 else self.trained / (self.trained + self.seconds_left)
 
     def begin(self) -> None:
-        """Make ready for the first step of a new run; one that is resumed has `load` instead."""
+        """Make ready for the first step of a new run; one that is resumed has `load` instead.
+
+        Raises:
+            PhotomendError: no such weights to begin with, or those of another model or of one with other settings.
+        """
+        if not self.config.start:
+            return
+        start = load_start(self.config.model, self.config.start, self.device)
+        try:
+            self.network.load_state_dict(start.weights)
+        except StateDictError as error:
+            raise PhotomendError(f"{self.config.start}: {error}") from error
+        self.ema = EMA(self.network, self.config.ema)
+        self.start = {"path": self.config.start, "digest": weights_digest(start.weights)}
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm."""
@@ -115,6 +131,7 @@ class BaseTrainer(Generic[Config]):
             "network": self.network.config,
             "fixed": {name: getattr(self.config, name) for name in self.config.fixed},
             "photos": self.photos,
+            "start": self.start,
             "progress": {name: getattr(self, name) for name in _PROGRESS},
             "best": self.best if math.isfinite(self.best) else None,
             "weights": self.network.state_dict(),
@@ -137,7 +154,8 @@ class BaseTrainer(Generic[Config]):
         self.restore(state)
 
     def check(self, state: dict[str, Any], path: Path) -> None:
-        """Refuse the state of another model's run, or of one with other settings or photos.
+        """Refuse the state of another model's run, or of one with other settings, photos or weights to begin with; the
+        same weights in another place are welcome.
 
         Raises PhotomendError naming the file.
         """
@@ -155,6 +173,13 @@ class BaseTrainer(Generic[Config]):
             raise PhotomendError(
                 f"{path}: was trained on {state['photos']['origin']}, not on these photos of {self.photos['origin']}"
             )
+        began, given = state["start"], self.config.start
+        if given == began["path"]:
+            return
+        if not given or weights_digest(load_start(self.config.model, given).weights) != began["digest"]:
+            raise PhotomendError(
+                f"{path}: began with {say_start(began['path'])}, and can't go on with start (={given})"
+            )
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
@@ -163,6 +188,7 @@ class BaseTrainer(Generic[Config]):
         self.optimizer.load_state_dict(state["optimizer"])
         for name in _PROGRESS:
             setattr(self, name, state["progress"][name])
+        self.start = state["start"] | {"path": self.config.start}
         self.best = math.inf if state["best"] is None else state["best"]
         torch.set_rng_state(state["random"]["cpu"])
         if self.device.type == "cuda" and "cuda" in state["random"]:

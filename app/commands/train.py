@@ -15,10 +15,12 @@ from ... import models
 from ...core import PhotomendError, did_you_mean
 from ...layers.convolution import planner
 from ...models.gan import GanModel
-from ...train.adversarial import AdversarialConfig, AdversarialTrainer, start_settings
+from ...train.adversarial import AdversarialConfig, AdversarialTrainer
 from ...train.checkpoint import load_checkpoint
 from ...train.config import RunConfig, TrainConfig
 from ...train.loop import CONFIG
+from ...train.start import start_settings
+from .. import shipped
 from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
 from ..reconstructors import holds_run, name_of
 from ..runs import train_and_show
@@ -31,7 +33,9 @@ DEFAULT_MINUTES = 20.0
 @click.argument("model")
 @photo_options
 @click.option("--out", type=FOLDER, required=True, help="The run folder; one with a run in it needs --resume.")
-@click.option("--from", "start_from", type=FOLDER, help="What gan starts from: a run of attention, or its weights.")
+@click.option(
+    "--from", "start_from", type=FOLDER, help="A run or weights file to begin with, for gan one of attention."
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
 @click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
 @click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
@@ -91,9 +95,10 @@ def command(
         raise PhotomendError(f"no model to train is called {model!r}; {did_you_mean(model, models.TRAINED)}")
     given = {name: value for name, value in options.items() if value is not None}
     if start_from is not None:
-        if model != GanModel.name or resume:
-            raise click.UsageError("--from is for a new run of gan; leave it out")
-        given["start"] = str(start_from)
+        if resume:
+            raise click.UsageError("--from is for a new run; leave it out")
+        own = None if start_from.exists() else shipped.find(str(start_from))
+        given["start"] = str(own or start_from)
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
@@ -137,7 +142,7 @@ def settle(
     if "steps" not in settings and "minutes" not in settings:
         settings["minutes"] = DEFAULT_MINUTES
     if settings.get("start") and resumed is None:
-        settings["model_config"] = {**start_settings(settings["start"]), **settings.get("model_config", {})}
+        settings["model_config"] = {**start_settings(model, settings["start"]), **settings.get("model_config", {})}
     if network:
         settings["model_config"] = {**settings.get("model_config", {}), **network}
     named = settings.setdefault("model", model)

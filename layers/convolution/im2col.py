@@ -93,8 +93,9 @@ class _View:
 
     def matrix(self, images: slice, rows: slice) -> Array:
         """X for these outputs, in scratch."""
-        pixels, (down, across) = self.pixels[images], (self.rows.seen(rows), self.columns.seen(slice(0, self.columns.outputs)))
-        n, h, w, c = pixels.shape
+        down, across = self.rows.seen(rows), self.columns.seen(slice(0, self.columns.outputs))
+        pixels = self.pixels[images]
+        n, c = len(pixels), pixels.shape[3]
         padded = scratch("padded", (n, down.stop - down.start, across.stop - across.start, c), pixels)
         top, left = max(0, -down.start), max(0, -across.start)
         inside = pixels[:, max(0, down.start) : max(0, down.stop), max(0, across.start) : max(0, across.stop)]
@@ -103,11 +104,10 @@ class _View:
         padded[:, top:bottom, :left], padded[:, top:bottom, right:] = 0, 0
         padded[:, top:bottom, left:right] = inside
         image, row, column, channel = padded.stride()
-        outputs = (n, rows.stop - rows.start, self.columns.outputs)
+        outputs, taps = (n, rows.stop - rows.start, self.columns.outputs), (len(self.rows.taps), len(self.columns.taps))
+        apart = (self.rows.apart * row, self.columns.apart * column)
         windows = padded.as_strided(
-            (*outputs, len(self.rows.taps), len(self.columns.taps), c),
-            (image, self.rows.step * row, self.columns.step * column)
-            + (self.rows.apart * row, self.columns.apart * column, channel),
+            (*outputs, *taps, c), (image, self.rows.step * row, self.columns.step * column, *apart, channel)
         )
         matrix = scratch("windows", windows.shape, pixels)
         return matrix.copy_(windows).view(math.prod(outputs), self.width)

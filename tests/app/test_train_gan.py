@@ -83,8 +83,8 @@ def test_a_run_that_kept_nothing_of_its_own_says_so(
         (["gan", "--from", "nothing"], 1, "nothing: no such checkpoint"),
         (["gan", "--from", "report.safetensors"], 1, "holds the model 'attention-report', not 'attention'"),
         (["gan", "--from", "attention", "--config", "other.toml"], 1, "unknown key 'mse_weight'"),
-        (["gan", "--from", "attention", "--resume"], 2, "--from is for a new run of gan"),
-        (["attention", "--from", "attention"], 2, "--from is for a new run of gan"),
+        (["gan", "--from", "attention", "--resume"], 2, "--from is for a new run; leave it out"),
+        (["linear", "--from", "attention"], 1, "holds the model 'attention', not 'linear'"),
     ],
 )
 def test_mistakes(

@@ -14,10 +14,11 @@ from photomend.core import Array, PhotomendError
 from photomend.models.discriminator import hole_patches
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import gan_twins, model_twins
-from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer, start_settings
+from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer
 from photomend.train.checkpoint import Checkpoint, save_checkpoint
 from photomend.train.ema import EMA
 from photomend.train.optimizers import Adam
+from photomend.train.start import start_settings
 
 TINY: dict[str, Any] = {"width": 16, "dilations": [1, 2], "window": 48}
 
@@ -256,7 +257,7 @@ def test_it_begins_where_the_attention_model_ended(start: Path) -> None:
     photo, mask = crops(2, 48, dtype=torch.float32)
     assert torch.equal(attention(photo * (1 - mask), mask).data, trainer.network(photo * (1 - mask), mask).data)
     assert same(trainer.ema.weights, trainer.network.state_dict())
-    assert start_settings(str(start)) == attention.config
+    assert start_settings("gan", str(start)) == attention.config
     checkpoint = trainer.checkpoint(averaged=True, metrics={})
     assert (checkpoint.model, checkpoint.config) == ("gan", attention.config)
 

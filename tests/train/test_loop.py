@@ -231,6 +231,46 @@ def test_a_run_by_the_clock_ends_with_it(photos: FolderSource, tmp_path: Path) -
     assert lrs[-1] < 0.1 * max(lrs)
 
 
+def test_a_run_begins_with_the_weights_of_an_earlier_one_at_any_crop(photos: FolderSource, tmp_path: Path) -> None:
+    run(config(), photos, tmp_path / "first")
+    begun = config(start=str(tmp_path / "first"), model_config={**TINY, "window": 72}, lr=1e-9, steps=1)
+    second = run(begun, photos, tmp_path / "second")
+    for name, array in load_checkpoint(tmp_path / "first").weights.items():
+        torch.testing.assert_close(second.network.state_dict()[name], array, rtol=0, atol=1e-7)
+    own = dataclasses.replace(begun, start="", steps=2)
+    with pytest.raises(PhotomendError, match=r"began with the weights of .*first, and can't go on with start \(=\)"):
+        run(own, photos, tmp_path / "second", resume=True)
+    assert run(dataclasses.replace(begun, steps=2), photos, tmp_path / "second", resume=True).steps == 2
+
+
+def test_a_run_that_began_with_random_weights_cannot_have_begun_with_others(
+    photos: FolderSource, tmp_path: Path
+) -> None:
+    run(config(steps=1), photos, tmp_path / "run")
+    run(config(steps=1), photos, tmp_path / "other")
+    settings = config(steps=2, start=str(tmp_path / "other"))
+    with pytest.raises(PhotomendError, match="began with random weights, and can't go on with start"):
+        run(settings, photos, tmp_path / "run", resume=True)
+
+
+def test_weights_of_another_size_are_no_beginning(photos: FolderSource, tmp_path: Path) -> None:
+    run(config(steps=1), photos, tmp_path / "run")
+    wider = config(start=str(tmp_path / "run"), model_config={**TINY, "width": 32})
+    with pytest.raises(PhotomendError, match=r"run: state dict does not fit AttentionModel"):
+        run(wider, photos, tmp_path / "wider")
+    assert not (tmp_path / "wider").exists()
+
+
+def test_a_run_in_bfloat16_repeats(photos: FolderSource, tmp_path: Path) -> None:
+    low = config(precision="bfloat16", optimizer="muon")
+    whole = run(low, photos, tmp_path / "whole")
+    run(low, photos, tmp_path / "again")
+    again = load_checkpoint(tmp_path / "again" / LAST).weights
+    for name, array in whole.network.state_dict().items():
+        assert array.dtype == torch.float32
+        assert torch.equal(array, again[name])
+
+
 def test_without_validation_the_last_weights_are_the_best(photos: FolderSource, tmp_path: Path) -> None:
     train(config(), photos, None, tmp_path, quiet=True)
     assert load_checkpoint(tmp_path / BEST).step == 6
@@ -309,7 +349,7 @@ def test_settings_from_a_file(values: dict[str, Any], message: str) -> None:
         TrainConfig.from_dict(values, "file.toml")
 
 
-@pytest.mark.parametrize(("optimizer", "schedule"), [("sgd", "step"), ("adam", "cosine")])
+@pytest.mark.parametrize(("optimizer", "schedule"), [("sgd", "step"), ("adam", "cosine"), ("muon", "cosine")])
 def test_every_optimizer_and_schedule_runs(optimizer: str, schedule: str, photos: FolderSource, tmp_path: Path) -> None:
     settings = dataclasses.replace(config(steps=10), optimizer=optimizer, schedule=schedule, lr=1e-3, warmup=0.2)
     run(settings, photos, tmp_path)

@@ -36,7 +36,8 @@ def test_the_copy_has_the_weights_rounded_and_gives_gradients_in_float32() -> No
     kept.zero_grad()
     kept(x).backward(ȳ)
     for grad, parameter in zip(found, kept.parameters(), strict=True):
-        assert grad is not None and parameter.grad is not None
+        assert grad is not None
+        assert parameter.grad is not None
         assert (grad.dtype, grad.stride()) == (torch.float32, parameter.data.stride())
         assert (grad - parameter.grad).norm() < 0.1 * parameter.grad.norm() + 0.05
 

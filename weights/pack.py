@@ -1,0 +1,36 @@
+"""Make a run's best weights part of the package: in half precision, with their SHA-256.
+
+    python weights/pack.py runs/attention photomend-s
+
+float16 keeps 11 binary digits; what that costs stands in the model card, README.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+from pathlib import Path
+
+from photomend.app.shipped import FOLDER, SUMS
+from photomend.train.checkpoint import load_checkpoint, save_checkpoint
+
+
+def pack(run: Path, name: str) -> Path:
+    """Write the weights of `run` as the package's `name`, and the digests of all its weights."""
+    checkpoint = load_checkpoint(run)
+    half = {k: v.half() if v.is_floating_point() else v for k, v in checkpoint.weights.items()}
+    path = FOLDER / f"{name}.safetensors"
+    save_checkpoint(path, dataclasses.replace(checkpoint, weights=half))
+    path.chmod(0o644)
+    files = sorted(FOLDER.glob("*.safetensors"))
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (FOLDER / SUMS).write_text("".join(lines), encoding="ascii")
+    return path
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python weights/pack.py RUN NAME")
+    made = pack(Path(sys.argv[1]), sys.argv[2])
+    print(f"{made}  {made.stat().st_size:,} bytes")
