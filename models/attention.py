@@ -9,13 +9,14 @@
           ▼                                   ▼      ▲
        down ── dilated blocks ── shuffle ── merge ── block ── shuffle
 
-A block adds to its input what two convolutions make of it, weighed by channel attention. The network's answer is added
+A block standardises its input (group norm), and adds to it what two convolutions make of that, weighed by channel
+attention. What goes down or up is standardised, too: or features would grow from level to level. The answer is added
 to the harmonic fill inside the hole. The last convolutions of the blocks and of the network start at zero, so training
 starts *at* the harmonic fill, whose error is the bar for a learned model, and every block starts by changing nothing.
 
 Sources: Ronneberger, Fischer & Brox, *U-Net* (2015); Woo et al., *CBAM* (2018); Hu, Shen & Sun, *Squeeze-and-excitation
-networks* (2018); Yu & Koltun, *Multi-scale context aggregation by dilated convolutions* (2016); Goyal et al.,
-*Accurate, large minibatch SGD* (2017), §5.1, for blocks that start at zero.
+networks* (2018); Wu & He, *Group normalization* (2018); Yu & Koltun, *Multi-scale context aggregation by dilated
+convolutions* (2016); Goyal et al., *Accurate, large minibatch SGD* (2017), §5.1, for blocks that start at zero.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import torch
 from ..core import Array, Module, PhotomendError, Tensor, cast, concatenate, did_you_mean
 from ..layers import (
     Conv2d,
+    GroupNorm,
     PixelShuffle,
     PixelUnshuffle,
     Residual,
@@ -42,6 +44,8 @@ from .network import RepairNetwork
 
 #: Channel attention's hidden layer has this part of the channels.
 REDUCTION = 8
+#: Of channels that are standardised together.
+GROUPS = 8
 #: What can be left out, to measure what it is worth.
 PARTS = ("fill", "mask", "channel", "spatial", "skips")
 
@@ -75,7 +79,7 @@ class AttentionModel(RepairNetwork):
     """Fill, look, correct: a U-Net with channel and spatial attention that predicts the error of the harmonic fill.
 
     Args:
-        width: channels at half the resolution; twice as many at a quarter, four times at an eighth.
+        width: channels at half the resolution, divisible by 8; twice as many at a quarter, four times at an eighth.
         dilations: of the bottleneck's residual blocks, one block for each.
         window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
         without: the PARTS to leave out: the "fill" to start from and be added to, the "mask" among what it sees,
@@ -96,6 +100,8 @@ class AttentionModel(RepairNetwork):
         for part in self.without:
             if part not in PARTS:
                 raise PhotomendError(f"without (={part!r}) is no part of it; {did_you_mean(part, PARTS)}")
+        if width % GROUPS:
+            raise ValueError(f"width (={width}) must be divisible by {GROUPS}")
         half, quarter, eighth = width, 2 * width, 4 * width
         self.stem = Sequential(PixelUnshuffle(2), Conv2d(20, half, 3, padding=1))
         self.encoder2 = self._block(half)
@@ -104,7 +110,7 @@ class AttentionModel(RepairNetwork):
         self.bottleneck = Sequential(*(self._block(eighth, d) for d in self.dilations))
         self.up4, self.skip4, self.decoder4 = _up(eighth, quarter), self._skip(), self._decoder(quarter)
         self.up2, self.skip2, self.decoder2 = _up(quarter, half), self._skip(), self._decoder(half)
-        self.head = Sequential(SiLU(), _from_zero(Conv2d(half, 12, 3, padding=1)), PixelShuffle(2))
+        self.head = Sequential(_norm(half), SiLU(), _from_zero(Conv2d(half, 12, 3, padding=1)), PixelShuffle(2))
 
     @property
     def config(self) -> dict[str, Any]:
@@ -136,6 +142,7 @@ class AttentionModel(RepairNetwork):
         weigh = [] if "channel" in self.without else [SqueezeExcitation(channels, REDUCTION)]
         return Residual(
             Sequential(
+                _norm(channels),
                 Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
                 SiLU(),
                 _from_zero(Conv2d(channels, channels, 3, padding=1)),
@@ -160,14 +167,18 @@ def _beside(deeper: Tensor, skip: Module | None, encoded: Tensor) -> Tensor:
     return deeper if skip is None else concatenate(deeper, skip(encoded), dim=1)
 
 
-def _down(inputs: int, outputs: int) -> tuple[Module, Module]:
+def _norm(channels: int) -> Module:
+    return GroupNorm(GROUPS, channels)
+
+
+def _down(inputs: int, outputs: int) -> tuple[Module, ...]:
     """Half the resolution by a convolution with stride 2."""
-    return SiLU(), Conv2d(inputs, outputs, 3, stride=2, padding=1)
+    return _norm(inputs), SiLU(), Conv2d(inputs, outputs, 3, stride=2, padding=1)
 
 
 def _up(inputs: int, outputs: int) -> Module:
     """Twice the resolution by a pixel shuffle."""
-    return Sequential(Conv2d(inputs, 4 * outputs, 1), PixelShuffle(2))
+    return Sequential(_norm(inputs), Conv2d(inputs, 4 * outputs, 1), PixelShuffle(2))
 
 
 def _from_zero(convolution: Conv2d) -> Conv2d:

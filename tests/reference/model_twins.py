@@ -9,7 +9,7 @@ import torch
 from photomend.models.attention import features
 from torch import nn
 
-from .twins import CBAM, ChannelAttention, GatedConv2d, Residual, ResidualBlock, SpatialAttention, SqueezeExcitation
+from .twins import CBAM, Residual, ResidualBlock, SpatialAttention, SqueezeExcitation
 
 
 class AttentionModel(nn.Module):
@@ -18,27 +18,28 @@ class AttentionModel(nn.Module):
         self.without = without
         skips = "skips" not in without
         half, quarter, eighth = width, 2 * width, 4 * width
-        self.stem = nn.Sequential(
-            nn.PixelUnshuffle(2), GatedConv2d(20, half, 3, padding=1), nn.Conv2d(half, half, 3, padding=1), nn.SiLU()
+        weigh = "channel" not in without
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(20, half, 3, padding=1))
+        self.encoder2 = block(half, 1, weigh)
+        self.encoder4 = nn.Sequential(*halved(half, quarter), block(quarter, 1, weigh))
+        self.encoder8 = nn.Sequential(*halved(quarter, eighth))
+        self.bottleneck = nn.Sequential(*(block(eighth, dilation, weigh) for dilation in dilations))
+        self.up4 = normed_up(eighth, quarter)
+        self.skip4 = skip(without) if skips else None
+        self.decoder4 = nn.Sequential(nn.Conv2d((1 + skips) * quarter, quarter, 1), block(quarter, 1, weigh))
+        self.up2 = normed_up(quarter, half)
+        self.skip2 = skip(without) if skips else None
+        self.decoder2 = nn.Sequential(nn.Conv2d((1 + skips) * half, half, 1), block(half, 1, weigh))
+        self.head = nn.Sequential(
+            nn.GroupNorm(8, half), nn.SiLU(), nn.Conv2d(half, 12, 3, padding=1), nn.PixelShuffle(2)
         )
-        self.encoder4 = nn.Sequential(down(half, quarter), nn.Conv2d(quarter, quarter, 3, padding=1), nn.SiLU())
-        self.encoder8 = down(quarter, eighth)
-        blocks = (block(eighth, dilation, "channel" not in without) for dilation in dilations)
-        self.bottleneck = nn.Sequential(*blocks, attention(eighth, without))
-        self.up4 = up(eighth, quarter, 1)
-        self.skip4 = attention(quarter, without) if skips else None
-        self.decoder4 = nn.Sequential(nn.Conv2d((1 + skips) * quarter, quarter, 3, padding=1), nn.SiLU())
-        self.up2 = up(quarter, half, 1)
-        self.skip2 = attention(half, without) if skips else None
-        self.decoder2 = nn.Sequential(nn.Conv2d((1 + skips) * half, half, 3, padding=1), nn.SiLU())
-        self.head = nn.Sequential(nn.Conv2d(half, 12, 3, padding=1), nn.PixelShuffle(2))
 
     def forward(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         fill, contrast, seen = features(masked, mask, self.without)
         return fill + self.residual(seen) * (contrast * mask)
 
     def residual(self, seen: torch.Tensor) -> torch.Tensor:
-        at2 = self.stem(seen)
+        at2 = self.encoder2(self.stem(seen))
         at4 = self.encoder4(at2)
         deep = self.up4(self.bottleneck(self.encoder8(at4)))
         at4 = self.decoder4(deep if self.skip4 is None else torch.cat((deep, self.skip4(at4)), 1))
@@ -47,14 +48,16 @@ class AttentionModel(nn.Module):
         return self.head(at2)
 
 
-def attention(channels: int, without: tuple[str, ...]) -> nn.Module:
-    if "channel" in without:
-        return SpatialAttention(7)
-    return ChannelAttention(channels, 16) if "spatial" in without else CBAM(channels, 16, 7)
+def skip(without: tuple[str, ...]) -> nn.Module:
+    return nn.Sequential() if "spatial" in without else SpatialAttention(7, norm=True)
 
 
-def down(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.SiLU())
+def halved(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.GroupNorm(8, inputs), nn.SiLU(), nn.Conv2d(inputs, outputs, 3, stride=2, padding=1)
+
+
+def normed_up(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.GroupNorm(8, inputs), nn.Conv2d(inputs, 4 * outputs, 1), nn.PixelShuffle(2))
 
 
 def up(inputs: int, outputs: int, kernel: int) -> nn.Module:
@@ -64,10 +67,11 @@ def up(inputs: int, outputs: int, kernel: int) -> nn.Module:
 def block(channels: int, dilation: int, weigh: bool) -> nn.Module:
     return Residual(
         nn.Sequential(
+            nn.GroupNorm(8, channels),
             nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation),
             nn.SiLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
-            *((SqueezeExcitation(channels, 16),) if weigh else ()),
+            *((SqueezeExcitation(channels, 8),) if weigh else ()),
         )
     )
 

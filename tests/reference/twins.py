@@ -54,13 +54,14 @@ class ChannelAttention(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    def __init__(self, kernel_size: int) -> None:
+    def __init__(self, kernel_size: int, norm: bool = False) -> None:
         super().__init__()
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+        self.norm = nn.GroupNorm(1, 1) if norm else nn.Identity()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         maps = torch.cat((x.mean(1, keepdim=True), x.amax(1, keepdim=True)), 1)
-        return x * torch.sigmoid(self.conv(maps))
+        return x * torch.sigmoid(self.norm(self.conv(maps)))
 
 
 class CBAM(nn.Module):

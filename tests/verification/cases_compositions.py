@@ -166,6 +166,8 @@ _BLOCKS = [
           attention.channel_attention, settle=_clear_mlp),
     layer("SpatialAttention", (3,), lambda: twins.SpatialAttention(3), apart(2, 4, 3, 4),
           attention.spatial_attention),
+    layer("SpatialAttention/norm", (3, True), lambda: twins.SpatialAttention(3, norm=True), apart(2, 4, 3, 4),
+          attention.spatial_attention),
     layer("CBAM", (8, 2, 3), lambda: twins.CBAM(8, 2, 3), apart(1, 8, 2, 3), attention.cbam, settle=_clear_cbam),
     *(
         layer(f"ResidualBlock/{'training' if training else 'eval'}", (3,), lambda: twins.ResidualBlock(3),

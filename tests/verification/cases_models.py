@@ -172,7 +172,7 @@ MODEL_CASES: list[Case] = [
         make_twin=lambda: model_twins.AttentionResidual(model_twins.AttentionModel(16, (1, 2))),
         draws=(normal(1, 5, 8, 8),),
         loops=lambda state, seen: loops.attention_residual(under(state, "network"), seen, (1, 2)),
-        linear_in=(("network.head.0.weight", "network.head.0.bias"),),
+        linear_in=(("network.head.2.weight", "network.head.2.bias"),),
         settle=_settle,
         step=1e-4,
     ),
@@ -197,7 +197,7 @@ MODEL_CASES: list[Case] = [
             dilations=[1, 2],
             without=without,
         )
-        for without in (("fill", "channel"), ("mask", "spatial", "skips"))
+        for without in (("fill", "channel"), ("mask", "spatial"), ("skips",))
     ),
     *(
         model(

@@ -11,7 +11,7 @@ import numpy as np
 
 from .activation import elementwise, relu, sigmoid
 from .conv import conv2d, linear
-from .norm import batch_norm_layer
+from .norm import batch_norm_layer, group_norm
 
 State = dict[str, np.ndarray]
 
@@ -64,9 +64,14 @@ def channel_attention(state: State, x: np.ndarray) -> np.ndarray:
 
 
 def spatial_attention(state: State, x: np.ndarray) -> np.ndarray:
-    """One weight for each pixel, from the mean and the largest value of all its channels."""
+    """One weight for each pixel, from the mean and the largest value of all its channels.
+
+    With weights for it in `state`, the scores are standardised within each image first.
+    """
     w = state["conv.weight"]
     scores = conv2d(over_channels(x), w, padding=w.shape[2] // 2)
+    if "norm.weight" in state:
+        scores = group_norm(scores, state["norm.weight"], state["norm.bias"], num_groups=1)
     y = np.empty(x.shape)
     for n, c, r, q in np.ndindex(x.shape):
         y[n, c, r, q] = x[n, c, r, q] * sigmoid(scores[n, 0, r, q])

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .activation import elementwise, relu, sigmoid, silu
-from .attention import State, cbam, channel_attention, residual_block, spatial_attention, squeeze_excitation, under
-from .conv import conv2d, gated_conv2d, linear
-from .norm import batch_norm_layer
+from .attention import State, cbam, residual_block, spatial_attention, squeeze_excitation, under
+from .conv import conv2d, linear
+from .norm import batch_norm_layer, group_norm
 from .pooling import max_pool2d
 from .resampling import pixel_shuffle, pixel_unshuffle
 
@@ -53,20 +53,18 @@ def attention_residual(state: State, seen: np.ndarray, dilations: tuple[int, ...
 
     What it was built without has no weights in `state`.
     """
-    at2 = pixel_unshuffle(seen, downscale_factor=2)
-    at2 = gated_conv2d(at2, state["stem.1.conv.weight"], state["stem.1.conv.bias"], padding=1)
-    at2 = conv_silu(under(state, "stem.2"), at2)
-    at4 = conv_silu(under(state, "encoder4.0.0"), at2, stride=2)
-    at4 = conv_silu(under(state, "encoder4.1"), at4)
-    deep = conv_silu(under(state, "encoder8.0"), at4, stride=2)
+    at2 = conv(under(state, "stem.1"), pixel_unshuffle(seen, downscale_factor=2), padding=1)
+    at2 = block(under(state, "encoder2.body"), at2)
+    at4 = halved(under(state, "encoder4"), at2)
+    at4 = block(under(state, "encoder4.3.body"), at4)
+    deep = halved(under(state, "encoder8"), at4)
     for number, dilation in enumerate(dilations):
-        deep = deep + dilated_block(under(state, f"bottleneck.{number}.body"), deep, dilation)
-    deep = attend(under(state, f"bottleneck.{len(dilations)}"), deep)
-    at4 = beside(under(state, "skip4"), up(under(state, "up4.0"), deep), at4)
-    at4 = conv_silu(under(state, "decoder4.0"), at4)
-    at2 = beside(under(state, "skip2"), up(under(state, "up2.0"), at4), at2)
-    at2 = conv_silu(under(state, "decoder2.0"), at2)
-    return up(under(state, "head.0"), at2)
+        deep = block(under(state, f"bottleneck.{number}.body"), deep, dilation)
+    at4 = beside(state, "4", deep, at4)
+    at4 = block(under(state, "decoder4.1.body"), conv(under(state, "decoder4.0"), at4))
+    at2 = beside(state, "2", at4, at2)
+    at2 = block(under(state, "decoder2.1.body"), conv(under(state, "decoder2.0"), at2))
+    return up(under(state, "head.2"), elementwise(silu, normed(under(state, "head.0"), at2)))
 
 
 def conv(state: State, x: np.ndarray, **options: Any) -> np.ndarray:
@@ -77,27 +75,28 @@ def conv_norm_relu(w: State, bn: State, x: np.ndarray, training: bool, stride: i
     return elementwise(relu, batch_norm_layer(bn, conv(w, x, stride=stride, padding=1), training))
 
 
-def conv_silu(state: State, x: np.ndarray, stride: int = 1) -> np.ndarray:
-    return elementwise(silu, conv(state, x, stride=stride, padding=1))
+def normed(state: State, x: np.ndarray) -> np.ndarray:
+    return group_norm(x, state["weight"], state["bias"], num_groups=8)
 
 
-def dilated_block(state: State, x: np.ndarray, dilation: int) -> np.ndarray:
-    """What a block of the bottleneck adds to x."""
-    inner = elementwise(silu, conv(under(state, "0"), x, padding=dilation, dilation=dilation))
-    y = conv(under(state, "2"), inner, padding=1)
-    return squeeze_excitation(under(state, "3"), y) if under(state, "3") else y
+def halved(state: State, x: np.ndarray) -> np.ndarray:
+    return conv(under(state, "2"), elementwise(silu, normed(under(state, "0"), x)), stride=2, padding=1)
 
 
-def attend(state: State, x: np.ndarray) -> np.ndarray:
-    """CBAM, or the one attention that the model was built with."""
-    if "mlp.0.weight" in state:
-        return channel_attention(state, x)
-    return spatial_attention(state, x) if "conv.weight" in state else cbam(state, x)
+def block(state: State, x: np.ndarray, dilation: int = 1) -> np.ndarray:
+    """x and what two convolutions make of it, weighed by channel unless the network was built without that."""
+    inner = conv(under(state, "1"), normed(under(state, "0"), x), padding=dilation, dilation=dilation)
+    y = conv(under(state, "3"), elementwise(silu, inner), padding=1)
+    return x + (squeeze_excitation(under(state, "4"), y) if under(state, "4") else y)
 
 
-def beside(skip: State, deeper: np.ndarray, encoded: np.ndarray) -> np.ndarray:
-    """What a decoder sees: the deeper level and, if there is a skip connection, what that lets through."""
-    return np.concatenate((deeper, attend(skip, encoded)), axis=1) if skip else deeper
+def beside(state: State, level: str, deeper: np.ndarray, encoded: np.ndarray) -> np.ndarray:
+    """What the decoder at 1 / `level` sees: the deeper level and, if its weights can take it, what lies beside."""
+    deeper = up(under(state, f"up{level}.1"), normed(under(state, f"up{level}.0"), deeper))
+    skip = under(state, f"skip{level}")
+    if state[f"decoder{level}.0.weight"].shape[1] == deeper.shape[1]:
+        return deeper
+    return np.concatenate((deeper, spatial_attention(skip, encoded) if skip else encoded), axis=1)
 
 
 def up(state: State, x: np.ndarray) -> np.ndarray:
