@@ -46,9 +46,7 @@ def find(name: str) -> Path | None:
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
-        raise PhotomendError(
-            f"{path}: these weights belong to photomend, but can't be read ({error.strerror})"
-        ) from error
+        raise PhotomendError(f"{path}: photomend's own weights can't be read ({error.strerror})") from error
     if found != shipped()[stem]:
         raise PhotomendError(f"{path}: isn't the file that came with photomend (its SHA-256 differs); install it again")
     return path

@@ -49,6 +49,7 @@ class Checkpoint:
     config: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)  # see train/calibration.py; empty: none was made
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -62,6 +63,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "config": checkpoint.config,
         "step": checkpoint.step,
         "metrics": checkpoint.metrics,
+        "calibration": checkpoint.calibration,
     }
     write(path, checkpoint.weights, about)
 
@@ -76,7 +78,8 @@ def load_checkpoint(path: Path, model: str | None = None, device: torch.device |
     weights, about = read(path, "weights", device)
     if model is not None and about["model"] != model:
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
-    return Checkpoint(about["model"], weights, about["config"], about["step"], about["metrics"])
+    calibration = about.get("calibration", {})
+    return Checkpoint(about["model"], weights, about["config"], about["step"], about["metrics"], calibration)
 
 
 def weights_digest(weights: Mapping[str, Array]) -> str:

@@ -10,11 +10,12 @@ from tqdm import tqdm
 from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...data.photos import say_skipped
-from ...models import RepairNetwork
+from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
 from ...train.evaluate import evaluate_models
+from .. import shipped
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, write_text
-from ..reconstructors import load_reconstructor
+from ..reconstructors import find_weights, load_reconstructor
 from ..report import write_report
 from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
@@ -24,9 +25,9 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 @photo_options
 @click.option(
     "--models",
-    required=True,
     metavar="A,B,...",
-    help="Models by name, run folder or weights file, separated by commas; a network's name means its run folder.",
+    help="Models by name, run folder or weights file, separated by commas; a network's name means the run folder of"
+    " that name, or else the weights that come with photomend.  [default: border, harmonic and all shipped networks]",
 )
 @click.option(
     "--split",
@@ -46,7 +47,7 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 def command(
     photos: Path | None,
     data: Path | None,
-    models: str,
+    models: str | None,
     split: str,
     seed: int | None,
     batch_size: int,
@@ -71,7 +72,8 @@ def command(
     """
     if photos is not None and data is not None:
         raise click.UsageError("say which photos: either --photos or --data")
-    names = list(dict.fromkeys(name.strip() for name in models.split(",") if name.strip()))
+    chosen = default_models() if models is None else models.split(",")
+    names = list(dict.fromkeys(name.strip() for name in chosen if name.strip()))
     if not names:
         raise click.UsageError("--models names no model")
     targets = (json_file, ".json"), (csv_file, ".csv"), (markdown_file, ".md"), (figure, ".png"), (report, ".html")
@@ -104,7 +106,7 @@ def command(
             tables,
             list(evenly(samples, ROWS)),
             reconstructors,
-            {name: Path(name) for name, model in reconstructors.items() if isinstance(model, RepairNetwork)},
+            {name: find_weights(name) for name, model in reconstructors.items() if isinstance(model, RepairNetwork)},
             {
                 "photos": f"{Path(source.origin).name}, split: {split}",
                 "holes": str(tables.overall[0].holes),
@@ -115,3 +117,8 @@ def command(
         )
         click.echo(report)
     return 0
+
+
+def default_models() -> list[str]:
+    """What is compared if nothing else is asked for: two fills, and every network that weights come with."""
+    return [BorderFill.name, HarmonicFill.name, *(name for name in TRAINED if shipped.find(name) is not None)]

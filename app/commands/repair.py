@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from time import perf_counter
 
@@ -14,12 +15,19 @@ import torch
 
 from ...core import PhotomendError
 from ...data.masks import Box, box_mask
-from ...data.photos import Mask, describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
+from ...data.photos import Mask, Photo, describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
+from ...models import AttentionModel, HarmonicFill
+from ...train.calibration import SHARE, Expected
 from ...train.evaluate import Reconstructor
+from .. import shipped
 from ..cli import report
+from ..expectation import expect, load_calibration
 from ..options import FILE, runtime_options, start
 from ..reconstructors import load_reconstructor
 from ..repair import RepairError, repair
+
+#: The model that repairs if none is named; the harmonic fill, where the package was built without weights.
+DEFAULT = AttentionModel.name
 
 
 class BoxType(click.ParamType[Box]):
@@ -64,7 +72,7 @@ class Job:
     help="A missing rectangle: column and row of its upper left pixel, width, height. May be repeated.",
 )
 @click.option("-o", "--output", type=FILE, required=True, help="The repaired photo, or the folder for several.")
-@click.option("--model", default="harmonic", show_default=True, help="A model's name, a run folder or a weights file.")
+@click.option("--model", help="A model's name, a run folder or a weights file.  [default: attention, as shipped]")
 @click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")
 @runtime_options
 def command(
@@ -72,7 +80,7 @@ def command(
     mask: Path | None,
     boxes: tuple[Box, ...],
     output: Path,
-    model: str,
+    model: str | None,
     overwrite: bool,
     device: str,
     threads: int | None,
@@ -83,6 +91,9 @@ def command(
     bit in PNG, TIFF, WebP and BMP, while a JPEG is written at quality 95 and changes them a little. Boxes and
     masks are those of the upright photo. The photo itself is never changed.
 
+    With weights that know their error, as the shipped ones do, the line about each photo says how far off the
+    rebuilt pixels are likely to be.
+
     \b
     photomend repair photo.png --box 40,60,50,30 -o repaired.png
     photomend repair scans/ --mask masks/ -o repaired/ --model RUN
@@ -90,28 +101,41 @@ def command(
     if (mask is None) == (not boxes):
         raise click.UsageError("say what is missing: either --mask or --box")
     runtime = start(device, threads)
-    reconstructor = load_reconstructor(model, runtime)
+    name = model or (DEFAULT if shipped.find(DEFAULT) else HarmonicFill.name)
+    reconstructor, calibration = load_reconstructor(name, runtime), load_calibration(name)
     jobs = plan(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0
     for job in jobs:
         started = perf_counter()
         try:
-            rebuilt = work(job, boxes, reconstructor, runtime)
+            photo, missing = work(job, boxes, reconstructor, runtime)
         except PhotomendError as error:
             if len(jobs) == 1:
                 raise
             report(str(error))
             failed += 1
         else:
-            click.echo(f"{job.target}  {rebuilt} pixels rebuilt in {perf_counter() - started:.1f} s")
+            seconds = perf_counter() - started
+            likely = say_expected(expect(photo, missing, calibration)) if calibration else ""
+            click.echo(f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s{likely}")
     if failed:
         click.echo(f"{len(jobs) - failed} of {len(jobs)} photos repaired, {failed} not")
     return 1 if failed else 0
 
 
-def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: torch.device) -> int:
-    """Repair one photo and write it; how many of its pixels were missing. Errors name the file at fault."""
+def say_expected(error: Expected) -> str:
+    """The expected error in words."""
+    if isnan(error.mae):
+        return ""
+    return (
+        f"; expect them to be off by {error.mae:.0f} grey levels on average "
+        f"({error.low:.0f} to {error.high:.0f} in {100 * SHARE:.0f} % of such photos)"
+    )
+
+
+def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: torch.device) -> tuple[Photo, Mask]:
+    """Repair one photo and write it; the photo as it was, and its missing pixels. Errors name the file at fault."""
     if job.problem:
         raise PhotomendError(job.problem)
     photo = read_photo(job.photo)
@@ -126,7 +150,7 @@ def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: t
         raise PhotomendError(f"{place}: {error}") from error
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_photo(job.target, repaired, profile)
-    return int(missing.sum())
+    return photo, missing
 
 
 def box_masks(photo: Path, boxes: Sequence[Box], height: int, width: int) -> Mask:

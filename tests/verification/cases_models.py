@@ -166,7 +166,7 @@ MODEL_CASES: list[Case] = [
         )
         for training in (True, False)
     ),
-    # Without the maxima of spatial attention: their ties lie closer than a step that is above so deep a network's rounding.
+    # Without spatial attention, whose maxima tie within any step that is above so deep a network's rounding.
     Case(
         "attention/residual",
         make=lambda: AttentionResidual(models.AttentionModel(16, (1, 2), without=("spatial",))),

@@ -1,0 +1,102 @@
+"""Make a run's weights say what error to expect of them, and see whether they are right about it.
+
+    python benchmarks/calibrate.py RUN --photos DIR --markdown calibration.md
+
+The fit (train/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`, rebuilt as
+`photomend repair` does it, and is written into the run's best weights. Then the test photos say what it is worth: how
+the expected errors compare with the true ones, and how many holes lie in the range that is given for 80 % of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import numpy as np
+import torch
+from kinds import KINDS, LARGE, Repaired, holed
+from photomend.app.expectation import expect
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
+from photomend.app.reconstructors import load_run
+from photomend.app.sources import open_source
+from photomend.core import Array
+from photomend.data.sources import PhotoSource
+from photomend.train.calibration import Calibration, Expected, features, fit
+from photomend.train.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
+from photomend.train.evaluate import paste
+from tqdm import tqdm
+
+GROUPS = 5
+
+
+class Seen(NamedTuple):
+    """A hole that was rebuilt where the truth is known."""
+
+    kind: str
+    area: float  # share of the photo
+    features: Array
+    error: float  # mean absolute error in the hole, grey levels
+    pixels: tuple[np.ndarray, np.ndarray]  # the photo and its mask
+
+
+def rebuild(source: PhotoSource, model: Repaired, limit: int) -> list[Seen]:
+    """The holes of every kind but the largest photos', with what came of them."""
+    seen = []
+    for kind in (kind for kind in KINDS if KINDS[kind].size != LARGE):
+        for sample in tqdm(holed(source, kind, limit), desc=kind, total=limit, disable=None):
+            truth, mask = sample.photo[None], sample.mask[None]
+            error = (255 * (paste(model, truth, mask) - truth).abs() * mask).sum() / (3 * mask.sum())
+            pixels = (truth[0].permute(1, 2, 0) * 255).round().byte().numpy(), mask[0, 0].numpy() > 0.5
+            found = features(truth * (1 - mask), mask)[0]
+            seen.append(Seen(kind, mask.mean().item(), found, error.item(), pixels))
+    return seen
+
+
+def table(seen: list[Seen], expected: list[Expected]) -> str:
+    """By kind of hole, by the hole's area, and by the expected error."""
+    order = np.argsort([e.mae for e in expected])
+    groups = {kind: [i for i, s in enumerate(seen) if s.kind == kind] for kind in dict.fromkeys(s.kind for s in seen)}
+    for low, high in ((0, 1), (1, 3), (3, 6), (6, 12), (12, 101)):
+        groups[f"area {low} to {high} %"] = [i for i, s in enumerate(seen) if low <= 100 * s.area < high]
+    for number, part in enumerate(np.array_split(order, GROUPS), start=1):
+        groups[f"expected error, fifth {number} of {GROUPS}"] = list(part)
+    groups["all"] = list(range(len(seen)))
+    lines = [
+        "| holes | number | expected MAE | true MAE | in the 80 % range |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for name, members in groups.items():
+        if members:
+            inside = np.mean([expected[i].low <= seen[i].error <= expected[i].high for i in members])
+            means = (np.mean([expected[i].mae for i in members]), np.mean([seen[i].error for i in members]))
+            lines.append(f"| {name} | {len(members)} | {means[0]:.2f} | {means[1]:.2f} | {100 * inside:.0f} % |")
+    return "\n".join(lines)
+
+
+@click.command(help=__doc__.split("\n\n")[0])
+@click.argument("run", type=FOLDER)
+@click.option("--photos", type=FOLDER, required=True, help="A folder of photos.")
+@click.option("--limit", type=click.IntRange(min=10), default=200, show_default=True, help="Photos of each kind.")
+@click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
+@runtime_options
+def main(run: Path, photos: Path, limit: int, markdown: Path | None, device: str, threads: int | None) -> None:
+    if markdown is not None:
+        check_target(markdown, ".md")
+    target = start(device, threads)
+    model = Repaired(load_run(run, target), target)
+    known = rebuild(open_source(photos, None, "validation"), model, limit)
+    calibration: Calibration = fit(torch.stack([s.features for s in known]), [s.error for s in known])
+    path = find_checkpoint(run)
+    save_checkpoint(path, dataclasses.replace(load_checkpoint(path), calibration=calibration.to_dict()))
+    click.echo(f"{path}: {calibration}")
+    tested = rebuild(open_source(photos, None, "test"), model, limit)
+    found = table(tested, [expect(*s.pixels, calibration) for s in tested])
+    click.echo(found)
+    if markdown is not None:
+        write_text(markdown, found + "\n")
+
+
+if __name__ == "__main__":
+    main()

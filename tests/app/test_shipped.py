@@ -1,0 +1,140 @@
+"""The weights that come with the package: found by name, compared with their SHA-256, used without being asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from photomend import models
+from photomend.app import shipped
+from photomend.app.reconstructors import find_weights, load_reconstructor
+from photomend.core import PhotomendError
+from photomend.models import AttentionModel, LinearModel
+from photomend.train.calibration import Calibration
+from photomend.train.checkpoint import Checkpoint, save_checkpoint
+
+from .helpers import Shell, holes, picture
+
+TINY = {"width": 8, "dilations": [1], "window": 64}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package with weights of its own, and an empty folder to work in."""
+    weights, here = tmp_path / "weights", tmp_path / "here"
+    weights.mkdir()
+    here.mkdir()
+    calibration = Calibration((1.0, 0.1, 0.2, 0.3), 1.1, 0.5, 1.9).to_dict()
+    for name, model, config in (("photomend-s", "attention", TINY), ("linear", "linear", {})):
+        network = models.build(model, **config)
+        half = {k: v.half() for k, v in network.state_dict().items()}
+        carried = calibration if model == "attention" else {}
+        save_checkpoint(weights / f"{name}.safetensors", Checkpoint(model, half, network.config, calibration=carried))
+    monkeypatch.setattr(shipped, "FOLDER", weights)
+    sum_up(weights)
+    monkeypatch.chdir(here)
+    yield weights
+    shipped.shipped.cache_clear()
+
+
+def sum_up(weights: Path) -> None:
+    files = sorted(weights.glob("*.safetensors"))
+    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
+    (weights / shipped.SUMS).write_text("".join(lines))
+    shipped.shipped.cache_clear()
+
+
+def test_names_mean_the_shipped_weights(folder: Path) -> None:
+    assert find_weights("attention") == find_weights("photomend-s") == folder / "photomend-s.safetensors"
+    network = load_reconstructor("attention")
+    assert isinstance(network, AttentionModel)
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+    assert isinstance(load_reconstructor("linear"), LinearModel)
+    assert shipped.names() == ("attention", "linear", "photomend-s")
+
+
+def test_a_run_folder_of_that_name_comes_first(folder: Path) -> None:
+    network = models.build("linear", splits=3)
+    Path("linear").mkdir()
+    save_checkpoint(Path("linear/best.safetensors"), Checkpoint("linear", network.state_dict(), network.config))
+    assert find_weights("linear") == Path("linear")
+
+
+def test_a_network_without_weights_says_how_to_train_it(folder: Path) -> None:
+    with pytest.raises(PhotomendError, match="model 'cnn' has no weights yet: train it with `photomend train cnn"):
+        load_reconstructor("cnn")
+    with pytest.raises(PhotomendError, match="did you mean 'photomend-s'"):
+        load_reconstructor("photomend-x")
+
+
+def test_a_file_that_is_not_the_one_that_was_shipped_is_refused(folder: Path) -> None:
+    path = folder / "linear.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(PhotomendError, match=r"linear.safetensors: isn't the file that came with photomend"):
+        load_reconstructor("linear")
+    path.unlink()
+    with pytest.raises(PhotomendError, match=r"linear.safetensors: photomend's own weights can't be read"):
+        load_reconstructor("linear")
+
+
+def test_repair_takes_them_and_says_what_to_expect(folder: Path, shell: Shell) -> None:
+    picture(Path("photo.png"))
+    holes(Path("mask.png"), 80, 100, (30, 20, 20, 20))
+    outcome = shell("repair", "photo.png", "--mask", "mask.png", "-o", "out.png")
+    assert outcome.status == 0, outcome
+    assert "400 pixels rebuilt" in outcome.out
+    assert "; expect them to be off by " in outcome.out
+    assert "grey levels on average (" in outcome.out
+    outcome = shell("repair", "photo.png", "--mask", "mask.png", "-o", "two.png", "--model", "linear")
+    assert "expect" not in outcome.out
+
+
+def test_without_any_the_harmonic_fill_repairs(folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / shipped.SUMS).unlink()
+    shipped.shipped.cache_clear()
+    picture(Path("photo.png"))
+    outcome = shell("repair", "photo.png", "--box", "30,20,20,20", "-o", "out.png")
+    assert outcome.status == 0, outcome
+    assert "expect" not in outcome.out
+    assert shell("repair", "photo.png", "--box", "30,20,20,20", "-o", "two.png", "--model", "harmonic").status == 0
+    assert Path("out.png").read_bytes() == Path("two.png").read_bytes()
+
+
+def test_evaluate_compares_all_of_them_if_none_is_named(folder: Path, shell: Shell) -> None:
+    for number in range(3):
+        picture(Path("photos") / f"{number}.png", seed=number)
+    outcome = shell("evaluate", "--photos", "photos", "--split", "all", "--json", "table.json", "--report", "page.html")
+    assert outcome.status == 0, outcome
+    shown = [line.split()[0] for line in outcome.out.splitlines() if line.split()[1:2] == ["3"]]
+    assert shown[:4] == ["border", "harmonic", "linear", "attention"]
+
+
+def test_a_run_can_begin_with_them(folder: Path, shell: Shell) -> None:
+    for number in range(10):
+        picture(Path("photos") / f"{number}.png", seed=number)
+    given = ("train", "attention", "--from", "photomend-s", "--photos", "photos", "--out", "run", "--workers", "0")
+    outcome = shell(*given, "--steps", "1", "--lr", "1e-9")
+    assert outcome.status == 0, outcome
+    network, begun = load_reconstructor("photomend-s"), load_reconstructor("run")
+    assert isinstance(network, AttentionModel)
+    assert isinstance(begun, AttentionModel)
+    for a, b in zip(network.parameters(), begun.parameters(), strict=True):
+        torch.testing.assert_close(a.data, b.data, rtol=0, atol=1e-7)
+
+
+def test_what_the_package_ships_is_whole_and_small() -> None:
+    shipped.shipped.cache_clear()
+    assert (shipped.FOLDER / "README.md").is_file()
+    total = 0
+    for name in shipped.shipped():
+        path = shipped.find(name)
+        assert path is not None
+        total += path.stat().st_size
+        assert isinstance(load_reconstructor(str(path)), models.RepairNetwork)
+    assert 0 < total <= 40 * 10**6
+    assert {f"{name}.safetensors" for name in shipped.shipped()} == {
+        p.name for p in shipped.FOLDER.glob("*.safetensors")
+    }

@@ -1,0 +1,112 @@
+"""How far off a rebuilt hole is likely to be, told from what surrounds it.
+
+Nobody knows what was in a hole; but holes that are thick, in photos that are rough or full of contrast, are rebuilt
+worse than others, and by how much can be measured where the truth is known. The logarithm of a hole's mean absolute
+error is fitted by a linear function of the logarithms of three numbers, by least squares; and what the fit leaves over
+says how far a single hole may be from what is expected of it.
+
+Sources: Bishop, *Pattern recognition and machine learning* (2006), §3.1, for the fit; Vovk, Gammerman & Shafer,
+*Algorithmic learning in a random world* (2005), §2.2, for taking the range from the residuals of known holes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+
+from ..core import Array
+from ..models.geometry import distance_to_known, require_hole
+
+#: Grey levels that are added before logarithms are taken, so that even colours don't give −∞.
+LEAST = 0.5
+#: Pixels around the hole that count as its surroundings.
+RING = 24
+#: Of the holes, this share lies within the range that is given.
+SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The mean absolute error expected in a hole, grey levels, and the range in which SHARE of such holes lie."""
+
+    mae: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The fit: log(MAE + LEAST) = coefficients · (1, features), and what it leaves over.
+
+    Attributes:
+        coefficients: of 1 and the three features.
+        mean: of exp(residual): what takes the fitted median to the mean.
+        low, high: exp(residual) that a share of (1 − SHARE) / 2 of the holes lies below, and as many above.
+    """
+
+    coefficients: tuple[float, ...]
+    mean: float
+    low: float
+    high: float
+
+    def expected(self, features: Array) -> list[Expected]:
+        """For each row of features (N, 3)."""
+        fitted = np.exp(_design(features) @ np.array(self.coefficients))
+        ends = [np.maximum(fitted * factor - LEAST, 0) for factor in (self.mean, self.low, self.high)]
+        return [Expected(*map(float, row)) for row in zip(*ends, strict=True)]
+
+    def to_dict(self) -> dict[str, list[float] | float]:
+        return asdict(self) | {"coefficients": list(self.coefficients)}
+
+
+def features(masked: Array, mask: Array) -> Array:
+    """(N, 3) for photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing: logarithms of
+
+    - the contrast around the hole: the standard deviation of the brightness of what is known within RING pixels;
+    - its roughness: the mean difference there between a pixel and the next, down and across;
+    - the hole's thickness: steps from its innermost pixel to a known one.
+
+    Contrast and roughness in grey levels, plus LEAST.
+
+    Raises:
+        ValueError: shapes don't fit, or a mask is empty or covers its photo.
+    """
+    require_hole(masked, mask)
+    near = (distance_to_known(1 - mask) <= RING) & (mask < 0.5)
+    grey = 255 * masked.mean(dim=1, keepdim=True)
+    rows = []
+    for brightness, around, distance in zip(grey, near, distance_to_known(mask), strict=True):
+        contrast = brightness[around].std(correction=0)
+        steps = [_steps(brightness[0], around[0], axis) for axis in (0, 1)]
+        roughness = torch.cat(steps).mean() if sum(len(s) for s in steps) else contrast.new_zeros(())
+        rows.append(torch.stack((contrast + LEAST, roughness + LEAST, distance.max())).double().log())
+    return torch.stack(rows)
+
+
+def _steps(brightness: Array, around: Array, axis: int) -> Array:
+    """Absolute differences between neighbours along an axis that both belong to the surroundings."""
+    length = brightness.shape[axis] - 1
+    both = around.narrow(axis, 0, length) & around.narrow(axis, 1, length)
+    return brightness.diff(dim=axis).abs()[both]
+
+
+def fit(rows: Array, errors: Sequence[float]) -> Calibration:
+    """The calibration for holes with these features (N, 3) and mean absolute errors, grey levels.
+
+    Raises:
+        ValueError: fewer holes than a fit of four numbers and a range can be taken from.
+    """
+    if len(rows) < 50 or len(rows) != len(errors):
+        raise ValueError(f"rows ({len(rows)}) and errors ({len(errors)}) must be of the same holes, 50 or more")
+    design, target = _design(rows), np.log(np.asarray(errors) + LEAST)
+    coefficients, *_ = np.linalg.lstsq(design, target, rcond=None)
+    left = np.exp(target - design @ coefficients)
+    low, high = np.quantile(left, ((1 - SHARE) / 2, (1 + SHARE) / 2))
+    return Calibration(tuple(map(float, coefficients)), float(left.mean()), float(low), float(high))
+
+
+def _design(rows: Array) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return np.column_stack((np.ones(len(rows)), rows.cpu().double().numpy()))
