@@ -25,8 +25,8 @@ def shipped() -> dict[str, str]:
         lines = (FOLDER / SUMS).read_text(encoding="ascii").splitlines()
     except OSError:  # a package that was built without them
         return {}
-    sums = dict(reversed(line.split()) for line in lines)
-    return {file.removesuffix(".safetensors"): digest for file, digest in sums.items()}
+    pairs = (line.split() for line in lines)
+    return {file.removesuffix(".safetensors"): digest for digest, file in pairs}
 
 
 def names() -> tuple[str, ...]:

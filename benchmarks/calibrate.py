@@ -16,11 +16,11 @@ from typing import NamedTuple
 import click
 import numpy as np
 import torch
-from kinds import KINDS, LARGE, Repaired, holed
 from photomend.app.expectation import expect
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
 from photomend.app.reconstructors import load_run
 from photomend.app.sources import open_source
+from photomend.benchmarks.kinds import KINDS, LARGE, Repaired, holed
 from photomend.core import Array
 from photomend.data.sources import PhotoSource
 from photomend.train.calibration import Calibration, Expected, features, fit

@@ -19,6 +19,7 @@ from ...train.adversarial import AdversarialConfig, AdversarialTrainer
 from ...train.checkpoint import load_checkpoint
 from ...train.config import RunConfig, TrainConfig
 from ...train.loop import CONFIG
+from ...train.precision import PRECISIONS
 from ...train.start import start_settings
 from .. import shipped
 from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
@@ -45,6 +46,11 @@ DEFAULT_MINUTES = 20.0
 @click.option("--lr", type=float, help="The highest learning rate.  [default: the model's]")
 @click.option(
     "--seed", type=SEED, help=f"Of the first weights, the crops and their holes.  [default: {TrainConfig.seed}]"
+)
+@click.option(
+    "--precision",
+    type=click.Choice(tuple(PRECISIONS)),
+    help="What steps are computed in; bfloat16 pays on processors with instructions for it.  [default: float32]",
 )
 @click.option("--workers", type=int, help=f"Processes that read photos.  [default: {TrainConfig.workers}]")
 @click.option(
