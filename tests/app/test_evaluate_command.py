@@ -86,7 +86,6 @@ def test_nothing_readable(shell: Shell, photos: Path) -> None:
     ("arguments", "status", "words"),
     [
         (["--photos", "photos", "--data", "x", "--models", "harmonic"], 2, "either --photos or --data"),
-        (["--photos", "photos"], 2, "--models"),
         (["--photos", "photos", "--models", " ,"], 2, "names no model"),
         (["--photos", "photos", "--models", "harmonic,bordr"], 1, "did you mean 'border'?"),
         (["--photos", "photos", "--models", "attention"], 1, "no weights yet"),

@@ -192,7 +192,8 @@ def test_architectures_are_read_off_the_tape(name: str) -> None:
 def test_skips_arrive_where_they_are_joined() -> None:
     sources = {part.name: part.sources for part in trace(models.build("attention", width=16))}
     assert sources["decoder4"] == ["up4", "skip4"]
-    assert sources["skip2"] == ["stem"]
+    assert sources["skip2"] == ["encoder2"]
+    assert sources["encoder2"] == ["stem"]
     assert sources["stem"] == [INPUT]
 
 
@@ -201,9 +202,9 @@ def test_attention_maps_are_the_weights_that_were_used() -> None:
     maps = attention_maps("attention", network, samples(), torch.device("cpu"))
     assert maps is not None
     assert len(maps.photos) == 2
-    assert list(maps.photos[0].spatial) == ["bottleneck.3.spatial", "skip4.spatial", "skip2.spatial"]
-    assert decoded(maps.photos[0].spatial["skip2.spatial"].uri).size == (48, 48)
-    assert maps.channels["skip4.channel"].width == 32
+    assert list(maps.photos[0].spatial) == ["skip4", "skip2"]
+    assert decoded(maps.photos[0].spatial["skip2"].uri).size == (48, 48)
+    assert maps.channels["encoder4.3.body.4"].width == 32
     assert all(0 <= low <= high <= 1 for low, high in maps.spans.values())
     assert attention_maps("linear", models.build("linear"), samples(), torch.device("cpu")) is None
 

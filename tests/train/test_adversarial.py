@@ -33,7 +33,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights of an attention model that has learned something, though nothing useful."""
     torch.manual_seed(0)
     network = models.build("attention", **TINY)
-    network.head[0].weight.data.normal_(0, 0.05)
+    network.head[2].weight.data.normal_(0, 0.05)
     path = tmp_path_factory.mktemp("start") / "attention.safetensors"
     save_checkpoint(path, Checkpoint("attention", network.state_dict(), network.config))
     return path
@@ -88,7 +88,7 @@ def twin_steps(
 def test_steps_in_float64_are_the_twins(start: Path) -> None:
     trainer = in_float64(config(start, steps=8, ramp=0.5, lr=1e-3, discriminator_lr=4e-3))
     network: Any = trainer.network
-    network.head[0].weight.data.mul_(20)  # so that some of its colours are none
+    network.head[2].weight.data.mul_(20)  # so that some of its colours are none
     generator = model_twins.AttentionModel(16, (1, 2)).double()
     generator.load_state_dict(trainer.network.state_dict())
     discriminator = gan_twins.PatchDiscriminator((32, 64, 128)).double()

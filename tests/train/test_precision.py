@@ -39,7 +39,7 @@ def test_the_copy_has_the_weights_rounded_and_gives_gradients_in_float32() -> No
         assert grad is not None
         assert parameter.grad is not None
         assert (grad.dtype, grad.stride()) == (torch.float32, parameter.data.stride())
-        assert (grad - parameter.grad).norm() < 0.1 * parameter.grad.norm() + 0.05
+        assert (grad - parameter.grad).norm() < 0.1 * parameter.grad.norm() + 0.2
 
 
 def test_a_change_too_small_for_bfloat16_is_kept() -> None:
