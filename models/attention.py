@@ -84,6 +84,7 @@ class AttentionModel(RepairNetwork):
         window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
         without: the PARTS to leave out: the "fill" to start from and be added to, the "mask" among what it sees,
             "channel" or "spatial" attention, the "skips" from the encoder to the decoder.
+        views: 1 or 8, see `RepairNetwork`; the weights don't depend on it.
     """
 
     name = "attention"
@@ -94,9 +95,13 @@ class AttentionModel(RepairNetwork):
         dilations: tuple[int, ...] = (1, 2, 4),
         window: int = 96,
         without: Collection[str] = (),
+        views: int = 1,
     ) -> None:
         self.width, self.dilations, self.window, self.without = width, tuple(dilations), window, tuple(without)
         self._check_settings(width=width, window=window, **{f"dilations[{i}]": d for i, d in enumerate(dilations)})
+        if views not in (1, 8):
+            raise ValueError(f"views (={views!r}) must be 1 or 8")
+        self.views = views
         for part in self.without:
             if part not in PARTS:
                 raise PhotomendError(f"without (={part!r}) is no part of it; {did_you_mean(part, PARTS)}")
@@ -114,8 +119,9 @@ class AttentionModel(RepairNetwork):
 
     @property
     def config(self) -> dict[str, Any]:
-        left_out = {"without": list(self.without)} if self.without else {}
-        return {"width": self.width, "dilations": list(self.dilations), "window": self.window, **left_out}
+        unusual: dict[str, Any] = {"without": list(self.without)} if self.without else {}
+        unusual |= {"views": self.views} if self.views != 1 else {}
+        return {"width": self.width, "dilations": list(self.dilations), "window": self.window, **unusual}
 
     def forward(self, masked: Array, mask: Array) -> Tensor:
         """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.

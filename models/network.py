@@ -14,6 +14,8 @@ import torch
 from ..core import Array, Module, Tensor, no_grad
 from .geometry import Bounds, hole_bounds, require_hole
 
+#: Quarter turns, and whether the window is mirrored first: all eight, the window as it is first.
+_VIEWS = tuple((turned, flipped) for flipped in (False, True) for turned in range(4))
 #: Known pixels that a window shows on each side of a hole too large for the trained window.
 LEAST_CONTEXT = 16
 
@@ -27,12 +29,15 @@ class RepairNetwork(Module):
         window: side of the square crops it is trained on, pixels.
         trained_hole: the longest side of the holes it is trained on, pixels.
         stride: heights and widths must be divisible by it.
+        views: from how many sides `reconstruct` looks through a window: 1, or the 8 that flips and quarter turns make
+            of it. The answers are averaged, which costs eight times as much and errs a little less.
     """
 
     name: str
     window: int
     trained_hole = 61
     stride = 8
+    views = 1
 
     @property
     def config(self) -> dict[str, Any]:
@@ -96,13 +101,22 @@ class RepairNetwork(Module):
         ]
         windows, window_masks = _cut(masked, spans), _cut(mask, spans)
         with no_grad():
-            rebuilt = self.forward(windows, window_masks).data.clamp(0, 1)
+            rebuilt = self._answer(windows, window_masks).clamp(0, 1)
         result = masked.clone()
         for i, (rows, columns) in enumerate(spans):
             target = result[i, :, rows.shown, columns.shown]
             answer, missing = (x[i, :, rows.own, columns.own] for x in (rebuilt, window_masks))
             target.copy_(torch.where(missing > 0.5, answer, target))
         return result
+
+    def _answer(self, windows: Array, masks: Array) -> Array:
+        """What the network makes of the windows, averaged over the views."""
+        answers = []
+        for turned, flipped in _VIEWS[: self.views]:
+            seen = [torch.rot90(x.flip(3) if flipped else x, turned, (2, 3)) for x in (windows, masks)]
+            answer = torch.rot90(self.forward(*seen).data, -turned, (2, 3))
+            answers.append(answer.flip(3) if flipped else answer)
+        return torch.stack(answers).mean(dim=0)
 
     def _check_settings(self, **sizes: object) -> None:
         """Refuse settings that aren't whole numbers above 0, and a window that `stride` doesn't divide."""

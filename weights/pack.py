@@ -1,7 +1,8 @@
 """Make a run's best weights part of the package: in half precision, with their SHA-256.
 
-    python weights/pack.py runs/attention photomend-s
+    python weights/pack.py runs/attention photomend-s views=8
 
+What follows the name are settings of the network that differ from the run's and that the weights don't depend on.
 float16 keeps 11 binary digits; what that costs stands in the model card, README.md.
 """
 
@@ -16,12 +17,13 @@ from photomend.app.shipped import FOLDER, SUMS
 from photomend.train.checkpoint import load_checkpoint, save_checkpoint
 
 
-def pack(run: Path, name: str) -> Path:
+def pack(run: Path, name: str, settings: dict[str, int]) -> Path:
     """Write the weights of `run` as the package's `name`, and the digests of all its weights."""
     checkpoint = load_checkpoint(run)
+    config = {**checkpoint.config, **settings}
     half = {k: v.half() if v.is_floating_point() else v for k, v in checkpoint.weights.items()}
     path = FOLDER / f"{name}.safetensors"
-    save_checkpoint(path, dataclasses.replace(checkpoint, weights=half))
+    save_checkpoint(path, dataclasses.replace(checkpoint, weights=half, config=config))
     path.chmod(0o644)
     files = sorted(FOLDER.glob("*.safetensors"))
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
@@ -30,7 +32,8 @@ def pack(run: Path, name: str) -> Path:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python weights/pack.py RUN NAME")
-    made = pack(Path(sys.argv[1]), sys.argv[2])
+    if len(sys.argv) < 3:
+        sys.exit("usage: python weights/pack.py RUN NAME [SETTING=NUMBER...]")
+    given = (setting.partition("=") for setting in sys.argv[3:])
+    made = pack(Path(sys.argv[1]), sys.argv[2], {key: int(value) for key, _, value in given})
     print(f"{made}  {made.stat().st_size:,} bytes")

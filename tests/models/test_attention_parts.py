@@ -79,3 +79,33 @@ def test_without_skips_the_encoder_reaches_the_decoder_only_through_the_bottlene
 def test_an_unknown_part_is_named() -> None:
     with pytest.raises(PhotomendError, match=r"without \(='skip'\) is no part of it; did you mean 'skips'"):
         models.AttentionModel(without=("skip",))
+
+
+def test_eight_views_are_averaged_and_turned_back() -> None:
+    one = small()
+    one.window = 64
+    eight = models.build("attention", **{**one.config, "views": 8})
+    eight.load_state_dict(one.state_dict())
+    assert eight.config == {**one.config, "views": 8}
+    picture, masks = crops(2, 64, dtype=torch.float32)
+    masks = torch.zeros_like(masks)
+    masks[0, :, 20:40, 24:50] = masks[1, :, 30:44, 18:30] = 1
+    masked = picture * (1 - masks)
+    answers = []
+    for mirrored in (False, True):
+        for turned in range(4):
+            seen = [torch.rot90(x.flip(3) if mirrored else x, turned, (2, 3)) for x in (masked, masks)]
+            answer = torch.rot90(one(*seen).data, -turned, (2, 3))
+            answers.append(answer.flip(3) if mirrored else answer)
+    expected = torch.stack(answers).mean(0).clamp(0, 1)
+    found = eight.reconstruct(masked, masks)
+    hole = (masks > 0.5).expand_as(found)
+    torch.testing.assert_close(found[hole], expected[hole], rtol=0, atol=1e-6)
+    assert torch.equal(found[~hole], masked[~hole])
+    turned_back = torch.rot90(eight.reconstruct(*(torch.rot90(x, 1, (2, 3)) for x in (masked, masks))), -1, (2, 3))
+    torch.testing.assert_close(turned_back, found, rtol=0, atol=1e-5)
+
+
+def test_other_numbers_of_views_are_refused() -> None:
+    with pytest.raises(PhotomendError, match=r"views \(=2\) must be 1 or 8"):
+        models.build("attention", views=2)
