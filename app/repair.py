@@ -5,6 +5,9 @@ another hole's filling: what was invented does not count as known, so one hole's
 the next and the order of work does not matter. Where a crop contains part of another hole, that part is
 missing to the model as well.
 
+A thin hole, a scratch, is left to the harmonic fill, whatever the model: no pixel of it is far from a known one, and
+there networks that were trained on thick holes were worse (1.3 times the squared error on scratches of 1 to 3 pixels).
+
 A hole larger than the model was trained for is first filled at half the resolution (and that, if still too
 large, at a quarter, and so on), then refined in overlapping tiles of trained size that take the coarse
 filling as their surroundings, as in the coarse-to-fine scheme of Wexler, Shechtman & Irani 2007,
@@ -31,6 +34,7 @@ Window = tuple[slice, slice]  # rows and columns
 MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to three times
 LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
 CELL = 64  # specks whose centres share a cell of this side are rebuilt together
+THIN = 3  # a hole is thin if no pixel of it is more steps than this away from a known one
 LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
 
 
@@ -50,9 +54,8 @@ def repair(
     Args:
         photo: uint8 (H, W, 3), of any size.
         mask: bool (H, W), True where pixels are missing; their colours in `photo` are never looked at.
-        reconstructor: the model. One with a `trained_hole` (pixels) is never given a hole with a longer
-        side than
-            that; one without works holes of any size in one piece.
+        reconstructor: the model. One with a `trained_hole` (pixels) is never given a hole with a longer side than that,
+            nor a thin one; one without works holes of any size in one piece.
         on_hole: told after each hole how many are done, and of how many.
 
     Returns:
@@ -74,7 +77,10 @@ def repair(
             crop = ask(crop, missing, HarmonicFill(), device)
             missing = np.zeros_like(missing)
             missing[within] = own
-        filled = fill(crop, missing, within, reconstructor, limit, device)[within]
+        if trained is not None and is_thin(missing[within]):
+            filled = fill(crop, missing, within, HarmonicFill(), LARGEST, device)[within]
+        else:
+            filled = fill(crop, missing, within, reconstructor, limit, device)[within]
         result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
         on_hole(done, len(holes))
     return result
@@ -88,6 +94,11 @@ def check(photo: Pixels, mask: Pixels) -> None:
         raise RepairError("the mask is empty: nothing is missing")
     if mask.all():
         raise RepairError("the mask covers the whole photo: nothing is known")
+
+
+def is_thin(missing: Pixels) -> bool:
+    """Whether no pixel that is missing here is more than THIN steps along rows and columns away from one that isn't."""
+    return bool(ndimage.distance_transform_cdt(np.pad(missing, 1), metric="taxicab").max() <= THIN)
 
 
 def find_holes(mask: Pixels, cell: int) -> Iterator[tuple[Window, Pixels]]:

@@ -33,7 +33,7 @@ from photomend.train.summary import Summary, summarize
 from tqdm import tqdm
 
 Draw = Callable[[np.random.Generator, int, int], Mask]
-CLASSICAL = ("harmonic", "telea", "ns", "biharmonic")
+CLASSICAL = ("harmonic", "telea")
 #: A photo of 24 megapixels, rows and columns.
 LARGE = (4000, 6000)
 

@@ -16,7 +16,7 @@ import torch
 from ...core import PhotomendError
 from ...data.masks import Box, box_mask
 from ...data.photos import Mask, Photo, describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
-from ...models import AttentionModel, HarmonicFill
+from ...models import AttentionModel, HarmonicFill, RepairNetwork
 from ...train.calibration import SHARE, Expected
 from ...train.evaluate import Reconstructor
 from .. import shipped
@@ -73,6 +73,12 @@ class Job:
 )
 @click.option("-o", "--output", type=FILE, required=True, help="The repaired photo, or the folder for several.")
 @click.option("--model", help="A model's name, a run folder or a weights file.  [default: attention, as shipped]")
+@click.option(
+    "--views",
+    type=click.Choice(["1", "8"]),
+    help="From how many sides a network looks at each hole: 8 err a little less and take eight times as long."
+    "  [default: the weights' own, 1 as shipped]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")
 @runtime_options
 def command(
@@ -81,6 +87,7 @@ def command(
     boxes: tuple[Box, ...],
     output: Path,
     model: str | None,
+    views: str | None,
     overwrite: bool,
     device: str,
     threads: int | None,
@@ -103,6 +110,8 @@ def command(
     runtime = start(device, threads)
     name = model or (DEFAULT if shipped.find(DEFAULT) else HarmonicFill.name)
     reconstructor, calibration = load_reconstructor(name, runtime), load_calibration(name)
+    if views is not None and isinstance(reconstructor, RepairNetwork):
+        reconstructor.views = int(views)
     jobs = plan(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0

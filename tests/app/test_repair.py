@@ -7,6 +7,7 @@ import pytest
 import torch
 from photomend.app import repair as module
 from photomend.app.repair import RepairError, repair
+from photomend.models import HarmonicFill
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
@@ -162,10 +163,23 @@ def test_a_large_hole_in_a_smooth_photo_comes_back() -> None:
         assert np.abs(np.diff(result, axis=axis)).max() <= np.abs(np.diff(photo.astype(int), axis=axis)).max() + 1
 
 
-def test_a_long_scratch_goes_in_tiles() -> None:
-    photo, mask = ramp(200, 400), box(200, 400, (3, 100, 390, 3))
+def test_a_long_gash_goes_in_tiles() -> None:
+    photo, mask = ramp(200, 400), box(200, 400, (3, 100, 390, 9))
     result = repair(photo, mask, Laplace(trained_hole=32)).astype(int)
     assert np.abs(result - photo)[mask].max() <= 2
+
+
+@pytest.mark.parametrize(("thickness", "thin"), [(1, True), (6, True), (7, False), (12, False)])
+def test_thin_holes_are_left_to_the_harmonic_fill(thickness: int, thin: bool) -> None:
+    """Six pixels across, none is more than three steps from a known one; a fill takes all."""
+    photo, mask = noise(80, 100), box(80, 100, (20, 30, 40, thickness))
+    network, fill = Grey(), Grey()
+    network.trained_hole = 61  # type: ignore[attr-defined]
+    by_network, by_fill = (repair(photo, mask, model) for model in (network, fill))
+    assert (by_fill[mask] == 128).all()
+    assert (by_network[mask] == 128).all() != thin
+    if thin:
+        assert np.array_equal(by_network, repair(photo, mask, HarmonicFill()))
 
 
 def test_halving_and_doubling_keep_a_ramp() -> None:
