@@ -1,4 +1,4 @@
-"""Holes of many kinds, rebuilt the way `photomend repair` does it, against the classical fills.
+"""Holes of many kinds, rebuilt the way `photomend repair` does it, against the harmonic fill and Telea's.
 
     python benchmarks/kinds.py --photos DIR --models attention --markdown kinds.md
 
@@ -147,13 +147,10 @@ def main(
     named = [*CLASSICAL, *(name.strip() for name in models.split(","))]
     rows = []
     for kind in kinds or KINDS:
-        is_large = KINDS[kind].size == LARGE
-        count = large if is_large else limit
+        count = large if KINDS[kind].size == LARGE else limit
         if count == 0:
             continue
-        # The solvers of the last two take minutes for a hole of a megapixel.
-        wanted = [name for name in named if not is_large or name not in ("ns", "biharmonic")]
-        repaired = {name: Repaired(load_reconstructor(name, target), target) for name in wanted}
+        repaired = {name: Repaired(load_reconstructor(name, target), target) for name in named}
         with tqdm(total=min(count, len(source)), desc=kind, unit="photo", disable=None) as bar:
             found = summarize(evaluate_models(repaired, holed(source, kind, count), 1, target, bar.update))
         rows += [(kind, summary) for summary in found]

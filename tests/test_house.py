@@ -292,6 +292,7 @@ def test_wheel_holds_the_package_and_no_tests(tmp_path: Path) -> None:
     shipped = {n for n in names if ".dist-info/" not in n}
     python = {"photomend/" + p.relative_to(ROOT).as_posix() for p in python_files()}
     assert python | {"photomend/py.typed"} <= shipped
+    assert {f"photomend/weights/{p.name}" for p in ROOT.glob("weights/*") if p.suffix != ".py"} <= shipped
     assert all(n.startswith("photomend/") for n in shipped)
     assert not [n for n in shipped if "/tests/" in n or "/test_" in n]
     assert any(n.endswith("LICENSE") for n in names)
