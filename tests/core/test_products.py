@@ -94,3 +94,19 @@ def test_a_torch_in_which_it_is_called_otherwise(monkeypatch: pytest.MonkeyPatch
 def test_no_processor_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
     assert products._vendor() == ""
+
+
+def test_onednn_is_given_no_matrix_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel's tap is every ninth number of the weights."""
+    given = []
+
+    def watched(a: Array, b: Array, bias: Array | None) -> Array:
+        given.append(b.stride())
+        return a @ b
+
+    monkeypatch.setattr(products, "_onednn_for", lambda a, b: watched)
+    weights = torch.arange(4 * 5 * 9.0).reshape(4, 5, 9)[:, :, 3]
+    wide = torch.cat((weights, weights), dim=1)[:, :5]
+    for b in (weights, wide, weights.contiguous(), weights.contiguous().mT.contiguous().mT):
+        assert torch.equal(product(torch.eye(4), b), weights)
+    assert given == [(5, 1), (5, 1), (5, 1), (1, 4)]
