@@ -77,10 +77,9 @@ def repair(
             crop = ask(crop, missing, HarmonicFill(), device)
             missing = np.zeros_like(missing)
             missing[within] = own
-        if trained is not None and is_thin(missing[within]):
-            filled = fill(crop, missing, within, HarmonicFill(), LARGEST, device)[within]
-        else:
-            filled = fill(crop, missing, within, reconstructor, limit, device)[within]
+        thin = trained is not None and is_thin(missing[within])
+        model, size = (HarmonicFill(), LARGEST) if thin else (reconstructor, limit)
+        filled = fill(crop, missing, within, model, size, device)[within]
         result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
         on_hole(done, len(holes))
     return result

@@ -121,4 +121,4 @@ def command(
 
 def default_models() -> list[str]:
     """What is compared if nothing else is asked for: two fills, and every network that weights come with."""
-    return [BorderFill.name, HarmonicFill.name, *(name for name in TRAINED if shipped.find(name) is not None)]
+    return [BorderFill.name, HarmonicFill.name, *(name for name in TRAINED if name in shipped.names())]

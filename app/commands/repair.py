@@ -108,7 +108,7 @@ def command(
     if (mask is None) == (not boxes):
         raise click.UsageError("say what is missing: either --mask or --box")
     runtime = start(device, threads)
-    name = model or (DEFAULT if shipped.find(DEFAULT) else HarmonicFill.name)
+    name = model or (DEFAULT if DEFAULT in shipped.names() else HarmonicFill.name)
     reconstructor, calibration = load_reconstructor(name, runtime), load_calibration(name)
     if views is not None and isinstance(reconstructor, RepairNetwork):
         reconstructor.views = int(views)

@@ -8,18 +8,14 @@ from photomend.core import Parameter
 from photomend.train.muon import Muon, is_matrix, orthogonal
 from photomend.train.optimizers import AdamW
 
+from .quadratics import drawn, gradient
+
 SHAPES = [(34, 60), (60, 4, 3, 3), (32, 8), (5,), ()]
 MATRICES = 2
 
 
 def parameters() -> list[Parameter]:
-    generator = torch.Generator().manual_seed(3)
-    return [Parameter(torch.randn(shape, generator=generator, dtype=torch.float64)) for shape in SHAPES]
-
-
-def gradient(weight: torch.Tensor, step: int) -> torch.Tensor:
-    curvature = torch.logspace(-1, 1, max(weight.numel(), 2), dtype=torch.float64)[: weight.numel()]
-    return curvature.reshape(weight.shape) * weight + (-1) ** step * 0.3
+    return drawn(SHAPES)
 
 
 def train(optimizer: Muon, steps: range) -> None:

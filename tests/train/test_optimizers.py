@@ -10,6 +10,8 @@ import torch
 from photomend.core import Parameter
 from photomend.train.optimizers import SGD, Adam, AdamW, Optimizer
 
+from .quadratics import drawn, gradient
+
 SHAPES = [(3, 4), (5,), ()]
 
 PAIRS: dict[str, tuple[Callable[..., Optimizer], Callable[..., torch.optim.Optimizer], dict[str, Any]]] = {
@@ -32,14 +34,7 @@ PAIRS: dict[str, tuple[Callable[..., Optimizer], Callable[..., torch.optim.Optim
 
 
 def parameters() -> list[Parameter]:
-    generator = torch.Generator().manual_seed(3)
-    return [Parameter(torch.randn(shape, generator=generator, dtype=torch.float64)) for shape in SHAPES]
-
-
-def gradient(weight: torch.Tensor, step: int) -> torch.Tensor:
-    """Of Σ cᵢ wᵢ² / 2 + a drift that changes sign, with curvatures from 0.1 to 10."""
-    curvature = torch.logspace(-1, 1, max(weight.numel(), 2), dtype=torch.float64)[: weight.numel()]
-    return curvature.reshape(weight.shape) * weight + (-1) ** step * 0.3
+    return drawn(SHAPES)
 
 
 def train(optimizer: Optimizer, steps: range) -> None:
