@@ -74,6 +74,11 @@ def _onednn_for(a: Array, b: Array) -> _Product | None:
     return _onednn() if a.shape[-2:].numel() * b.shape[-1] >= FEWEST else None
 
 
+def has_onednn() -> bool:
+    """Whether large float32 products on a CPU are oneDNN's here."""
+    return _onednn() is not None
+
+
 @functools.cache
 def _onednn() -> _Product | None:
     """oneDNN's product, on an x86 processor that has AVX-512 and isn't Intel's, where this torch has it.

@@ -36,7 +36,7 @@ from .products import product_over_rows
 from .shape import Algorithm, ConvShape
 
 #: Bytes of the matrix X that are made at a time, if one row of outputs has no more.
-BLOCK = 16 * 2**20
+BLOCK = 8 * 2**20
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ once with every algorithm that suits it, and the fastest is kept for as long as 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from functools import partial
 import torch
 
 from ...core import Array
+from ...core.products import has_onednn
 from .bands import BANDS
 from .im2col import IM2COL
 from .interleaved import INTERLEAVED
@@ -60,6 +62,9 @@ def plan(shape: ConvShape) -> Plan:
 FEWEST_CHANNELS = 12
 #: The same for Winograd on the sub-images of a dilated convolution, which have to be sorted first.
 FEWEST_INTERLEAVED = 32
+#: Where oneDNN multiplies, from so many channels on Winograd is faster than one large product; unless the output is so
+#: small that the products it makes do not fill their rows.
+MANY_CHANNELS, SMALL_OUTPUT = 128, 14 * 14
 
 
 def by_rule(shape: ConvShape) -> Plan:
@@ -83,6 +88,19 @@ def by_rule(shape: ConvShape) -> Plan:
         3×3 128→128 @12, d = 2   2.0 2.0 2.1                                        1.4 1.4 1.4
         3×3 128→128 @24, d = 4   7.4 7.6 9.0                                        4.8 4.8 5.0
 
+    These are MKL's products. oneDNN's are up to twice as fast where they can be had (`core.products`), and there one
+    large product overtakes Winograd, which makes many small ones; the weight gradient gains least:
+
+        shape                    winograd         interleaved      im2col
+        3×3 32→32 @48            2.0 2.2 2.1                       1.5 1.4 2.5
+        3×3 32→32 @112           13.2 12.9 10.9                    7.3 6.9 12.5
+        3×3 64→64 @24            1.4 1.4 1.2                       1.1 1.1 1.4
+        3×3 64→64 @112           25.8 26.1 25.9                    20.8 20.4 27.1
+        3×3 128→128 @56          15.0 17.3 18.4                    20.8 20.2 22.9
+        3×3 128→128 @12          1.2 1.2 1.4                       0.9 0.9 1.2
+        3×3 128→128 @12, d = 2                    1.9 1.8 2.4      1.0 1.0 1.2
+        3×3 256→256 @16          5.1 5.1 8.1                       6.0 7.3 8.4
+
     On other devices nothing has been measured, and one product for each tap, or for all of them, is what they get.
     """
     if POINTWISE.suits(shape):
@@ -93,8 +111,10 @@ def by_rule(shape: ConvShape) -> Plan:
     half = shape.dtype in (torch.bfloat16, torch.float16)
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
+    one_product = shape.dtype == torch.float32 and has_onednn() and IM2COL.suits(shape) and fewest >= FEWEST_CHANNELS
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
-        return Plan(INTERLEAVED, INTERLEAVED, INTERLEAVED)
+        best = IM2COL if one_product else INTERLEAVED
+        return Plan(best, best, best)
 
     def chosen(windows_of: int) -> Algorithm:
         """For a direction that looks through windows at so many channels."""
@@ -103,6 +123,9 @@ def by_rule(shape: ConvShape) -> Plan:
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
 
     of_input, of_output = chosen(shape.channels), chosen(shape.out_channels)
+    small = math.prod(shape.out) <= SMALL_OUTPUT and fewest <= MANY_CHANNELS
+    if one_product and (fewest < MANY_CHANNELS or small):
+        return Plan(IM2COL, IM2COL, weight_gradient=IM2COL if small else of_input)
     return Plan(forward=of_input, input_gradient=of_output, weight_gradient=of_input)
 
 

@@ -237,6 +237,12 @@ def test_two_calls_give_the_same_bits() -> None:
     assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
 
 
+@pytest.fixture(autouse=True)
+def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rules on every processor."""
+    monkeypatch.setattr(planner, "has_onednn", lambda: False)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -275,6 +281,26 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
     ],
 )
 def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
+    assert list(vars(plan(this)).values()) == chosen
+
+
+@pytest.mark.parametrize(
+    ("this", "chosen"),
+    [
+        (shape(), [IM2COL] * 3),
+        (shape(x=(2, 16, 16, 16)), [IM2COL, IM2COL, WINOGRAD]),
+        (shape(x=(2, 128, 16, 16), w=(128, 128, 3, 3)), [WINOGRAD] * 3),
+        (shape(x=(2, 128, 14, 14), w=(128, 128, 3, 3)), [IM2COL] * 3),
+        (shape(x=(2, 32, 12, 12), w=(32, 32, 3, 3), padding=2, dilation=2), [IM2COL] * 3),
+        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, BANDS]),
+        (dataclasses.replace(shape(), dtype=torch.float64), [WINOGRAD] * 3),
+    ],
+    ids=["small", "few", "many", "many, small", "dilation", "few in", "float64"],
+)
+def test_where_onednn_multiplies_one_large_product_is_preferred(
+    this: ConvShape, chosen: list[Algorithm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner, "has_onednn", lambda: True)
     assert list(vars(plan(this)).values()) == chosen
 
 
