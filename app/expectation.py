@@ -5,31 +5,9 @@ from __future__ import annotations
 from math import nan
 
 import numpy as np
-import torch
 
-from .. import models
-from ..core import PhotomendError
 from ..train.calibration import Calibration, Expected, features
-from ..train.checkpoint import load_checkpoint
-from .reconstructors import find_weights
-from .repair import CELL, Pixels, find_holes, surroundings
-
-
-def load_calibration(name: str) -> Calibration | None:
-    """The calibration that the weights called `name` carry, if they do; see `reconstructors.load_reconstructor`.
-
-    Raises PhotomendError for one that makes no sense.
-    """
-    if name in models.NAMES and name not in models.TRAINED:
-        return None
-    weights = find_weights(name)
-    found = load_checkpoint(weights).calibration
-    if not found:
-        return None
-    try:
-        return Calibration(**{**found, "coefficients": tuple(found["coefficients"])})
-    except (TypeError, KeyError) as error:
-        raise PhotomendError(f"{weights}: its calibration is damaged ({error})") from error
+from .repair import CELL, Pixels, find_holes, surroundings, to_arrays
 
 
 def expect(photo: Pixels, mask: Pixels, calibration: Calibration) -> Expected:
@@ -49,11 +27,7 @@ def expect(photo: Pixels, mask: Pixels, calibration: Calibration) -> Expected:
         if missing.all():
             continue  # nothing near it is known
         known = np.where(missing[..., None], 0, photo[around]).astype(np.float32) / 255
-        arrays = (
-            torch.from_numpy(known).permute(2, 0, 1)[None],
-            torch.from_numpy(missing.astype(np.float32))[None, None],
-        )
-        found += calibration.expected(features(*arrays))
+        found += calibration.expected(features(*to_arrays(known, missing)))
         areas.append(int(own.sum()))
     if not found:
         return Expected(nan, nan, nan)

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 from .. import models
 from ..core import PhotomendError, did_you_mean
-from ..train.checkpoint import BEST, LAST, find_checkpoint, load_checkpoint
+from ..train.calibration import Calibration
+from ..train.checkpoint import BEST, LAST, Checkpoint, find_checkpoint, load_checkpoint
 from ..train.evaluate import Reconstructor
 from . import shipped
 
 
+class Loaded(NamedTuple):
+    """A model ready to reconstruct, and the calibration of its error, if its weights carry one."""
+
+    reconstructor: Reconstructor
+    calibration: Calibration | None
+
+
 def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconstructor:
-    """The model called `name`, ready to reconstruct on `device`.
+    """The model called `name`, ready to reconstruct on `device`; see `load`."""
+    return load(name, device).reconstructor
+
+
+def load(name: str, device: torch.device | str = "cpu") -> Loaded:
+    """The model called `name`, ready to reconstruct on `device`, and how its error is calibrated.
 
     A classical fill goes by its name. A network's name means the run folder of that name, if there is one here, or else
     the weights that come with the package. Anything else is a run folder (its best weights) or a weights file.
@@ -24,13 +38,14 @@ def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconst
             no weights come with: an untrained network repairs nothing.
     """
     if name in models.NAMES and name not in models.TRAINED:
-        model: Reconstructor = models.build(name)
-        return model
-    return load_run(find_weights(name), device)
+        return Loaded(models.build(name), None)
+    path = find_weights(name)
+    checkpoint = load_checkpoint(path, device=device)
+    return Loaded(_network(checkpoint, find_checkpoint(path), device), _calibration(checkpoint, path))
 
 
 def find_weights(name: str) -> Path:
-    """The run folder or weights file that `name` means; see `load_reconstructor`."""
+    """The run folder or weights file that `name` means; see `load`."""
     path = Path(name)
     if holds_run(path):
         return path
@@ -53,20 +68,33 @@ def load_run(path: Path, device: torch.device | str = "cpu") -> Reconstructor:
     Raises:
         PhotomendError: no such checkpoint, a damaged one, or one that doesn't fit the network.
     """
-    checkpoint = load_checkpoint(path, device=device)
+    return _network(load_checkpoint(path, device=device), find_checkpoint(path), device)
+
+
+def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> Reconstructor:
+    """The network of the checkpoint in the file `path`."""
     if checkpoint.model not in models.TRAINED:
         raise PhotomendError(
-            f"{find_checkpoint(path)}: holds weights of {checkpoint.model!r}, which is no network here; "
+            f"{path}: holds weights of {checkpoint.model!r}, which is no network here; "
             f"{did_you_mean(checkpoint.model, models.TRAINED)}"
         )
     try:
         network: models.RepairNetwork = models.build(checkpoint.model, **checkpoint.config)
         network.load_state_dict(checkpoint.weights)
     except PhotomendError as error:
-        raise PhotomendError(f"{find_checkpoint(path)}: {error}") from error
+        raise PhotomendError(f"{path}: {error}") from error
     network.to(torch.device(device))
     network.eval()
     return network
+
+
+def _calibration(checkpoint: Checkpoint, path: Path) -> Calibration | None:
+    if not checkpoint.calibration:
+        return None
+    try:
+        return Calibration.from_dict(checkpoint.calibration)
+    except ValueError as error:
+        raise PhotomendError(f"{path}: its calibration is damaged: {error}") from error
 
 
 def name_of(path: Path) -> str:

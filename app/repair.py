@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..core import PhotomendError
+from ..core import Array, PhotomendError
 from ..models import HarmonicFill
 from ..train.evaluate import Reconstructor, paste
 
@@ -237,7 +237,11 @@ def tent_weights(length: int) -> Pixels:
 
 def ask(crop: Pixels, missing: Pixels, reconstructor: Reconstructor, device: torch.device | str) -> Pixels:
     """The model's answer for a crop."""
-    colours = torch.from_numpy(crop).permute(2, 0, 1)[None]
-    mask = torch.from_numpy(missing.astype(np.float32))[None, None]
-    answer = paste(reconstructor, colours.contiguous().to(device), mask.to(device))
+    answer = paste(reconstructor, *to_arrays(crop, missing, device))
     return answer[0].permute(1, 2, 0).cpu().numpy()
+
+
+def to_arrays(crop: Pixels, missing: Pixels, device: torch.device | str = "cpu") -> tuple[Array, Array]:
+    """A crop, float32 (h, w, 3), and what is missing of it (h, w) as models take them: (1, 3, h, w), (1, 1, h, w)."""
+    colours = torch.from_numpy(crop).permute(2, 0, 1)[None].contiguous()
+    return colours.to(device), torch.from_numpy(missing.astype(np.float32))[None, None].to(device)

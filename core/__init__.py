@@ -26,10 +26,11 @@ from .products import matmul
 from .recompute import checkpoint
 from .reductions import amax, mean, sum, variance
 from .shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
-from .tape import Array, Pullback, is_recording, no_grad
+from .tape import HALF_PRECISION, Array, Pullback, is_recording, no_grad
 from .tensor import Tensor
 
 __all__ = [
+    "HALF_PRECISION",
     "Array",
     "Buffer",
     "GradientError",

@@ -59,12 +59,11 @@ def product(a: Array, b: Array, bias: Array | None = None, out: Array | None = N
     return torch.mm(a, b, out=y) if bias is None else torch.addmm(bias, a, b, out=y)
 
 
-def batch_product(a: Array, b: Array, out: Array) -> Array:
-    """a · b for batches (B, n, k) and (B, k, m), in `out` (B, n, m)."""
-    onednn = _onednn_for(a, b)
-    if onednn is None or not a.is_contiguous():  # it would copy a first, and then be no faster
-        return torch.bmm(a, b, out=out)
-    return torch.stack([onednn(a_, b_, None) for a_, b_ in zip(a, b, strict=True)], out=out)
+def batch_product(a: Array, b: Array) -> Array | list[Array]:
+    """a · b for batches (B, n, k) and (B, k, m): (B, n, m), or the B matrices (n, m) one by one."""
+    if (onednn := _onednn_for(a, b)) is not None and a.is_contiguous():  # it would copy a first, and then be no faster
+        return [onednn(a_, b_, None) for a_, b_ in zip(a, b, strict=True)]
+    return torch.bmm(a, b, out=output((len(a), a.shape[1], b.shape[2]), a))
 
 
 def _onednn_for(a: Array, b: Array) -> _Product | None:

@@ -12,12 +12,10 @@ from collections.abc import Callable
 
 import torch
 
-from ..core import Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
+from ..core import HALF_PRECISION, Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
 from ..core.workers import parts
 from .windows import integer
 
-#: Their 8 and 11 binary digits are too few for a mean that is then taken away.
-_HALF = (torch.bfloat16, torch.float16)
 #: Bytes of a block, in what is computed with. Measured on two threads from 1/2 to 16 MiB: below, calling an operation
 #: costs more than the cache saves; above, bfloat16 took up to twice as long.
 BLOCK = 2 * 2**20
@@ -112,7 +110,7 @@ def _combined(shift: Array, *terms: tuple[Array, Array]) -> Array:
 
 def _wide(x: Array) -> Array:
     """What is computed with: float32 for half precision."""
-    return x.float() if x.dtype in _HALF else x
+    return x.float() if x.dtype in HALF_PRECISION else x
 
 
 def _blocks(x: Array) -> list[slice]:
@@ -123,7 +121,7 @@ def _blocks(x: Array) -> list[slice]:
 
 def _per_image(x: Array) -> Array:
     """Room for a number for each channel of each image."""
-    dtype = torch.float32 if x.dtype in _HALF else x.dtype
+    dtype = torch.float32 if x.dtype in HALF_PRECISION else x.dtype
     return x.new_empty((*x.shape[:2], *[1] * (x.ndim - 2)), dtype=dtype)
 
 
@@ -150,7 +148,7 @@ def _check(op: str, x: Array, **per_channel: Array | None) -> None:
             continue
         if values.shape != x.shape[1:2]:
             raise ValueError(f"{op}: {name} of shape {tuple(values.shape)} must be ({x.shape[1]},)")
-        kept_in_float32 = name.startswith("running") and x.dtype in _HALF and values.dtype == torch.float32
+        kept_in_float32 = name.startswith("running") and x.dtype in HALF_PRECISION and values.dtype == torch.float32
         if (values.dtype != x.dtype and not kept_in_float32) or values.device != x.device:
             raise TypeError(f"{op}: {name} is {values.dtype} on {values.device}, but x is {x.dtype} on {x.device}")
 
@@ -193,7 +191,7 @@ def _standardise_by(
     mean: Array, variance: Array, x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Pullback]:
     """The same with constants for μ and σ² (C,): a scale and a shift of each channel."""
-    wide = torch.float32 if x.dtype in _HALF else x.dtype
+    wide = torch.float32 if x.dtype in HALF_PRECISION else x.dtype
     μ, s = _per_channel(mean.to(wide), x), _per_channel(torch.rsqrt(variance.to(wide) + eps), x)
     scale = s if weight is None else s * _per_channel(weight.to(wide), x)
     shift = _shift(None if bias is None else bias.to(wide), μ, scale)

@@ -11,8 +11,9 @@ Sources: Bishop, *Pattern recognition and machine learning* (2006), §3.1, for t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -57,6 +58,14 @@ class Calibration:
         fitted = np.exp(_design(features) @ np.array(self.coefficients))
         ends = [np.maximum(fitted * factor - LEAST, 0) for factor in (self.mean, self.low, self.high)]
         return [Expected(*map(float, row)) for row in zip(*ends, strict=True)]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """What `to_dict` gave. Raises ValueError for anything else."""
+        try:
+            return cls(**{**values, "coefficients": tuple(values["coefficients"])})
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"no calibration ({error})") from error
 
     def to_dict(self) -> dict[str, list[float] | float]:
         return asdict(self) | {"coefficients": list(self.coefficients)}

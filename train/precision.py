@@ -21,6 +21,20 @@ from ..core import Module, PhotomendError
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+class SamePrecision:
+    """The network itself, with the interface of `MixedPrecision`."""
+
+    def __init__(self, network: Module) -> None:
+        self.network = network
+
+    def ready(self) -> Module:
+        """The network."""
+        return self.network
+
+    def give_gradients(self) -> None:
+        """They are the network's own already."""
+
+
 class MixedPrecision:
     """A network's copy in bfloat16, which takes its weights from the network and gives it gradients.
 

@@ -19,7 +19,7 @@ from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .losses import hole_loss
-from .precision import PRECISIONS, MixedPrecision, require_bfloat16
+from .precision import PRECISIONS, MixedPrecision, SamePrecision, require_bfloat16
 from .start import load_start, say_start
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -200,11 +200,11 @@ class Trainer(BaseTrainer[TrainConfig]):
 
     def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
         super().__init__(config, device)
-        self.low: MixedPrecision | None = None
+        self.precision: SamePrecision | MixedPrecision = SamePrecision(self.network)
         if PRECISIONS[config.precision] == torch.bfloat16:
             require_bfloat16(self.device)
             random = torch.get_rng_state()  # the copy's first weights are drawn for nothing
-            self.low = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
+            self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
             torch.set_rng_state(random)
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
@@ -214,12 +214,10 @@ class Trainer(BaseTrainer[TrainConfig]):
             PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
         """
         self.optimizer.zero_grad()
-        network = self.network if self.low is None else self.low.ready()
-        prediction = network(photo * (1 - mask), mask)
+        prediction = self.precision.ready()(photo * (1 - mask), mask)
         loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
         loss.backward()
-        if self.low is not None:
-            self.low.give_gradients()
+        self.precision.give_gradients()
         norm = clip_grad_norm(self.parameters, self.config.clip)
         if not math.isfinite(loss.item() + norm):
             raise PhotomendError(

@@ -30,6 +30,7 @@ KINDS = ("conv", "step", "repair", "scale")
 )
 @click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
 @click.option("--explain", is_flag=True, help="conv: compare nothing, but say which algorithm each case takes and why.")
+@click.option("--no-compile", is_flag=True, help="Measure ours as on a machine without a C++ compiler.")
 @click.option("--plot", type=FILE, help="Draw the ratios with their spread; a .png file.")
 @runtime_options
 def command(
@@ -38,6 +39,7 @@ def command(
     pairs: int,
     json_file: Path | None,
     explain: bool,
+    no_compile: bool,
     plot: Path | None,
     device: str,
     threads: int | None,
@@ -73,7 +75,7 @@ def command(
             if shape.name in names:
                 click.echo("\n  ".join([f"{shape.name}: {shape.what}", *shape.explain()]))
         return
-    setup = measure.Setup(pairs, torch.get_num_threads(), target)
+    setup = measure.Setup(pairs, torch.get_num_threads(), target, not no_compile)
     rows = show(chosen, setup, report)
     machine = benchmark("machine").describe(target)
     click.echo("\n".join(["", *report.missing(rows), report.legend(setup, machine, keep_freed_memory(), load)]))

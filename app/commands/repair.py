@@ -21,9 +21,9 @@ from ...train.calibration import SHARE, Expected
 from ...train.evaluate import Reconstructor
 from .. import shipped
 from ..cli import report
-from ..expectation import expect, load_calibration
+from ..expectation import expect
 from ..options import FILE, runtime_options, start
-from ..reconstructors import load_reconstructor
+from ..reconstructors import load
 from ..repair import RepairError, repair
 
 #: The model that repairs if none is named; the harmonic fill, where the package was built without weights.
@@ -109,7 +109,7 @@ def command(
         raise click.UsageError("say what is missing: either --mask or --box")
     runtime = start(device, threads)
     name = model or (DEFAULT if DEFAULT in shipped.names() else HarmonicFill.name)
-    reconstructor, calibration = load_reconstructor(name, runtime), load_calibration(name)
+    reconstructor, calibration = load(name, runtime)
     if views is not None and isinstance(reconstructor, RepairNetwork):
         reconstructor.views = int(views)
     jobs = plan(photos, mask, output)

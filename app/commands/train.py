@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
+import warnings
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
+from ...core.compiling import compile_functions
 from ...layers.convolution import planner
 from ...models.gan import GanModel
 from ...train.adversarial import AdversarialConfig, AdversarialTrainer
@@ -62,8 +64,8 @@ DEFAULT_MINUTES = 20.0
 @click.option(
     "--tune",
     is_flag=True,
-    help="Measure the ways to convolve on each shape when it first comes, and take the fastest; such a run can't be "
-    "repeated bit by bit.",
+    help="Compile what gains by it, where there is a C++ compiler, measure the ways to convolve on each shape when it "
+    "first comes, and take the fastest; such a run can't be repeated bit by bit.",
 )
 @runtime_options
 def command(
@@ -108,6 +110,8 @@ def command(
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
+    if tune and not compile_functions():
+        warnings.warn("no C++ compiler that torch can use: nothing is compiled", stacklevel=2)
     try:
         with planner.tuning() if tune else nullcontext():
             trainer = train_and_show(config, training, validation, out, resume, start(device, threads))

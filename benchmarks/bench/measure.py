@@ -33,11 +33,14 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Setup:
-    """How everything is measured: `pairs` of runs, on `threads` CPU threads of `device`."""
+    """How everything is measured: `pairs` of runs, on `threads` CPU threads of `device`, ours `compiled` or as if there
+    were no C++ compiler; `patience` in seconds.
+    """
 
     pairs: int
     threads: int
     device: torch.device
+    compiled: bool = True
     patience: float = PATIENCE
 
 
@@ -135,7 +138,7 @@ def started(side: Side, where: str, setup: Setup) -> Worker:
     """A worker that has built this side; for a `with` block."""
     worker = Worker(f"{where}: {side.name}", setup.patience)
     try:
-        worker.ask("prepare", setup.threads, setup.device)
+        worker.ask("prepare", setup.threads, setup.device, setup.compiled)
         worker.ask("build", side.build)
     except BaseException:
         worker.kill()

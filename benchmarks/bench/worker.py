@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 from photomend.core import PhotomendError
+from photomend.core.compiling import compile_functions
 from photomend.core.runtime import keep_freed_memory, set_threads
 
 from .workload import Workload
@@ -31,13 +32,14 @@ class Bench:
 
     workload: Workload
 
-    def prepare(self, threads: int, device: torch.device) -> None:
+    def prepare(self, threads: int, device: torch.device, compiled: bool = False) -> None:
         """Settings that all sides share."""
         set_threads(threads)
         keep_freed_memory()
         torch.backends.cudnn.allow_tf32 = False  # float32 is float32 on both sides
         torch.backends.cudnn.benchmark = True
         self.device = device
+        compile_functions(compiled and device.type == "cpu")
 
     def build(self, make: Callable[[torch.device], Workload]) -> None:
         """Make weights and inputs. What the process took before is remembered."""

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from ...core import Array
 from ...core.products import product
 from ...core.workspace import output, scratch
+from .blocks import blocks
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
 
@@ -101,7 +102,8 @@ def _windows(x: Array, shape: ConvShape) -> Iterator[tuple[slice, slice, Array]]
     (kh, kw), c, s, pixels = shape.kernel, shape.channels, _strip(shape), x.permute(0, 2, 3, 1)
     (h, w), (ph, pw), strips = shape.size, shape.padding, -(-shape.out[1] // s)
     window, wide = (s + kw - 1) * c, strips * s + kw - 1
-    for images, rows in _blocks(shape, strips * kh * window * x.element_size()):
+    row = strips * kh * window * x.element_size()
+    for images, rows in blocks(shape.images, shape.out[0], BLOCK // row):
         count, height = images.stop - images.start, rows.stop - rows.start
         padded = scratch("padded", (count, height + kh - 1, wide, c), x).zero_()
         top = rows.start - ph  # the image row that lies in the first row of `padded`
@@ -111,16 +113,6 @@ def _windows(x: Array, shape: ConvShape) -> Iterator[tuple[slice, slice, Array]]
         windows = scratch("windows", (count, height, strips, kh, window), x)
         windows.copy_(padded.as_strided(windows.shape, (image, row, s * column, row, channel)))
         yield images, rows, windows.view(count * height * strips, kh * window)
-
-
-def _blocks(shape: ConvShape, row: int) -> Iterator[tuple[slice, slice]]:
-    """Images and rows of outputs, as many as make about `BLOCK` bytes if a row of windows takes `row` bytes."""
-    (n, rows), most = (shape.images, shape.out[0]), max(1, BLOCK // row)
-    together = max(1, most // rows)
-    for first in range(0, n, together):
-        images = slice(first, min(n, first + together))
-        for start in range(0, rows, most):
-            yield images, slice(start, min(rows, start + most))
 
 
 BANDS = Algorithm("bands", _suits, forward, input_gradient, weight_gradient)

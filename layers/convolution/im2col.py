@@ -30,8 +30,8 @@ import torch
 
 from ...core import Array
 from ...core.products import product
-from ...core.workers import parts
 from ...core.workspace import output, scratch
+from .blocks import blocks
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
 
@@ -84,12 +84,9 @@ class _View:
         return len(self.rows.taps) * len(self.columns.taps) * self.pixels.shape[3]
 
     def blocks(self) -> list[tuple[slice, slice]]:
-        """Images and rows of outputs: some whole images together, or some rows of one."""
-        n, rows = len(self.pixels), self.rows.outputs
-        most = max(1, BLOCK // (self.columns.outputs * self.width * self.pixels.element_size()))
-        if most >= rows:
-            return [(images, slice(0, rows)) for images in parts(n, -(-n * rows // (most // rows * rows)))] if n else []
-        return [(slice(i, i + 1), these) for i in range(n) for these in parts(rows, -(-rows // most))]
+        """Images and rows of outputs."""
+        row = self.columns.outputs * self.width * self.pixels.element_size()
+        return blocks(len(self.pixels), self.rows.outputs, BLOCK // row)
 
     def matrix(self, images: slice, rows: slice) -> Array:
         """X for these outputs, in scratch."""

@@ -17,7 +17,8 @@ from functools import partial
 
 import torch
 
-from ...core import Array
+from ...core import HALF_PRECISION, Array
+from ...core.compiling import is_compiling
 from ...core.products import has_onednn
 from .bands import BANDS
 from .im2col import IM2COL
@@ -65,6 +66,8 @@ FEWEST_INTERLEAVED = 32
 #: Where oneDNN multiplies, from so many channels on Winograd is faster than one large product; unless the output is so
 #: small that the products it makes do not fill their rows.
 MANY_CHANNELS, SMALL_OUTPUT = 128, 14 * 14
+#: The same for compiled transforms.
+MANY_COMPILED, SMALL_COMPILED = 64, 32 * 32
 
 
 def by_rule(shape: ConvShape) -> Plan:
@@ -101,6 +104,16 @@ def by_rule(shape: ConvShape) -> Plan:
         3×3 128→128 @12, d = 2                    1.9 1.8 2.4      1.0 1.0 1.2
         3×3 256→256 @16          5.1 5.1 8.1                       6.0 7.3 8.4
 
+    And with Winograd's transforms compiled (`core.compiling`):
+
+        shape                    winograd         im2col
+        3×3 32→32 @112           7.8 7.3 7.8      7.9 7.1 13.1
+        3×3 64→64 @24            1.5 1.5 1.5      1.1 1.1 1.4
+        3×3 64→64 @64            6.5 6.3 7.0      7.0 6.9 9.4
+        3×3 64→64 @112           18.9 18.0 19.9   21.2 20.4 26.6
+        3×3 128→128 @56          12.5 15.5 17.3   20.4 19.5 27.1
+
+
     On other devices nothing has been measured, and one product for each tap, or for all of them, is what they get.
     """
     if POINTWISE.suits(shape):
@@ -108,7 +121,7 @@ def by_rule(shape: ConvShape) -> Plan:
     if shape.device != "cpu":
         return Plan(TAPS, TAPS, TAPS)
     fewest = min(shape.channels, shape.out_channels)
-    half = shape.dtype in (torch.bfloat16, torch.float16)
+    half = shape.dtype in HALF_PRECISION
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
     one_product = shape.dtype == torch.float32 and has_onednn() and IM2COL.suits(shape) and fewest >= FEWEST_CHANNELS
@@ -123,6 +136,8 @@ def by_rule(shape: ConvShape) -> Plan:
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
 
     of_input, of_output = chosen(shape.channels), chosen(shape.out_channels)
+    if is_compiling() and fewest >= MANY_COMPILED and math.prod(shape.out) > SMALL_COMPILED:
+        one_product = False
     small = math.prod(shape.out) <= SMALL_OUTPUT and fewest <= MANY_CHANNELS
     if one_product and (fewest < MANY_CHANNELS or small):
         return Plan(IM2COL, IM2COL, weight_gradient=IM2COL if small else of_input)

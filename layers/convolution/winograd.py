@@ -14,9 +14,7 @@ sum over the input channels, and for all tiles together it is a matrix product a
     V = (Bᵀ ⊗ Bᵀ) tiles    36 matrices (T, C), the T tiles of the input at the points
     Y = (Aᵀ ⊗ Aᵀ) (V · U)  16 outputs of each tile.
 
-⊗ is the Kronecker product: rows and columns in one step. That costs 36 multiply-adds a number instead of 2 · 6, most of
-them with 0 or 1, and yet it is faster, for it makes of each transform *one* large matrix product, where a core is at
-its best; the same in plain additions is dozens of passes over memory.
+⊗ is the Kronecker product: rows and columns in one step. How the transforms are computed stands in `tiles.py`.
 
 The pullback. Each step is linear, so the adjoint is the same steps transposed, in reverse:
 
@@ -25,51 +23,32 @@ The pullback. Each step is linear, so the adjoint is the same steps transposed, 
 The adjoint in x could go the same way; but it is a convolution itself, of ȳ with the kernel turned by half a turn and
 its two channel axes exchanged, so that the steps of the forward pass serve for it.
 
-Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: what
+Images are worked on in blocks of tiles small enough to stay in the cache. The images of a block are laid one below the
+other, with so many rows of zeros between them that a row of tiles lies across each border: its outputs are not used,
+and all tiles of the block are those of one image. Memory beside input, output and U: what
 `BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
 times that of a plain sum of products.
 
 Sources: Winograd, *Arithmetic complexity of computations* (1980); Lavin & Gray, *Fast algorithms for convolutional
-neural networks* (2016), whose points and matrices these are.
+neural networks* (2016), whose points these are.
 """
 
 from __future__ import annotations
-
-import functools
-import itertools
 
 import torch
 
 from ...core import Array
 from ...core.products import batch_product, product
 from ...core.workspace import output, scratch
+from .blocks import blocks
 from .shape import Algorithm, ConvShape
+from .tiles import from_points, input_to_points, matrices, output_to_points
 
 #: Bytes of a block at the 36 points, for each thread. Its input, the products and the output need about as much each.
 BLOCK = 4 * 2**20
 
-#: A block of tiles: the first image, how many, the first row of tiles, how many.
-Block = tuple[int, int, int, int]
-
-_G = [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]  # all over 24
-_BT = [
-    [4, 0, -5, 0, 1, 0],
-    [0, -4, -4, 1, 1, 0],
-    [0, 4, -4, -1, 1, 0],
-    [0, -2, -1, 2, 1, 0],
-    [0, 2, -1, -2, 1, 0],
-    [0, 4, 0, -5, 0, 1],
-]
-_AT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-
-
-@functools.cache
-def _transforms(dtype: torch.dtype, device: torch.device) -> tuple[Array, Array, Array]:
-    """G ⊗ G (36, 9), Bᵀ ⊗ Bᵀ (36, 36) and Aᵀ ⊗ Aᵀ (16, 36)."""
-    with torch.inference_mode(False):  # they are kept, and serve outside of that mode, too
-        g, bt, at = (torch.tensor(rows, dtype=torch.float64) for rows in (_G, _BT, _AT))
-        g = g / 24
-        return tuple(torch.kron(m, m).to(device, dtype) for m in (g, bt, at))  # type: ignore[return-value]
+#: A block of tiles: which images, and which rows of tiles of each.
+Block = tuple[slice, slice]
 
 
 def _suits(shape: ConvShape) -> bool:
@@ -82,8 +61,7 @@ def _suits(shape: ConvShape) -> bool:
 
 
 def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
-    to_kernel_points = _transforms(x.dtype, x.device)[0]
-    return _convolve(x, _kernel_at_points(to_kernel_points, w).mT, b, shape)
+    return _convolve(x, _kernel_at_points(matrices(x.dtype, x.device)[0], w).mT, b, shape)
 
 
 def _kernel_at_points(to_kernel_points: Array, w: Array) -> Array:
@@ -95,21 +73,21 @@ def _convolve(x: Array, u: Array, b: Array | None, shape: ConvShape) -> Array:
     """x convolved with the kernel whose values at the points are u (36, C, O)."""
     c, o = u.shape[1:]
     (rows, columns), across = shape.out, -(-shape.out[1] // 4)
-    _, to_points, from_points = _transforms(x.dtype, x.device)
     pixels = x.permute(0, 2, 3, 1).contiguous()
     y = output((shape.images, rows, columns, o), x)
 
-    for place in _blocks(shape, max(c, o)):
-        first, images, top, down = place
-        v = _at_points(pixels, place, shape, to_points)
-        products = batch_product(v, u, out=scratch("tiles", (36, v.shape[1], o), x))
-        tiles = product(from_points, products.view(36, -1))
-        tiles = tiles.view(4, 4, images, down, across, o).permute(2, 3, 0, 4, 1, 5)
-        inside = y[first : first + images, 4 * top : 4 * (top + down)]
+    for images, tile_rows in _blocks(shape, max(c, o)):
+        v = input_to_points(_stacked_input(pixels, images, tile_rows, shape))
+        tiles = from_points(batch_product(v, u)).view(4, 4, -1, o)
+        n, down = images.stop - images.start, tile_rows.stop - tile_rows.start
+        row, column, _, _ = tiles.stride()
+        # The stack's rows of tiles, less those that lie across the borders between the images.
+        tiles = tiles.as_strided((n, down, 4, across, 4, o), ((down + 1) * across * o, across * o, row, o, column, 1))
+        inside = y[images, 4 * tile_rows.start : 4 * tile_rows.stop]
         if inside.shape[1:3] == (4 * down, 4 * across):
             inside = inside.view(tiles.shape)
         else:  # tiles reach beyond the last row or column
-            whole = scratch("pixels", tiles.shape, x).copy_(tiles).view(images, 4 * down, 4 * across, o)
+            whole = scratch("pixels", tiles.shape, x).copy_(tiles).view(n, 4 * down, 4 * across, o)
             tiles = whole[:, : inside.shape[1], :columns]
         inside.copy_(tiles) if b is None else torch.add(tiles, b, out=inside)
     return y.permute(0, 3, 1, 2)
@@ -117,82 +95,60 @@ def _convolve(x: Array, u: Array, b: Array | None, shape: ConvShape) -> Array:
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     """With the kernel turned by half a turn, which is its nine weights from the last to the first."""
-    (ph, pw), to_kernel_points = shape.padding, _transforms(ȳ.dtype, ȳ.device)[0]
+    (ph, pw), to_kernel_points = shape.padding, matrices(ȳ.dtype, ȳ.device)[0]
     u = _kernel_at_points(to_kernel_points.flip(1), w)
     return _convolve(ȳ, u, None, ConvShape.of(ȳ, w.transpose(0, 1), None, 1, (2 - ph, 2 - pw), 1, 1))
 
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     c, o = shape.channels, shape.out_channels
-    to_kernel_points, to_points, from_points = _transforms(x.dtype, x.device)
     pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
     ū = x.new_zeros(36, o, c)
-    for place in _blocks(shape, max(c, o)):
-        v = _at_points(pixels, place, shape, to_points)
-        tiles = _output_tiles(cotangents, place)
-        ȳ_points = product(from_points.T, tiles).view(36, -1, o)
+    for images, tile_rows in _blocks(shape, max(c, o)):
+        v = input_to_points(_stacked_input(pixels, images, tile_rows, shape))
+        ȳ_points = output_to_points(_stacked_output(cotangents, images, tile_rows))
         ū.baddbmm_(ȳ_points.mT, v)
+    to_kernel_points = matrices(x.dtype, x.device)[0]
     return torch.mm(ū.view(36, o * c).mT, to_kernel_points).view(o, c, 3, 3)  # as w lies
 
 
 def _blocks(shape: ConvShape, channels: int) -> list[Block]:
     """All tiles in blocks of about `BLOCK` bytes a thread: several whole images, or some rows of tiles of one."""
-    down, across = -(-shape.out[0] // 4), -(-shape.out[1] // 4)
+    down, across = (-(-size // 4) for size in shape.out)
     tiles = BLOCK * torch.get_num_threads() // (36 * channels * shape.dtype.itemsize)
-    if down * across <= tiles:
-        images = _parts(shape.images, tiles // (down * across))
-        return [(i.start, i.stop - i.start, 0, down) for i in images]
-    rows = _parts(down, max(1, tiles // across))
-    return [(image, 1, r.start, r.stop - r.start) for image in range(shape.images) for r in rows]
+    return blocks(shape.images, down, tiles // across)
 
 
-def _parts(length: int, most: int) -> list[slice]:
-    """range(length) in parts of at most `most`, as few as there can be, which differ by one at most."""
-    count = -(-length // most)
-    edges = [length * i // max(1, count) for i in range(count + 1)]
-    return [slice(start, stop) for start, stop in itertools.pairwise(edges)]
-
-
-def _at_points(pixels: Array, place: Block, shape: ConvShape, to_points: Array) -> Array:
-    """The input's tiles of a block at the points: V (36, T, C). They are copied out of the padded block, where a tile
-    row begins every four pixels, and transformed."""
-    first, images, top, down = place
+def _stacked_input(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) -> Array:
+    """The rows that a block's tiles see, of its padded images (N, H, W, C), one image below the other:
+    (n · 4 (down + 1) − 2, 4 across + 2, C), n images with `down` rows of tiles each."""
+    n, down, across = images.stop - images.start, tile_rows.stop - tile_rows.start, -(-shape.out[1] // 4)
     h, w, c = pixels.shape[1:]
-    (ph, pw), across = shape.padding, -(-shape.out[1] // 4)
-    padded = scratch("pixels", (images, 4 * down + 2, 4 * across + 2, c), pixels)
-    start = 4 * top - ph  # the image row that lies in the block's row 0
+    ph, pw = shape.padding
+    padded = scratch("pixels", (n, 4 * down + 4, 4 * across + 2, c), pixels)
+    start = 4 * tile_rows.start - ph  # the image row that lies in row 0 here
     above, below = max(0, -start), min(4 * down + 2, h - start)
+    wide = min(w, padded.shape[2] - pw)  # without padding the last columns may be outside all tiles
     padded[:, :above] = 0
     padded[:, below:] = 0
-    wide = min(w, padded.shape[2] - pw)  # without padding the last columns may be outside all tiles
     padded[:, above:below, :pw] = 0
     padded[:, above:below, pw + wide :] = 0
-    rows = slice(start + above, start + below)
-    padded[:, above:below, pw : pw + wide] = pixels[first : first + images, rows, :wide]
-    image, row, column, channel = padded.stride()
-    t = images * down * across
-    tiles = scratch("tiles", (36, t * c), pixels)
-    tiles.view(6, 6, images, down, across, c).copy_(
-        padded.as_strided((6, 6, images, down, across, c), (row, column, image, 4 * row, 4 * column, channel))
-    )
-    return product(to_points, tiles).view(36, t, c)
+    padded[:, above:below, pw : pw + wide] = pixels[images, start + above : start + below, :wide]
+    return padded.view(-1, 4 * across + 2, c)[:-2]
 
 
-def _output_tiles(cotangents: Array, place: Block) -> Array:
-    """The cotangent's tiles of a block, (16, T · O), with zeros beyond the last row and column."""
-    first, images, top, down = place
+def _stacked_output(cotangents: Array, images: slice, tile_rows: slice) -> Array:
+    """A block's rows of the cotangents (N, H', W', O), one image below the other as in `_stacked_input`, with zeros
+    beyond the last row and column and between the images: (n · 4 (down + 1) − 4, 4 across, O)."""
+    n, down = images.stop - images.start, tile_rows.stop - tile_rows.start
     columns, o = cotangents.shape[2:]
     across = -(-columns // 4)
-    inside, whole = cotangents[first : first + images, 4 * top : 4 * (top + down)], (images, 4 * down, 4 * across, o)
-    if inside.shape != whole:
-        padded = scratch("pixels", whole, cotangents).zero_()
-        padded[:, : inside.shape[1], :columns] = inside
-        inside = padded
-    tiles = scratch("output tiles", (16, images * down * across * o), cotangents)
-    tiles.view(4, 4, images, down, across, o).copy_(
-        inside.view(images, down, 4, across, 4, o).permute(2, 4, 0, 1, 3, 5)
-    )
-    return tiles
+    inside = cotangents[images, 4 * tile_rows.start : 4 * tile_rows.stop]
+    if n == 1 and inside.shape[1:3] == (4 * down, 4 * across):
+        return inside[0]
+    padded = scratch("output pixels", (n, 4 * down + 4, 4 * across, o), cotangents).zero_()
+    padded[:, : inside.shape[1], :columns] = inside
+    return padded.view(-1, 4 * across, o)[:-4]
 
 
 WINOGRAD = Algorithm("winograd", _suits, forward, input_gradient, weight_gradient)

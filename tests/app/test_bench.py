@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_table_a_file_and_a_picture(shell: Shell, tmp_path: Path) -> None:
     rows, picture = tmp_path / "rows.json", tmp_path / "rows.png"
     arguments = ("--pairs", "2", "--threads", "1", "--device", "cpu")
-    outcome = shell("bench", "conv", "tiny", *arguments, "--json", rows, "--plot", picture)
+    outcome = shell("bench", "conv", "tiny", "--no-compile", *arguments, "--json", rows, "--plot", picture)
     assert (outcome.status, outcome.err) == (0, "")
     heading, columns, measured, _, skipped, *legend = outcome.out.splitlines()
     assert heading == "convolution, forwards and both gradients"
@@ -59,7 +59,7 @@ def test_a_table_a_file_and_a_picture(shell: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_wrong_result_is_an_error(shell: Shell, tmp_path: Path) -> None:
-    error = shell.fails(1, "bench", "conv", "unequal", "--pairs", "2", "--json", tmp_path / "rows.json")
+    error = shell.fails(1, "bench", "conv", "unequal", "--no-compile", "--pairs", "2", "--json", tmp_path / "rows.json")
     assert "bench conv unequal: wrong: not compared, sum is 2.10e+01 from ours" in error
     assert list(tmp_path.iterdir()) == []
 
@@ -75,12 +75,14 @@ def test_what_it_refuses(shell: Shell, tmp_path: Path) -> None:
 
 def test_explain_names_the_algorithm_of_each_direction(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        conv, "SHAPES", (conv.Shape("128@56", 16, 16, 8), conv.Shape("7x7", 2, 1, 8, kernel=7, padding=3))
+        conv, "SHAPES", (conv.Shape("128@56", 3, 16, 8), conv.Shape("7x7", 2, 1, 8, kernel=7, padding=3))
     )
     lines = shell("bench", "conv", "128@56", "--explain").out.splitlines()
-    assert lines[0] == "128@56: 3×3, 16→16 channels at 8×8, ×8"
+    assert lines[0] == "128@56: 3×3, 3→16 channels at 8×8, ×8"
     assert [line.split(";")[0] for line in lines[1:]] == [
-        f"  {direction}: winograd (rule)" for direction in ("forward", "input_gradient", "weight_gradient")
+        "  forward: bands (rule)",
+        "  input_gradient: taps (rule)",
+        "  weight_gradient: bands (rule)",
     ]
     assert "taps " in lines[1]
     assert "--explain compares nothing" in shell.fails(2, "bench", "conv", "--explain", "--json", "rows.json")

@@ -18,6 +18,7 @@ from photomend.layers.convolution import (
     plan,
     planner,
     products,
+    tiles,
     winograd,
 )
 from photomend.layers.convolution.bands import BANDS
@@ -304,6 +305,14 @@ def test_where_onednn_multiplies_one_large_product_is_preferred(
     assert list(vars(plan(this)).values()) == chosen
 
 
+def test_compiled_transforms_are_preferred_for_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "has_onednn", lambda: True)
+    monkeypatch.setattr(planner, "is_compiling", lambda: True)
+    many, few = (shape(x=(2, c, 36, 36), w=(c, c, 3, 3)) for c in (64, 32))
+    assert plan(many).forward is WINOGRAD
+    assert plan(few).forward is IM2COL
+
+
 def test_elsewhere_only_what_needs_no_tiles() -> None:
     for this, chosen in ((shape(), TAPS), (shape(w=(16, 16, 1, 1), padding=0), POINTWISE)):
         assert set(vars(planner.by_rule(dataclasses.replace(this, device="cuda"))).values()) == {chosen}
@@ -364,7 +373,7 @@ def test_rows_of_one_large_image_are_windowed_in_parts(monkeypatch: pytest.Monke
 
 def test_inference_mode_leaves_nothing_behind() -> None:
     arrays = drawn((2, 16, 12, 12), (16, 16, 3, 3), CHANNELS_LAST, padding=1)
-    winograd._transforms.cache_clear()
+    tiles.matrices.cache_clear()
     with torch.inference_mode():
         three_directions(WINOGRAD, *arrays, padding=1)
     agree(WINOGRAD, *arrays, padding=1)

@@ -80,7 +80,7 @@ HELPERS = (
     Site("photomend.layers.convolution.winograd", "input_gradient", ("conv2d",), gradient=True),
     Site("photomend.layers.convolution.winograd", "weight_gradient", ("conv2d",), gradient=True),
     Site("photomend.layers.convolution.winograd", "_kernel_at_points", ("conv2d",)),
-    Site("photomend.layers.convolution.winograd", "_output_tiles", ("conv2d",)),
+    Site("photomend.layers.convolution.winograd", "_stacked_output", ("conv2d",)),
     Site("photomend.layers.norm", "_standardise", _NORMS, whole=False),
     Site("photomend.layers.norm", "_standardise_by", ("batch_norm",), whole=False),
     Site("photomend.layers.norm", "_moments_with", _NORMS),

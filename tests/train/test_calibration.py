@@ -65,7 +65,10 @@ def test_the_fit_finds_what_made_the_errors() -> None:
 def test_it_survives_a_checkpoint() -> None:
     calibration = fit(*drawn(60, seed=0))
     given = calibration.to_dict()
-    assert Calibration(**{**given, "coefficients": tuple(given["coefficients"])}) == calibration  # type: ignore[arg-type]
+    assert Calibration.from_dict(given) == calibration
+    for damaged in ({}, given | {"colour": 1}, given | {"coefficients": 1.0}):
+        with pytest.raises(ValueError, match="no calibration"):
+            Calibration.from_dict(damaged)
 
 
 def test_too_few_holes_are_refused() -> None:

@@ -1,0 +1,71 @@
+"""Functions of arrays that torch compiles to C++, if that was asked for and a compiler is at hand.
+
+A chain of additions on large arrays goes through memory once for each of them. Compiled into one loop (torch's
+Inductor), each number is loaded once and stays in a register. The compiler takes its time, so nothing is compiled
+unless a program asks for it: a training of an hour gains by it, the repair of one photo doesn't. What was compiled
+once is kept on disk by torch, for the next process.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, Generic, ParamSpec, TypeVar
+
+import torch
+
+from .tape import Array
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_state = {"on": False}
+
+
+def compile_functions(on: bool = True) -> bool:
+    """Have compilable functions compiled from now on, or not any more; says whether they are.
+
+    The first time, a small function is tried; where that fails, there is no compiler, or one that torch can't use.
+    """
+    _state["on"] = on and (_state["on"] or _works())
+    return _state["on"]
+
+
+def is_compiling() -> bool:
+    """Whether compilable functions are compiled."""
+    return _state["on"]
+
+
+def _works() -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return bool(_compiled(_twice)(torch.ones(8)).sum() == 16)
+        except Exception:  # of the compiler, of its absence, of headers that are missing: there are many
+            return False
+
+
+def _twice(x: Array) -> Array:
+    return x + x
+
+
+def _compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compiled once for arrays of all sizes."""
+    made: Any = torch.compile(function, dynamic=True, fullgraph=True)
+    return made
+
+
+class Compilable(Generic[P, R]):
+    """A function of arrays, compiled the first time that it is called while `is_compiling`."""
+
+    def __init__(self, function: Callable[P, R]) -> None:
+        self.function = function
+        self._fast: Callable[P, R] | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if not is_compiling():
+            return self.function(*args, **kwargs)
+        if self._fast is None:
+            self._fast = _compiled(self.function)
+        with torch.no_grad():
+            return self._fast(*args, **kwargs)
