@@ -9,7 +9,8 @@ once is kept on disk by torch, for the next process.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import torch
@@ -29,6 +30,16 @@ def compile_functions(on: bool = True) -> bool:
     """
     _state["on"] = on and (_state["on"] or _works())
     return _state["on"]
+
+
+@contextmanager
+def compiled_functions() -> Iterator[bool]:
+    """Inside this context compilable functions are compiled, if that is possible; gives whether it is."""
+    before = _state["on"]
+    try:
+        yield compile_functions()
+    finally:
+        _state["on"] = before
 
 
 def is_compiling() -> bool:

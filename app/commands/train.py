@@ -6,7 +6,8 @@ import json
 import shlex
 import tomllib
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
-from ...core.compiling import compile_functions
+from ...core.compiling import compiled_functions
 from ...layers.convolution import planner
 from ...models.gan import GanModel
 from ...train.adversarial import AdversarialConfig, AdversarialTrainer
@@ -110,10 +111,8 @@ def command(
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
-    if tune and not compile_functions():
-        warnings.warn("no C++ compiler that torch can use: nothing is compiled", stacklevel=2)
     try:
-        with planner.tuning() if tune else nullcontext():
+        with tuned() if tune else nullcontext():
             trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
     except KeyboardInterrupt:
         if model == GanModel.name and holds_run(out):
@@ -125,6 +124,15 @@ def command(
         click.echo(f"{out}: {trainer.ending}; {say_kept(out)}" if trainer.stopped else f"{out}: {say_kept(out)}")
     click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {shlex.quote(name_of(out))}")
     return 0
+
+
+@contextmanager
+def tuned() -> Iterator[None]:
+    """Inside this context the engine is as fast as it can be made on this machine."""
+    with compiled_functions() as possible, planner.tuning():
+        if not possible:
+            warnings.warn("no C++ compiler that torch can use: nothing is compiled", stacklevel=3)
+        yield
 
 
 def say_kept(out: Path) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from photomend.core import Array, compiling
-from photomend.core.compiling import Compilable, compile_functions, is_compiling
+from photomend.core.compiling import Compilable, compile_functions, compiled_functions, is_compiling
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +54,13 @@ def test_compiled_once_for_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.testing.assert_close(scaled(x), 3 * x + 1)
     assert is_compiling()
     assert made == [scaled.function]
+
+
+def test_a_context_ends_as_it_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "_works", lambda: True)
+    with compiled_functions() as outer, compiled_functions() as inner:
+        assert (outer, inner, is_compiling()) == (True, True, True)
+    assert not is_compiling()
 
 
 def test_without_a_compiler_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
