@@ -39,9 +39,9 @@ def load(name: str, device: torch.device | str = "cpu") -> Loaded:
     """
     if name in models.NAMES and name not in models.TRAINED:
         return Loaded(models.build(name), None)
-    path = find_weights(name)
+    path = find_checkpoint(find_weights(name))
     checkpoint = load_checkpoint(path, device=device)
-    return Loaded(_network(checkpoint, find_checkpoint(path), device), _calibration(checkpoint, path))
+    return Loaded(_network(checkpoint, path, device), _calibration(checkpoint, path))
 
 
 def find_weights(name: str) -> Path:

@@ -8,6 +8,7 @@ once is kept on disk by torch, for the next process.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from .tape import Array
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_state = {"on": False}
+_on = False
 
 
 def compile_functions(on: bool = True) -> bool:
@@ -28,25 +29,28 @@ def compile_functions(on: bool = True) -> bool:
 
     The first time, a small function is tried; where that fails, there is no compiler, or one that torch can't use.
     """
-    _state["on"] = on and (_state["on"] or _works())
-    return _state["on"]
+    global _on
+    _on = on and _works()
+    return _on
 
 
 @contextmanager
 def compiled_functions() -> Iterator[bool]:
     """Inside this context compilable functions are compiled, if that is possible; gives whether it is."""
-    before = _state["on"]
+    global _on
+    before = _on
     try:
         yield compile_functions()
     finally:
-        _state["on"] = before
+        _on = before
 
 
-def is_compiling() -> bool:
+def compiles_functions() -> bool:
     """Whether compilable functions are compiled."""
-    return _state["on"]
+    return _on
 
 
+@functools.cache
 def _works() -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -61,22 +65,30 @@ def _twice(x: Array) -> Array:
 
 
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """Compiled once for arrays of all sizes."""
+    """Compiled once for arrays of all sizes (and once more where an axis has a single element)."""
     made: Any = torch.compile(function, dynamic=True, fullgraph=True)
     return made
 
 
 class Compilable(Generic[P, R]):
-    """A function of arrays, compiled the first time that it is called while `is_compiling`."""
+    """A function of arrays, compiled when it is called while `compiles_functions`."""
 
     def __init__(self, function: Callable[P, R]) -> None:
         self.function = function
         self._fast: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        if not is_compiling():
+        if not _on:
             return self.function(*args, **kwargs)
         if self._fast is None:
             self._fast = _compiled(self.function)
-        with torch.no_grad():
-            return self._fast(*args, **kwargs)
+        try:
+            with torch.no_grad():  # torch compiles once more for the other mode
+                return self._fast(*args, **kwargs)
+        except Exception as error:  # of the compiler: a training that has run for hours goes on without it
+            compile_functions(False)
+            said = (str(error).splitlines() or [""])[0]
+            warnings.warn(
+                f"{self.function.__name__} can't be compiled, and nothing is from here on: {said}", stacklevel=2
+            )
+            return self.function(*args, **kwargs)

@@ -60,7 +60,8 @@ def product(a: Array, b: Array, bias: Array | None = None, out: Array | None = N
 
 
 def batch_product(a: Array, b: Array) -> Array | list[Array]:
-    """a · b for batches (B, n, k) and (B, k, m): (B, n, m), or the B matrices (n, m) one by one."""
+    """a · b for batches (B, n, k) and (B, k, m): (B, n, m), or the B matrices (n, m) one by one, as the library gives
+    them: laying them side by side would be a copy that not everybody needs."""
     if (onednn := _onednn_for(a, b)) is not None and a.is_contiguous():  # it would copy a first, and then be no faster
         return [onednn(a_, b_, None) for a_, b_ in zip(a, b, strict=True)]
     return torch.bmm(a, b, out=output((len(a), a.shape[1], b.shape[2]), a))

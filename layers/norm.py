@@ -38,7 +38,7 @@ def _standardise(
 
     Pixels are gone through twice each way: once for two numbers of each channel of each image, from which all
     statistics follow, and once for the result, which is a scale and a shift. In half precision all of it is computed in
-    float32, to which a block is taken while it is in the cache.
+    float32, to which a few images are taken at a time.
     """
     weight, bias = (None if a is None else _wide(a) for a in (weight, bias))
     means, variances = _moments(x)
@@ -109,20 +109,24 @@ def _combined(shift: Array, *terms: tuple[Array, Array]) -> Array:
 
 
 def _wide(x: Array) -> Array:
+    return x.to(_wide_dtype(x))
+
+
+def _wide_dtype(x: Array) -> torch.dtype:
     """What is computed with: float32 for half precision."""
-    return x.float() if x.dtype in HALF_PRECISION else x
+    return torch.float32 if x.dtype in HALF_PRECISION else x.dtype
 
 
 def _blocks(x: Array) -> list[slice]:
-    """The images in blocks that stay in the cache from one operation to the next."""
+    """The images in blocks, one image at least, that stay in the cache from one operation to the next. torch's threads
+    share each operation: so few and so short ones weren't worth handing blocks to threads of ours."""
     size = x.numel() * max(4, x.element_size())
     return parts(len(x), size // BLOCK if x.device.type == "cpu" else 1)
 
 
 def _per_image(x: Array) -> Array:
     """Room for a number for each channel of each image."""
-    dtype = torch.float32 if x.dtype in HALF_PRECISION else x.dtype
-    return x.new_empty((*x.shape[:2], *[1] * (x.ndim - 2)), dtype=dtype)
+    return x.new_empty((*x.shape[:2], *[1] * (x.ndim - 2)), dtype=_wide_dtype(x))
 
 
 def _pixel_mean(x: Array) -> Array:
@@ -191,21 +195,20 @@ def _standardise_by(
     mean: Array, variance: Array, x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Pullback]:
     """The same with constants for μ and σ² (C,): a scale and a shift of each channel."""
-    wide = torch.float32 if x.dtype in HALF_PRECISION else x.dtype
+    wide = _wide_dtype(x)
     μ, s = _per_channel(mean.to(wide), x), _per_channel(torch.rsqrt(variance.to(wide) + eps), x)
     scale = s if weight is None else s * _per_channel(weight.to(wide), x)
     shift = _shift(None if bias is None else bias.to(wide), μ, scale)
-    y = torch.addcmul(shift, x.to(wide), scale).to(x.dtype)
 
     def standardise_pullback(ȳ: Array):
         dims = (0, *range(2, ȳ.ndim))
         return (
-            lambda: (ȳ * scale).to(x.dtype),
+            lambda: _combined(torch.zeros_like(scale), (ȳ, scale)),
             lambda: (ȳ * (x - μ)).mul_(s).sum(dim=dims).to(x.dtype),
             lambda: ȳ.sum(dim=dims),
         )
 
-    return y, standardise_pullback
+    return _combined(shift, (x, scale)), standardise_pullback
 
 
 @primitive

@@ -25,7 +25,7 @@ from photomend.tests import bench_sides
 from PIL import Image
 
 CPU = torch.device("cpu")
-SETUP = Setup(pairs=2, threads=1, device=CPU, compiled=False)
+SETUP = Setup(pairs=2, threads=1, device=CPU)
 LAYOUTS = list(conv.LAYOUTS.values())
 SMALL = {"width": 16, "dilations": (1, 2)}
 OURS = Side("photomend", partial(bench_sides.Sum, 1.0))

@@ -63,9 +63,13 @@ class Calibration:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """What `to_dict` gave. Raises ValueError for anything else."""
         try:
-            return cls(**{**values, "coefficients": tuple(values["coefficients"])})
-        except (TypeError, KeyError) as error:
+            made = cls(tuple(map(float, values["coefficients"])), *(float(values[k]) for k in ("mean", "low", "high")))
+        except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"no calibration ({error})") from error
+        numbers = (*made.coefficients, made.mean, made.low, made.high)
+        if len(numbers) != 4 + 3 or not np.isfinite(numbers).all():
+            raise ValueError(f"no calibration ({dict(values)})")
+        return made
 
     def to_dict(self) -> dict[str, list[float] | float]:
         return asdict(self) | {"coefficients": list(self.coefficients)}

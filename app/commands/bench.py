@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ...core import PhotomendError
+from ...core.compiling import compile_functions
 from ...core.runtime import keep_freed_memory
 from ..options import FILE, check_target, runtime_options, start, write_text
 
@@ -30,7 +31,7 @@ KINDS = ("conv", "step", "repair", "scale")
 )
 @click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
 @click.option("--explain", is_flag=True, help="conv: compare nothing, but say which algorithm each case takes and why.")
-@click.option("--no-compile", is_flag=True, help="Measure ours as on a machine without a C++ compiler.")
+@click.option("--compile", "compiled", is_flag=True, help="Ours with what --tune compiles; needs a C++ compiler.")
 @click.option("--plot", type=FILE, help="Draw the ratios with their spread; a .png file.")
 @runtime_options
 def command(
@@ -39,7 +40,7 @@ def command(
     pairs: int,
     json_file: Path | None,
     explain: bool,
-    no_compile: bool,
+    compiled: bool,
     plot: Path | None,
     device: str,
     threads: int | None,
@@ -56,6 +57,7 @@ def command(
     photomend bench conv
     photomend bench conv 128@56 256@28 --pairs 40
     photomend bench conv --explain
+    photomend bench conv --compile
     photomend bench step --json step.json --plot step.png
     """
     for path, suffix in ((json_file, ".json"), (plot, ".png")):
@@ -69,13 +71,15 @@ def command(
     target = start(device, threads)
     catalogue, measure, report = (benchmark(name) for name in ("catalogue", "measure", "report"))
     chosen = catalogue.choose(kind, cases)
+    if compiled and not compile_functions():
+        raise PhotomendError("bench: --compile needs a C++ compiler that torch can use")
     if explain:
         names = {case.name for case in chosen}
         for shape in benchmark("conv").SHAPES:
             if shape.name in names:
                 click.echo("\n  ".join([f"{shape.name}: {shape.what}", *shape.explain()]))
         return
-    setup = measure.Setup(pairs, torch.get_num_threads(), target, not no_compile)
+    setup = measure.Setup(pairs, torch.get_num_threads(), target, compiled)
     rows = show(chosen, setup, report)
     machine = benchmark("machine").describe(target)
     click.echo("\n".join(["", *report.missing(rows), report.legend(setup, machine, keep_freed_memory(), load)]))

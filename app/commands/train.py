@@ -111,9 +111,10 @@ def command(
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
+    target = start(device, threads)
     try:
-        with tuned() if tune else nullcontext():
-            trainer = train_and_show(config, training, validation, out, resume, start(device, threads))
+        with as_fast_as_it_can() if tune else nullcontext():
+            trainer = train_and_show(config, training, validation, out, resume, target)
     except KeyboardInterrupt:
         if model == GanModel.name and holds_run(out):
             click.echo(f"{out}: {say_kept(out)}")
@@ -127,7 +128,7 @@ def command(
 
 
 @contextmanager
-def tuned() -> Iterator[None]:
+def as_fast_as_it_can() -> Iterator[None]:
     """Inside this context the engine is as fast as it can be made on this machine."""
     with compiled_functions() as possible, planner.tuning():
         if not possible:

@@ -19,7 +19,7 @@ from photomend.layers.convolution.planner import explain
 from torch import nn
 from torch.utils.dlpack import from_dlpack
 
-from .measure import Comparison, as_arrays
+from .measure import OURS, Comparison, as_arrays
 from .workload import Array, Peer, Side
 
 CHANNELS_LAST, CONTIGUOUS = torch.channels_last, torch.contiguous_format
@@ -145,7 +145,7 @@ def comparison(shape: Shape) -> Comparison:
         Peer("torch.nn", eager),
         Peer("JAX", (Side("JAX", partial(JaxConv, shape)),), missing=jax_missing(), cpu_only=True),
     )
-    return Comparison("conv", shape.name, shape.what, Side("photomend", partial(Ours, shape)), peers)
+    return Comparison("conv", shape.name, shape.what, Side(OURS, partial(Ours, shape)), peers)
 
 
 def jax_missing() -> str:

@@ -25,6 +25,8 @@ from .workload import Array, Peer, Side
 
 #: Results of two sides may differ by so much, relative to the norm of each.
 TOLERANCE = 1e-4
+#: What our side is called everywhere.
+OURS = "photomend"
 #: Seconds between two runs, in which the threads of the last one stop spinning for more work.
 PAUSE = 0.02
 #: Rounds in which a peer's variants compete for being the peer.
@@ -33,14 +35,14 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Setup:
-    """How everything is measured: `pairs` of runs, on `threads` CPU threads of `device`, ours `compiled` or as if there
-    were no C++ compiler; `patience` in seconds.
+    """How everything is measured: `pairs` of runs, on `threads` CPU threads of `device`, ours `compiled` or not;
+    `patience` in seconds.
     """
 
     pairs: int
     threads: int
     device: torch.device
-    compiled: bool = True
+    compiled: bool = False
     patience: float = PATIENCE
 
 
@@ -84,7 +86,8 @@ class Comparison:
 
 def begin_row(case: Case, setup: Setup) -> Row:
     """A row with nothing measured yet."""
-    return Row(case.kind, case.name, case.what, str(setup.device), "float32", setup.threads, describe(setup.device))
+    where = describe(setup.device)
+    return Row(case.kind, case.name, case.what, str(setup.device), "float32", setup.threads, where, setup.compiled)
 
 
 def duel(row: Row, ours: Side, peer: Peer, setup: Setup, loose: Mapping[str, float]) -> Row:
@@ -135,10 +138,12 @@ def alone(row: Row, ours: Side, runs: int, setup: Setup) -> Row:
 
 
 def started(side: Side, where: str, setup: Setup) -> Worker:
-    """A worker that has built this side; for a `with` block."""
+    """A worker that has built this side; for a `with` block. Of what `setup.compiled` says peers know nothing."""
     worker = Worker(f"{where}: {side.name}", setup.patience)
     try:
-        worker.ask("prepare", setup.threads, setup.device, setup.compiled)
+        worker.ask("prepare", setup.threads, setup.device)
+        if setup.compiled and side.name == OURS:
+            worker.ask("compile")
         worker.ask("build", side.build)
     except BaseException:
         worker.kill()

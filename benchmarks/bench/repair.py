@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from .measure import Comparison, as_arrays
+from .measure import OURS, Comparison, as_arrays
 from .networks import Twin, build_ours
 from .photos import photos_with_holes
 from .step import twin_peers
@@ -63,7 +63,7 @@ class TwinRepair(Ours):
 
 def comparison(repair: Repair) -> Comparison:
     peers = twin_peers(lambda layout, compiled: partial(TwinRepair, repair, layout, compiled))
-    return Comparison("repair", repair.name, repair.what, Side("photomend", partial(Ours, repair)), peers)
+    return Comparison("repair", repair.name, repair.what, Side(OURS, partial(Ours, repair)), peers)
 
 
 CASES = (comparison(Repair("photo", 1)), comparison(Repair("batch", 16)))

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from photomend.core import Tensor, add, multiply, no_grad
 
-from .measure import Setup, alone, as_arrays, begin_row, duel
+from .measure import OURS, Setup, alone, as_arrays, begin_row, duel
 from .networks import build_ours
 from .photos import photos_with_holes
 from .row import Row
@@ -51,7 +51,7 @@ class Scaling:
             if measured and (expected := expected_mib(measured[-1], side**2)) > MOST_MIB:
                 yield replace(row, skipped=f"would take about {expected / 1024:.0f} GiB, above {MOST_MIB / 1024:.0f}")
                 continue
-            ours = Side("photomend", partial(self.build, side))
+            ours = Side(OURS, partial(self.build, side))
             measured.append(alone(row, ours, min(RUNS, setup.pairs), setup))
             yield measured[-1]
         if len(measured) > 1:
@@ -103,7 +103,7 @@ class Overhead:
 
     def rows(self, setup: Setup) -> Iterator[Row]:
         raw = Peer("raw operations", (Side("raw operations", RawChain),))
-        row = duel(begin_row(self, setup), Side("photomend", Chain), raw, setup, loose={})
+        row = duel(begin_row(self, setup), Side(OURS, Chain), raw, setup, loose={})
         assert row.ours_s is not None
         assert row.peer_s is not None
         yield replace(row, overhead_us=1e6 * (row.ours_s - row.peer_s) / CALLS)

@@ -21,7 +21,7 @@ from photomend.train.trainer import Trainer
 
 from .conv import LAYOUTS
 from .machine import compiler
-from .measure import Comparison, as_arrays
+from .measure import OURS, Comparison, as_arrays
 from .networks import Twin, build_ours
 from .photos import photos_with_holes
 from .workload import Array, Peer, Side
@@ -173,7 +173,7 @@ LOOSE = {"norm": 1e-3, "gradient": 5e-2, "weight": 5e-2, "average": 5e-2}
 
 def comparison(training: Training) -> Comparison:
     peers = twin_peers(lambda layout, compiled: partial(TwinStep, training, layout, compiled))
-    ours = Side("photomend", partial(Ours, training))
+    ours = Side(OURS, partial(Ours, training))
     loose = LOOSE if training.model == "attention-report" else {}
     return Comparison("step", training.model, training.what, ours, peers, loose)
 

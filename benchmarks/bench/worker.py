@@ -32,14 +32,18 @@ class Bench:
 
     workload: Workload
 
-    def prepare(self, threads: int, device: torch.device, compiled: bool = False) -> None:
+    def prepare(self, threads: int, device: torch.device) -> None:
         """Settings that all sides share."""
         set_threads(threads)
         keep_freed_memory()
         torch.backends.cudnn.allow_tf32 = False  # float32 is float32 on both sides
         torch.backends.cudnn.benchmark = True
         self.device = device
-        compile_functions(compiled and device.type == "cpu")
+
+    def compile(self) -> None:
+        """Have what is compilable of ours compiled."""
+        if not compile_functions():
+            raise PhotomendError("there is no C++ compiler that torch can use")
 
     def build(self, make: Callable[[torch.device], Workload]) -> None:
         """Make weights and inputs. What the process took before is remembered."""

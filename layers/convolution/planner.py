@@ -4,6 +4,46 @@ All algorithms give the same up to rounding, so the choice is a question of spee
 gradient and weight gradient may go three ways. By default it follows from the shape by fixed rules, so that the same
 program gives the same bits every time on one machine, with one number of threads. In `tuning`, each new shape is tried
 once with every algorithm that suits it, and the fastest is kept for as long as the process lives.
+
+What the rules rest on: milliseconds for forward, input gradient and weight gradient; batch 8, float32, two cores
+with AVX-512, the shortest of nine tries (`seconds`):
+
+    shape                    taps             bands            winograd         pointwise, interleaved
+    1×1 128→128 @56          2.3 3.3 3.0      5.6 6.0 7.0                       2.2 2.2 2.4
+    1×1 64→128 @48, stride 2 0.6 0.8 0.7                                        0.3 0.5 0.4
+    7×7 2→1 @112             6.5 5.5 5.1      0.7 0.5 0.9
+    3×3 3→64 @112            5.9 10.8 7.2     2.2 10.7 4.0     6.5 12.6 6.5
+    3×3 64→3 @112            10.7 6.2 12.2    10.7 2.4 13.6    12.6 6.7 12.7
+    3×3 4→64 @48             1.3 2.2 1.7      0.6 1.9 0.8      1.3 2.4 1.3
+    3×3 8→8 @48              0.9 0.9 0.5      0.5 0.6 0.6      0.6 0.6 0.5
+    5×5 16→16 @48            1.8 1.8 2.1      2.1 2.2 2.8
+    3×3 32→32 @48            1.5 1.6 2.3      2.3 2.3 2.9      1.5 1.6 1.6
+    3×3 64→64 @56            7.5 7.7 9.3      8.4 8.4 10.0     4.7 4.8 4.9
+    3×3 16→16 @24, d = 2     0.4 0.4 0.4                                        0.5 0.5 0.5
+    3×3 128→128 @12, d = 2   2.0 2.0 2.1                                        1.4 1.4 1.4
+    3×3 128→128 @24, d = 4   7.4 7.6 9.0                                        4.8 4.8 5.0
+
+These are MKL's products. oneDNN's are up to twice as fast where they can be had (`core.products`), and there one
+large product overtakes Winograd, which makes many small ones; the weight gradient gains least:
+
+    shape                    winograd         interleaved      im2col
+    3×3 32→32 @48            2.0 2.2 2.1                       1.5 1.4 2.5
+    3×3 32→32 @112           13.2 12.9 10.9                    7.3 6.9 12.5
+    3×3 64→64 @24            1.4 1.4 1.2                       1.1 1.1 1.4
+    3×3 64→64 @112           25.8 26.1 25.9                    20.8 20.4 27.1
+    3×3 128→128 @56          15.0 17.3 18.4                    20.8 20.2 22.9
+    3×3 128→128 @12          1.2 1.2 1.4                       0.9 0.9 1.2
+    3×3 128→128 @12, d = 2                    1.9 1.8 2.4      1.0 1.0 1.2
+    3×3 256→256 @16          5.1 5.1 8.1                       6.0 7.3 8.4
+
+And with Winograd's transforms compiled (`core.compiling`):
+
+    shape                    winograd         im2col
+    3×3 32→32 @112           7.8 7.3 7.8      7.9 7.1 13.1
+    3×3 64→64 @24            1.5 1.5 1.5      1.1 1.1 1.4
+    3×3 64→64 @64            6.5 6.3 7.0      7.0 6.9 9.4
+    3×3 64→64 @112           18.9 18.0 19.9   21.2 20.4 26.6
+    3×3 128→128 @56          12.5 15.5 17.3   20.4 19.5 27.1
 """
 
 from __future__ import annotations
@@ -18,7 +58,7 @@ from functools import partial
 import torch
 
 from ...core import HALF_PRECISION, Array
-from ...core.compiling import is_compiling
+from ...core.compiling import compiles_functions
 from ...core.products import has_onednn
 from .bands import BANDS
 from .im2col import IM2COL
@@ -73,47 +113,6 @@ MANY_COMPILED, SMALL_COMPILED = 64, 32 * 32
 def by_rule(shape: ConvShape) -> Plan:
     """The choice without measuring.
 
-    What the rules rest on: milliseconds for forward, input gradient and weight gradient; batch 8, float32, two cores
-    with AVX-512, the shortest of nine tries (`seconds`):
-
-        shape                    taps             bands            winograd         pointwise, interleaved
-        1×1 128→128 @56          2.3 3.3 3.0      5.6 6.0 7.0                       2.2 2.2 2.4
-        1×1 64→128 @48, stride 2 0.6 0.8 0.7                                        0.3 0.5 0.4
-        7×7 2→1 @112             6.5 5.5 5.1      0.7 0.5 0.9
-        3×3 3→64 @112            5.9 10.8 7.2     2.2 10.7 4.0     6.5 12.6 6.5
-        3×3 64→3 @112            10.7 6.2 12.2    10.7 2.4 13.6    12.6 6.7 12.7
-        3×3 4→64 @48             1.3 2.2 1.7      0.6 1.9 0.8      1.3 2.4 1.3
-        3×3 8→8 @48              0.9 0.9 0.5      0.5 0.6 0.6      0.6 0.6 0.5
-        5×5 16→16 @48            1.8 1.8 2.1      2.1 2.2 2.8
-        3×3 32→32 @48            1.5 1.6 2.3      2.3 2.3 2.9      1.5 1.6 1.6
-        3×3 64→64 @56            7.5 7.7 9.3      8.4 8.4 10.0     4.7 4.8 4.9
-        3×3 16→16 @24, d = 2     0.4 0.4 0.4                                        0.5 0.5 0.5
-        3×3 128→128 @12, d = 2   2.0 2.0 2.1                                        1.4 1.4 1.4
-        3×3 128→128 @24, d = 4   7.4 7.6 9.0                                        4.8 4.8 5.0
-
-    These are MKL's products. oneDNN's are up to twice as fast where they can be had (`core.products`), and there one
-    large product overtakes Winograd, which makes many small ones; the weight gradient gains least:
-
-        shape                    winograd         interleaved      im2col
-        3×3 32→32 @48            2.0 2.2 2.1                       1.5 1.4 2.5
-        3×3 32→32 @112           13.2 12.9 10.9                    7.3 6.9 12.5
-        3×3 64→64 @24            1.4 1.4 1.2                       1.1 1.1 1.4
-        3×3 64→64 @112           25.8 26.1 25.9                    20.8 20.4 27.1
-        3×3 128→128 @56          15.0 17.3 18.4                    20.8 20.2 22.9
-        3×3 128→128 @12          1.2 1.2 1.4                       0.9 0.9 1.2
-        3×3 128→128 @12, d = 2                    1.9 1.8 2.4      1.0 1.0 1.2
-        3×3 256→256 @16          5.1 5.1 8.1                       6.0 7.3 8.4
-
-    And with Winograd's transforms compiled (`core.compiling`):
-
-        shape                    winograd         im2col
-        3×3 32→32 @112           7.8 7.3 7.8      7.9 7.1 13.1
-        3×3 64→64 @24            1.5 1.5 1.5      1.1 1.1 1.4
-        3×3 64→64 @64            6.5 6.3 7.0      7.0 6.9 9.4
-        3×3 64→64 @112           18.9 18.0 19.9   21.2 20.4 26.6
-        3×3 128→128 @56          12.5 15.5 17.3   20.4 19.5 27.1
-
-
     On other devices nothing has been measured, and one product for each tap, or for all of them, is what they get.
     """
     if POINTWISE.suits(shape):
@@ -124,9 +123,8 @@ def by_rule(shape: ConvShape) -> Plan:
     half = shape.dtype in HALF_PRECISION
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
-    one_product = shape.dtype == torch.float32 and has_onednn() and IM2COL.suits(shape) and fewest >= FEWEST_CHANNELS
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
-        best = IM2COL if one_product else INTERLEAVED
+        best = IM2COL if _one_product(shape) else INTERLEAVED
         return Plan(best, best, best)
 
     def chosen(windows_of: int) -> Algorithm:
@@ -136,12 +134,24 @@ def by_rule(shape: ConvShape) -> Plan:
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
 
     of_input, of_output = chosen(shape.channels), chosen(shape.out_channels)
-    if is_compiling() and fewest >= MANY_COMPILED and math.prod(shape.out) > SMALL_COMPILED:
-        one_product = False
-    small = math.prod(shape.out) <= SMALL_OUTPUT and fewest <= MANY_CHANNELS
-    if one_product and (fewest < MANY_CHANNELS or small):
-        return Plan(IM2COL, IM2COL, weight_gradient=IM2COL if small else of_input)
+    if WINOGRAD.suits(shape) and _one_product(shape):
+        return Plan(IM2COL, IM2COL, weight_gradient=IM2COL if _is_small(shape) else of_input)
     return Plan(forward=of_input, input_gradient=of_output, weight_gradient=of_input)
+
+
+def _one_product(shape: ConvShape) -> bool:
+    """Whether one product over all taps is the fastest for a 3×3 kernel, because oneDNN multiplies."""
+    fewest = min(shape.channels, shape.out_channels)
+    if shape.dtype != torch.float32 or fewest < FEWEST_CHANNELS or not has_onednn():
+        return False
+    if compiles_functions() and shape.plain and fewest >= MANY_COMPILED and math.prod(shape.out) > SMALL_COMPILED:
+        return False
+    return fewest < MANY_CHANNELS or _is_small(shape)
+
+
+def _is_small(shape: ConvShape) -> bool:
+    """Whether Winograd's products would have few rows."""
+    return min(shape.channels, shape.out_channels) <= MANY_CHANNELS and math.prod(shape.out) <= SMALL_OUTPUT
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 
 from ...core import Array
-from ...core.compiling import Compilable, is_compiling
+from ...core.compiling import Compilable, compiles_functions
 from ...core.products import product
 from ...core.workspace import scratch
 
@@ -43,34 +43,37 @@ def matrices(dtype: torch.dtype, device: torch.device) -> tuple[Array, Array, Ar
         return tuple(torch.kron(m, m).to(device, dtype) for m in (g, bt, at))  # type: ignore[return-value]
 
 
-def input_to_points(image: Array) -> Array:
-    """Bᵀ d B of all tiles d, 6 × 6 pixels every 4, of an image (4 m + 2, 4 n + 2, C): (36, m n, C)."""
-    (height, width), c = image.shape[:2], image.shape[2]
+def input_to_points(images: Array) -> Array:
+    """Bᵀ d B of all tiles d, 6 × 6 pixels every 4, of images (N, 4 m + 2, 4 k + 2, C): (36, N m k, C)."""
+    n, height, width, c = images.shape
     down, across = height // 4, width // 4
-    if is_compiling():
-        return _input_to_points(image).view(36, down * across, c)
-    row, column, channel = image.stride()
-    tiles = scratch("tiles", (36, down * across * c), image)
-    tiles.view(6, 6, down, across, c).copy_(
-        image.as_strided((6, 6, down, across, c), (row, column, 4 * row, 4 * column, channel))
+    if _compiled(images):
+        return _input_to_points(images).view(36, -1, c)
+    image, row, column, channel = images.stride()
+    tiles = scratch("tiles", (36, n * down * across * c), images)
+    tiles.view(6, 6, n, down, across, c).copy_(
+        images.as_strided((6, 6, n, down, across, c), (row, column, image, 4 * row, 4 * column, channel))
     )
-    return product(matrices(image.dtype, image.device)[1], tiles).view(36, down * across, c)
+    return product(matrices(images.dtype, images.device)[1], tiles).view(36, n * down * across, c)
 
 
-def output_to_points(image: Array) -> Array:
-    """A y Aᵀ of all tiles y, 4 × 4 pixels, of an image (4 m, 4 n, O): (36, m n, O). The adjoint of `from_points`."""
-    (height, width), o = image.shape[:2], image.shape[2]
+def output_to_points(images: Array) -> Array:
+    """A y Aᵀ of all tiles y, 4 × 4 pixels, of images (N, 4 m, 4 k, O): (36, N m k, O). The adjoint of `from_points`."""
+    n, height, width, o = images.shape
     down, across = height // 4, width // 4
-    if is_compiling():
-        return _output_to_points(image).view(36, down * across, o)
-    tiles = scratch("output tiles", (16, down * across * o), image)
-    tiles.view(4, 4, down, across, o).copy_(image.view(down, 4, across, 4, o).permute(1, 3, 0, 2, 4))
-    return product(matrices(image.dtype, image.device)[2].T, tiles).view(36, down * across, o)
+    if _compiled(images):
+        return _output_to_points(images).view(36, -1, o)
+    tiles = scratch("output tiles", (16, n * down * across * o), images)
+    tiles.view(4, 4, n, down, across, o).copy_(images.view(n, down, 4, across, 4, o).permute(2, 4, 0, 1, 3, 5))
+    return product(matrices(images.dtype, images.device)[2].T, tiles).view(36, n * down * across, o)
 
 
 def from_points(points: Sequence[Array] | Array) -> Array:
-    """Aᵀ m A of what stands at the 36 points, (T, O) each: the 4 × 4 outputs of T tiles, (16, T, O)."""
-    if is_compiling():
+    """Aᵀ m A of what stands at the 36 points, (T, O) each: the 4 × 4 outputs of T tiles, (16, T, O).
+
+    The points may be one array (36, T, O), or 36 of them: what is compiled reads these where they are.
+    """
+    if _compiled(points[0]):
         return _from_points(list(points))
     if isinstance(points, Array):
         together = points
@@ -80,10 +83,16 @@ def from_points(points: Sequence[Array] | Array) -> Array:
     return found.view(16, *together.shape[1:])
 
 
-Numbers = list[Array]
+def _compiled(like: Array) -> bool:
+    """Whether to go the way of the compiler: it was measured on CPUs only."""
+    return compiles_functions() and like.device.type == "cpu"
 
 
-def _bt(d: Numbers) -> Numbers:
+#: Of an axis of a tile, or of the points: arrays that stand for single numbers.
+_Numbers = list[Array]
+
+
+def _bt(d: _Numbers) -> _Numbers:
     """Bᵀ d for six numbers, by the fewest additions."""
     even, odd = d[4] - 4 * d[2], d[3] - 4 * d[1]
     outer, twice = d[4] - d[2], 2 * (d[3] - d[1])
@@ -91,14 +100,14 @@ def _bt(d: Numbers) -> Numbers:
     return [first, even + odd, even - odd, outer + twice, outer - twice, last]
 
 
-def _at(m: Numbers) -> Numbers:
+def _at(m: _Numbers) -> _Numbers:
     """Aᵀ m for six numbers."""
     near, far = m[1] + m[2], m[3] + m[4]
     near_slope, far_slope = m[1] - m[2], m[3] - m[4]
     return [m[0] + near + far, near_slope + 2 * far_slope, near + 4 * far, near_slope + 8 * far_slope + m[5]]
 
 
-def _a(y: Numbers) -> Numbers:
+def _a(y: _Numbers) -> _Numbers:
     """A y for four numbers."""
     even, odd = y[0] + y[2], y[1] + y[3]
     far_even, far_odd = y[0] + 4 * y[2], 2 * y[1] + 8 * y[3]
@@ -106,24 +115,24 @@ def _a(y: Numbers) -> Numbers:
 
 
 @Compilable
-def _input_to_points(image: Array) -> Array:
-    down, across = image.shape[0] // 4, image.shape[1] // 4
-    tile = [[image[i : i + 4 * down - 3 : 4, j : j + 4 * across - 3 : 4] for j in range(6)] for i in range(6)]
+def _input_to_points(images: Array) -> Array:
+    down, across = images.shape[1] // 4, images.shape[2] // 4
+    tile = [[images[:, i : i + 4 * down - 3 : 4, j : j + 4 * across - 3 : 4] for j in range(6)] for i in range(6)]
     columns = [_bt([tile[i][j] for i in range(6)]) for j in range(6)]
     rows = [_bt([columns[j][i] for j in range(6)]) for i in range(6)]
     return torch.stack([number for row in rows for number in row])
 
 
 @Compilable
-def _output_to_points(image: Array) -> Array:
-    tile = [[image[i::4, j::4] for j in range(4)] for i in range(4)]
+def _output_to_points(images: Array) -> Array:
+    tile = [[images[:, i::4, j::4] for j in range(4)] for i in range(4)]
     columns = [_a([tile[i][j] for i in range(4)]) for j in range(4)]
     rows = [_a([columns[j][i] for j in range(4)]) for i in range(6)]
     return torch.stack([number for row in rows for number in row])
 
 
 @Compilable
-def _from_points(points: Numbers) -> Array:
+def _from_points(points: _Numbers) -> Array:
     columns = [_at([points[6 * i + j] for i in range(6)]) for j in range(6)]
     rows = [_at([columns[j][i] for j in range(6)]) for i in range(4)]
     return torch.stack([number for row in rows for number in row])

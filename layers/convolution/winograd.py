@@ -23,9 +23,7 @@ The pullback. Each step is linear, so the adjoint is the same steps transposed, 
 The adjoint in x could go the same way; but it is a convolution itself, of ȳ with the kernel turned by half a turn and
 its two channel axes exchanged, so that the steps of the forward pass serve for it.
 
-Images are worked on in blocks of tiles small enough to stay in the cache. The images of a block are laid one below the
-other, with so many rows of zeros between them that a row of tiles lies across each border: its outputs are not used,
-and all tiles of the block are those of one image. Memory beside input, output and U: what
+Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: what
 `BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
 times that of a plain sum of products.
 
@@ -77,12 +75,9 @@ def _convolve(x: Array, u: Array, b: Array | None, shape: ConvShape) -> Array:
     y = output((shape.images, rows, columns, o), x)
 
     for images, tile_rows in _blocks(shape, max(c, o)):
-        v = input_to_points(_stacked_input(pixels, images, tile_rows, shape))
-        tiles = from_points(batch_product(v, u)).view(4, 4, -1, o)
+        v = input_to_points(_padded(pixels, images, tile_rows, shape))
         n, down = images.stop - images.start, tile_rows.stop - tile_rows.start
-        row, column, _, _ = tiles.stride()
-        # The stack's rows of tiles, less those that lie across the borders between the images.
-        tiles = tiles.as_strided((n, down, 4, across, 4, o), ((down + 1) * across * o, across * o, row, o, column, 1))
+        tiles = from_points(batch_product(v, u)).view(4, 4, n, down, across, o).permute(2, 3, 0, 4, 1, 5)
         inside = y[images, 4 * tile_rows.start : 4 * tile_rows.stop]
         if inside.shape[1:3] == (4 * down, 4 * across):
             inside = inside.view(tiles.shape)
@@ -105,8 +100,8 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     pixels, cotangents = x.permute(0, 2, 3, 1).contiguous(), ȳ.permute(0, 2, 3, 1).contiguous()
     ū = x.new_zeros(36, o, c)
     for images, tile_rows in _blocks(shape, max(c, o)):
-        v = input_to_points(_stacked_input(pixels, images, tile_rows, shape))
-        ȳ_points = output_to_points(_stacked_output(cotangents, images, tile_rows))
+        v = input_to_points(_padded(pixels, images, tile_rows, shape))
+        ȳ_points = output_to_points(_whole_tiles(cotangents, images, tile_rows))
         ū.baddbmm_(ȳ_points.mT, v)
     to_kernel_points = matrices(x.dtype, x.device)[0]
     return torch.mm(ū.view(36, o * c).mT, to_kernel_points).view(o, c, 3, 3)  # as w lies
@@ -119,36 +114,34 @@ def _blocks(shape: ConvShape, channels: int) -> list[Block]:
     return blocks(shape.images, down, tiles // across)
 
 
-def _stacked_input(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) -> Array:
-    """The rows that a block's tiles see, of its padded images (N, H, W, C), one image below the other:
-    (n · 4 (down + 1) − 2, 4 across + 2, C), n images with `down` rows of tiles each."""
+def _padded(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) -> Array:
+    """What a block's tiles see of the images (N, H, W, C), zero-padded: (n, 4 down + 2, 4 across + 2, C) for n images
+    with `down` rows of tiles each, in scratch."""
     n, down, across = images.stop - images.start, tile_rows.stop - tile_rows.start, -(-shape.out[1] // 4)
     h, w, c = pixels.shape[1:]
     ph, pw = shape.padding
-    padded = scratch("pixels", (n, 4 * down + 4, 4 * across + 2, c), pixels)
+    padded = scratch("pixels", (n, 4 * down + 2, 4 * across + 2, c), pixels)
     start = 4 * tile_rows.start - ph  # the image row that lies in row 0 here
     above, below = max(0, -start), min(4 * down + 2, h - start)
-    wide = min(w, padded.shape[2] - pw)  # without padding the last columns may be outside all tiles
     padded[:, :above] = 0
     padded[:, below:] = 0
     padded[:, above:below, :pw] = 0
-    padded[:, above:below, pw + wide :] = 0
-    padded[:, above:below, pw : pw + wide] = pixels[images, start + above : start + below, :wide]
-    return padded.view(-1, 4 * across + 2, c)[:-2]
+    padded[:, above:below, pw + w :] = 0
+    padded[:, above:below, pw : pw + w] = pixels[images, start + above : start + below]
+    return padded
 
 
-def _stacked_output(cotangents: Array, images: slice, tile_rows: slice) -> Array:
-    """A block's rows of the cotangents (N, H', W', O), one image below the other as in `_stacked_input`, with zeros
-    beyond the last row and column and between the images: (n · 4 (down + 1) − 4, 4 across, O)."""
-    n, down = images.stop - images.start, tile_rows.stop - tile_rows.start
+def _whole_tiles(cotangents: Array, images: slice, tile_rows: slice) -> Array:
+    """A block's rows of the cotangents (N, H', W', O), with zeros beyond the last row and column:
+    (n, 4 down, 4 across, O)."""
     columns, o = cotangents.shape[2:]
-    across = -(-columns // 4)
     inside = cotangents[images, 4 * tile_rows.start : 4 * tile_rows.stop]
-    if n == 1 and inside.shape[1:3] == (4 * down, 4 * across):
-        return inside[0]
-    padded = scratch("output pixels", (n, 4 * down + 4, 4 * across, o), cotangents).zero_()
+    whole = (len(inside), 4 * (tile_rows.stop - tile_rows.start), 4 * -(-columns // 4), o)
+    if inside.shape == whole:
+        return inside
+    padded = scratch("output pixels", whole, cotangents).zero_()
     padded[:, : inside.shape[1], :columns] = inside
-    return padded.view(-1, 4 * across, o)[:-4]
+    return padded
 
 
 WINOGRAD = Algorithm("winograd", _suits, forward, input_gradient, weight_gradient)

@@ -36,7 +36,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_table_a_file_and_a_picture(shell: Shell, tmp_path: Path) -> None:
     rows, picture = tmp_path / "rows.json", tmp_path / "rows.png"
     arguments = ("--pairs", "2", "--threads", "1", "--device", "cpu")
-    outcome = shell("bench", "conv", "tiny", "--no-compile", *arguments, "--json", rows, "--plot", picture)
+    outcome = shell("bench", "conv", "tiny", *arguments, "--json", rows, "--plot", picture)
     assert (outcome.status, outcome.err) == (0, "")
     heading, columns, measured, _, skipped, *legend = outcome.out.splitlines()
     assert heading == "convolution, forwards and both gradients"
@@ -59,7 +59,7 @@ def test_a_table_a_file_and_a_picture(shell: Shell, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("small")
 def test_a_wrong_result_is_an_error(shell: Shell, tmp_path: Path) -> None:
-    error = shell.fails(1, "bench", "conv", "unequal", "--no-compile", "--pairs", "2", "--json", tmp_path / "rows.json")
+    error = shell.fails(1, "bench", "conv", "unequal", "--pairs", "2", "--json", tmp_path / "rows.json")
     assert "bench conv unequal: wrong: not compared, sum is 2.10e+01 from ours" in error
     assert list(tmp_path.iterdir()) == []
 

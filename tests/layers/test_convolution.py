@@ -307,7 +307,7 @@ def test_where_onednn_multiplies_one_large_product_is_preferred(
 
 def test_compiled_transforms_are_preferred_for_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "has_onednn", lambda: True)
-    monkeypatch.setattr(planner, "is_compiling", lambda: True)
+    monkeypatch.setattr(planner, "compiles_functions", lambda: True)
     many, few = (shape(x=(2, c, 36, 36), w=(c, c, 3, 3)) for c in (64, 32))
     assert plan(many).forward is WINOGRAD
     assert plan(few).forward is IM2COL

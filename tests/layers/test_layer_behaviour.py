@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from unittest import mock
 
 import pytest
 import torch
 from photomend.core import Array, Module, Tensor, matmul, no_grad, sum
-from photomend.layers import BatchNorm1d, BatchNorm2d, Conv2d, GroupNorm, Linear, ResidualBlock, Sequential
+from photomend.layers import BatchNorm1d, BatchNorm2d, Conv2d, GroupNorm, Linear, ResidualBlock, Sequential, norm
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
@@ -87,11 +88,13 @@ def test_no_grad_gives_the_same_value() -> None:
     assert torch.equal(y.data, block(x).data)
 
 
+@mock.patch.object(norm, "BLOCK", 2**19)
 def test_norms_of_images_that_are_taken_block_by_block() -> None:
     """1.5 MB are three blocks; a mean of 1,000 leaves float32 no digit of the squares' difference."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(3, 4, 128, 128, generator=generator, dtype=torch.float64) + 1000
     v = torch.randn(x.shape, generator=generator, dtype=torch.float64)
+    assert len(norm._blocks(x)) == 3
     for ours, twin in (
         (BatchNorm2d(4), torch.nn.BatchNorm2d(4)),
         (GroupNorm(2, 4), torch.nn.GroupNorm(2, 4)),
@@ -114,3 +117,26 @@ def test_group_norm_in_bfloat16_loses_no_more_than_the_result_does() -> None:
     ours, theirs = GroupNorm(4, 8).to(dtype=torch.bfloat16)(x).data, torch.nn.functional.group_norm(x, 4)
     assert ours.dtype == torch.bfloat16
     assert (ours - exact).norm() <= 1.1 * (theirs - exact).norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("training", [True, False])
+def test_norms_in_half_precision_are_rounded_once(
+    dtype: torch.dtype, training: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(norm, "BLOCK", 2**12)
+    x, v = (normal(5, 4, 16, 16, seed=seed).to(dtype) for seed in (0, 1))
+    assert len(norm._blocks(x)) == 5
+    for kind, channels in ((BatchNorm2d, (4,)), (GroupNorm, (2, 4))):
+        found = []
+        for precision in (dtype, torch.float64):
+            layer = kind(*channels).to(dtype=precision).train(training)  # type: ignore[call-arg]
+            argument = Tensor(x.to(precision))
+            y = layer(argument)
+            y.backward(v.to(precision))
+            found.append([y.data, *(t.grad for t in (argument, layer.weight, layer.bias) if t is not None)])
+        for low, exact in zip(*found, strict=True):
+            assert low is not None
+            assert exact is not None
+            assert low.dtype == dtype
+            assert (low.double() - exact).abs().max() <= 2 * torch.finfo(dtype).eps * exact.abs().max()

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from photomend.core import Array
+from photomend.core import Array, compiling
 from photomend.core.compiling import compile_functions
-from photomend.layers.convolution import tiles
+from photomend.layers.convolution import ConvShape, tiles
+from photomend.layers.convolution.winograd import WINOGRAD
 
 
 def numbers(*sizes: int) -> Array:
@@ -22,28 +23,53 @@ def otherwise(request: pytest.FixtureRequest) -> Iterator[Callable[..., Array]]:
         return
     if not any(map(shutil.which, ("g++", "clang++"))):
         pytest.skip("no C++ compiler here")
-    assert compile_functions()
+    if not compile_functions():
+        pytest.skip("torch can't use the C++ compiler here")
     yield lambda function, argument: function(argument)
     compile_functions(False)
 
 
-def test_both_ways_are_the_same_map(otherwise: Callable[..., Array]) -> None:
-    image, output, points = numbers(14, 10, 5), numbers(8, 12, 5), numbers(36, 7, 5)
+@pytest.mark.parametrize("images", [1, 3])
+def test_both_ways_are_the_same_map(otherwise: Callable[..., Array], images: int) -> None:
+    seen, output, points = numbers(images, 14, 10, 5), numbers(images, 8, 12, 5), numbers(36, 7, 5)
     found = [
-        otherwise(tiles._input_to_points, image).flatten(1, 2),
-        otherwise(tiles._output_to_points, output).flatten(1, 2),
+        otherwise(tiles._input_to_points, seen).flatten(1, 3),
+        otherwise(tiles._output_to_points, output).flatten(1, 3),
         otherwise(tiles._from_points, list(points)),
     ]
     compile_functions(False)
-    expected = tiles.input_to_points(image), tiles.output_to_points(output), tiles.from_points(points)
+    expected = tiles.input_to_points(seen), tiles.output_to_points(output), tiles.from_points(points)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
 
 
+def test_convolution_by_plain_additions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All three directions, as they go when functions are compiled, but for the compiler."""
+    monkeypatch.setattr(compiling, "_compiled", lambda function: function)
+    for size in (4, 9, 14):
+        x, w, ȳ = numbers(2, 5, size, size), numbers(3, 5, 3, 3), numbers(2, 3, size, size)
+        shape = ConvShape.of(x, w, None, 1, 1, 1, 1)
+
+        def directions(x: Array = x, w: Array = w, ȳ: Array = ȳ, shape: ConvShape = shape) -> list[Array]:
+            return [
+                WINOGRAD.forward(x, w, None, shape),
+                WINOGRAD.input_gradient(ȳ, w, shape),
+                WINOGRAD.weight_gradient(x, ȳ, shape),
+            ]
+
+        expected = directions()
+        monkeypatch.setattr(compiling, "_on", True)
+        for one, other in zip(directions(), expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+        monkeypatch.setattr(compiling, "_on", False)
+
+
 def test_output_to_points_is_the_adjoint_of_from_points() -> None:
-    points, output = numbers(36, 6, 3), numbers(8, 12, 3)
-    there = tiles.from_points(points).view(4, 4, 2, 3, 3).permute(2, 0, 3, 1, 4).reshape(8, 12, 3)
-    torch.testing.assert_close((there * output).sum(), (points * tiles.output_to_points(output)).sum())
+    points, output = numbers(36, 6, 3).double(), numbers(1, 8, 12, 3).double()
+    there = tiles.from_points(points).view(4, 4, 2, 3, 3).permute(2, 0, 3, 1, 4).reshape(1, 8, 12, 3)
+    torch.testing.assert_close(
+        (there * output).sum(), (points * tiles.output_to_points(output)).sum(), rtol=1e-12, atol=0
+    )
 
 
 def test_a_list_of_points_is_as_good_as_an_array() -> None:

@@ -119,9 +119,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         "layers/convolution/bands.py", "_diagonals", ("drop_term", "s + kw - 1", "-1")
     ),
     "A copy of whole tiles holds the same numbers.": _of(
-        "layers/convolution/winograd.py",
-        "_stacked_output",
-        ("take_branch", "if n == 1 and inside.shape[1:3] == (4 * down, 4 * across)", "if False"),
+        "layers/convolution/winograd.py", "_whole_tiles", ("take_branch", "if inside.shape == whole", "if False")
     ),
     "The rows below the last output are 0 already.": _of(
         "layers/convolution/taps.py",

@@ -66,7 +66,10 @@ def test_it_survives_a_checkpoint() -> None:
     calibration = fit(*drawn(60, seed=0))
     given = calibration.to_dict()
     assert Calibration.from_dict(given) == calibration
-    for damaged in ({}, given | {"colour": 1}, given | {"coefficients": 1.0}):
+    for damaged in (
+        *({}, given | {"coefficients": 1.0}, given | {"coefficients": [1.0]}, given | {"coefficients": "abcd"}),
+        *(given | {"mean": None}, given | {"low": "x"}, given | {"high": float("nan")}),
+    ):
         with pytest.raises(ValueError, match="no calibration"):
             Calibration.from_dict(damaged)
 
