@@ -43,7 +43,7 @@ def test_a_table_a_file_and_a_picture(shell: Shell, tmp_path: Path) -> None:
     assert columns.split()[:3] == ["peer", "ours", "ms"]
     assert measured.startswith("tiny              torch.nn ")
     assert skipped == "JAX is skipped: not here"
-    assert "float32, cpu, 1 thread; freed memory is " in legend[1]
+    assert "float32, cpu, 1 thread; ours not compiled; freed memory is " in legend[1]
     assert legend[-2:] == [str(rows), str(picture)]
     first, second = json.loads(rows.read_text())
     assert first.keys() == second.keys() == {field.name for field in fields(Row)}
