@@ -5,8 +5,9 @@ another hole's filling: what was invented does not count as known, so one hole's
 the next and the order of work does not matter. Where a crop contains part of another hole, that part is
 missing to the model as well.
 
-A thin hole, a scratch, is left to the harmonic fill, whatever the model: no pixel of it is far from a known one, and
-there networks that were trained on thick holes were worse (1.3 times the squared error on scratches of 1 to 3 pixels).
+A thin hole, a scratch, is left to the harmonic fill, whatever the model: hardly a pixel of it is far from a known one,
+and there a network that was trained on thick holes has nothing to add. On strokes of 2 pixels it had 1.34 times the
+squared error of the harmonic fill, on such of 3 pixels the same, on such of 4 pixels 0.90 of it.
 
 A hole larger than the model was trained for is first filled at half the resolution (and that, if still too
 large, at a quarter, and so on), then refined in overlapping tiles of trained size that take the coarse
@@ -34,7 +35,9 @@ Window = tuple[slice, slice]  # rows and columns
 MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to three times
 LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
 CELL = 64  # specks whose centres share a cell of this side are rebuilt together
-THIN = 3  # a hole is thin if no pixel of it is more steps than this away from a known one
+# A hole is thin if fewer of its pixels than this share are 2 pixels or more away from a known one. Of strokes of 2
+# pixels that cross each other at most 7 % are, of strokes of 3 pixels about 14 %, of such of 4 pixels 24 % and more.
+THIN = 0.2
 LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
 
 
@@ -96,8 +99,9 @@ def check(photo: Pixels, mask: Pixels) -> None:
 
 
 def is_thin(missing: Pixels) -> bool:
-    """Whether no pixel that is missing here is more than THIN steps along rows and columns away from one that isn't."""
-    return bool(ndimage.distance_transform_cdt(np.pad(missing, 1), metric="taxicab").max() <= THIN)
+    """Whether the hole is thin all over, but perhaps for places where scratches cross each other."""
+    distance = ndimage.distance_transform_edt(np.pad(missing, 1))
+    return bool((distance >= 2).sum() < THIN * missing.sum())
 
 
 def find_holes(mask: Pixels, cell: int) -> Iterator[tuple[Window, Pixels]]:

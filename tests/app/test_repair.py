@@ -169,9 +169,9 @@ def test_a_long_gash_goes_in_tiles() -> None:
     assert np.abs(result - photo)[mask].max() <= 2
 
 
-@pytest.mark.parametrize(("thickness", "thin"), [(1, True), (6, True), (7, False), (12, False)])
+@pytest.mark.parametrize(("thickness", "thin"), [(1, True), (2, True), (4, False), (12, False)])
 def test_thin_holes_are_left_to_the_harmonic_fill(thickness: int, thin: bool) -> None:
-    """Six pixels across, none is more than three steps from a known one; a fill takes all."""
+    """A classical fill, which was not trained for a size, takes all holes itself."""
     photo, mask = noise(80, 100), box(80, 100, (20, 30, 40, thickness))
     network, fill = Grey(), Grey()
     network.trained_hole = 61  # type: ignore[attr-defined]
