@@ -19,6 +19,9 @@ from .masks import Box, box_mask, protocol_box
 from .photos import Mask, Photo, PhotoError, SkippedPhotoWarning, resize
 from .sources import PhotoSource
 
+#: Seconds from SIGTERM to a worker's end.
+GRACE = 10
+
 
 class Batch(NamedTuple):
     """Training crops: photo `float32 (N, 3, S, S)` in [0, 1], mask `float32 (N, 1, S, S)`, 1 = missing."""
@@ -266,8 +269,10 @@ def _collate(crops: list[_Crop]) -> tuple[Array | None, Array | None, dict[str, 
 def _start_worker(worker: int) -> None:
     """One thread a worker, or they fight the training for the cores; Ctrl-C is the parent's to handle.
 
-    SIGTERM ends a worker as usual, though the parent may have redirected it before it forked.
+    SIGTERM ends a worker `GRACE` seconds later. What ends programs (`timeout`, the scheduler of a cluster) sends it to
+    all of their processes, and the parent still needs its photos until the step in hand is done.
     """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "alarm"):  # not on Windows, which has no SIGTERM between processes either
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.alarm(GRACE))

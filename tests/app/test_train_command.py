@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +24,7 @@ from photomend.core import PhotomendError, compiling
 from photomend.data.loader import EvaluationSet
 from photomend.layers.convolution import planner
 from photomend.models import BorderFill, HarmonicFill, LinearModel
-from photomend.train.checkpoint import load_checkpoint
+from photomend.train.checkpoint import load_checkpoint, load_state
 from photomend.train.evaluate import Reconstructor
 
 from .helpers import Shell, picture, tree
@@ -224,3 +229,23 @@ def test_the_demo_replaces_only_its_own(tmp_path: Path) -> None:
     (run / "notes.txt").write_text("mine")
     clear(run)
     assert sorted(path.name for path in run.iterdir()) == [MARK, "notes.txt"]
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="no process groups here")
+def test_sigterm_to_all_processes_of_a_run_saves_its_state(tmp_path: Path) -> None:
+    """As `timeout` and the schedulers of clusters send it: the processes that read photos get it, too."""
+    for number in range(10):
+        picture(tmp_path / "photos" / f"{number}.png", seed=number)
+    arguments = ("cnn", "--photos", tmp_path / "photos", "--out", tmp_path / "run", "--minutes", "5", "--workers", "2")
+    command = [sys.executable, "-m", "photomend", "train", *map(str, arguments)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
+        log = tmp_path / "run" / "log.jsonl"
+        waited_until = time.monotonic() + 60
+        while not (log.is_file() and log.read_text().count("\n") > 2) and time.monotonic() < waited_until:
+            time.sleep(0.1)
+        os.killpg(running.pid, signal.SIGTERM)
+        error = running.communicate(timeout=60)[1]
+    assert running.returncode != 0
+    assert "Traceback" not in error
+    assert "photomend: error: interrupted" in error
+    assert load_state(tmp_path / "run" / "state.safetensors")["progress"]["steps"] > 0
