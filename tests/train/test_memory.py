@@ -20,6 +20,7 @@ from photomend.train.config import TrainConfig
 from photomend.train.losses import hole_loss
 from photomend.train.optimizers import Optimizer
 from photomend.train.trainer import Trainer
+from torch._subclasses import FakeTensor
 
 Storages = dict[int, int]
 
@@ -40,7 +41,8 @@ def storages(arrays: Iterable[Array]) -> Storages:
 
 
 def alive() -> list[Array]:
-    return [found for found in gc.get_objects() if issubclass(type(found), torch.Tensor)]
+    """All but those that stand for an array while torch compiles: they have no memory, and it keeps some."""
+    return [x for x in gc.get_objects() if issubclass(type(x), torch.Tensor) and not issubclass(type(x), FakeTensor)]
 
 
 class Counter:
