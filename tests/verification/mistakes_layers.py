@@ -135,7 +135,7 @@ _NORM = [
         "The gradients of batch norm take ȳ x for ȳ (x − μ).",
         "photomend.layers.norm",
         "_moments_with",
-        "(x[images] - mean[images])",
+        "(_wide(x[images]) - mean[images])",
         "x[images].clone()",
         ("batch_norm", "BatchNorm1d", "BatchNorm2d"),
     ),
