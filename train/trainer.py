@@ -13,14 +13,14 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from .. import models
-from ..core import Array, PhotomendError, StateDictError, runtime
+from ..core import Array, PhotomendError, runtime
 from .checkpoint import Checkpoint, load_state, weights_digest
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .losses import hole_loss
 from .precision import PRECISIONS, MixedPrecision, SamePrecision, require_bfloat16
-from .start import load_start, say_start
+from .start import load_start, say_start, take_over
 
 Config = TypeVar("Config", bound=RunConfig)
 
@@ -85,10 +85,7 @@ class BaseTrainer(Generic[Config]):
         if not self.config.start:
             return
         start = load_start(self.config.model, self.config.start, self.device)
-        try:
-            self.network.load_state_dict(start.weights)
-        except StateDictError as error:
-            raise PhotomendError(f"{self.config.start}: {error}") from error
+        take_over(self.network, start, self.config.start)
         self.ema = EMA(self.network, self.config.ema)
         self.start = {"path": self.config.start, "digest": weights_digest(start.weights)}
 

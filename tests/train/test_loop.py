@@ -261,6 +261,27 @@ def test_weights_of_another_size_are_no_beginning(photos: FolderSource, tmp_path
     assert not (tmp_path / "wider").exists()
 
 
+def test_a_deeper_network_begins_where_a_shallower_one_ended(photos: FolderSource, tmp_path: Path) -> None:
+    first = train(config(), photos, None, tmp_path / "first", quiet=True)
+    deeper = config(start=str(tmp_path / "first"), model_config={**TINY, "dilations": [1, 2, 4]}, lr=1e-9, steps=1)
+    second = run(deeper, photos, tmp_path / "second")
+    photo, mask = crops(2, 64, dtype=torch.float32)
+    first.network.load_state_dict(load_checkpoint(tmp_path / "first").weights)
+    torch.testing.assert_close(
+        second.network.reconstruct(photo, mask), first.network.reconstruct(photo, mask), rtol=0, atol=1e-6
+    )
+    on = run(dataclasses.replace(deeper, steps=2, lr=1e-2), photos, tmp_path / "second", resume=True)
+    assert on.network.state_dict()["bottleneck.2.body.3.weight"].abs().max() > 0
+
+
+def test_blocks_that_would_change_the_answer_cannot_be_added(photos: FolderSource, tmp_path: Path) -> None:
+    train(config(model_config={**TINY, "without": ["spatial"]}), photos, None, tmp_path / "run", quiet=True)
+    with_gates = config(start=str(tmp_path / "run"), model_config={**TINY, "without": []})
+    with pytest.raises(PhotomendError, match=r"run: has no skip4.*, which would change what the network gives"):
+        run(with_gates, photos, tmp_path / "more")
+    assert not (tmp_path / "more").exists()
+
+
 def test_a_run_in_bfloat16_repeats(photos: FolderSource, tmp_path: Path) -> None:
     low = config(precision="bfloat16", optimizer="muon")
     whole = run(low, photos, tmp_path / "whole")
