@@ -27,11 +27,12 @@ def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     module's buffers (running statistics) and mode as the first run found them, and leaves them as they are now.
 
     Args:
-        function: a Module, whose parameters receive gradients too, or a function of its inputs alone. Returns one
-            array, whatever it is asked a second time.
+        function: a Module or a method of one, whose parameters receive gradients too, or a function of its inputs
+            alone. Returns one array, whatever it is asked a second time.
         inputs: arrays or Tensors.
     """
-    module = function if isinstance(function, Module) else Module()
+    owner = getattr(function, "__self__", function)
+    module = owner if isinstance(owner, Module) else Module()
     parameters = [p for p in module.parameters() if p.tracked]
     wanted = [isinstance(x, Tensor) and x.tracked for x in inputs]
     if not is_recording() or not (parameters or any(wanted)):
@@ -54,7 +55,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
 
         return (value.data if isinstance(value, Tensor) else value), recomputed_pullback
 
-    recomputed.__name__ = f"checkpoint of {type(function).__name__}"
+    recomputed.__name__ = f"checkpoint of {type(owner).__name__}"
     return Primitive(recomputed)(*inputs, *parameters)
 
 

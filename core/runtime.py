@@ -42,7 +42,7 @@ def deterministic(enabled: bool = True) -> None:
     """Ask torch for algorithms that give the same bits in every run on one machine (slower on CUDA)."""
     if enabled:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS demands it, before its first call
-    torch.use_deterministic_algorithms(enabled)
+    torch.set_deterministic_debug_mode("error" if enabled else "default")  # without importing the compiler
     # Every element of what is allocated here is also written here, so it need not be filled first.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

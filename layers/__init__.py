@@ -8,7 +8,7 @@ from .gated import GatedConv2d
 from .linear import Linear, linear
 from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, batch_norm, group_norm
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, avg_pool2d, max_pool2d
-from .residual import Residual, ResidualBlock, SkipConnection
+from .residual import Residual, ResidualBlock, SkipConnection, recompute_blocks
 from .sequential import Sequential
 from .shuffle import PixelShuffle, PixelUnshuffle, pixel_shuffle, pixel_unshuffle
 from .spectral_norm import SpectralConv2d, spectral_norm
@@ -55,6 +55,7 @@ __all__ = [
     "max_pool2d",
     "pixel_shuffle",
     "pixel_unshuffle",
+    "recompute_blocks",
     "relu",
     "sigmoid",
     "silu",

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from ..core import Array, Module, Tensor, concatenate
+from collections.abc import Callable
+
+from ..core import Array, Module, Tensor, checkpoint, concatenate
 from .activation import relu
 from .conv import Conv2d
 from .norm import BatchNorm2d
 
 
-class Residual(Module):
+class Block(Module):
+    """What has a way past it. `recompute_blocks` sets `recomputed`."""
+
+    recomputed = False
+
+    def change(self, inner: Callable[..., Tensor], x: Array | Tensor) -> Tensor:
+        """inner(x), a method or a part of this module."""
+        changed: Tensor = checkpoint(inner, x) if self.recomputed else inner(x)
+        return changed
+
+
+def recompute_blocks(network: Module) -> None:
+    """Have the residual blocks of a network keep nothing but their inputs, and compute what is inside a second time for
+    the gradient (`core.checkpoint`): less memory for more time."""
+    for _, module in network.named_modules():
+        if isinstance(module, Block):
+            module.recomputed = True
+
+
+class Residual(Block):
     """x + body(x): the body learns what to change, and gradients have a way past it.
 
     Source: He et al., *Deep residual learning for image recognition* (2016), eq. 1.
@@ -18,7 +39,7 @@ class Residual(Module):
         self.body = body
 
     def forward(self, x: Array | Tensor) -> Tensor:
-        return x + self.body(x)
+        return x + self.change(self.body, x)
 
 
 class SkipConnection(Module):
@@ -36,7 +57,7 @@ class SkipConnection(Module):
         return concatenate(x if self.skip is None else self.skip(x), self.inner(x), dim=1)
 
 
-class ResidualBlock(Module):
+class ResidualBlock(Block):
     """relu(x + bn(conv(relu(bn(conv(x)))))) with two 3×3 convolutions that keep channels and size.
 
     At 0 both ReLUs have slope 0, as in torch.
@@ -51,5 +72,7 @@ class ResidualBlock(Module):
         self.bn2 = BatchNorm2d(channels)
 
     def forward(self, x: Array | Tensor) -> Tensor:
-        inner = relu(self.bn1(self.conv1(x)))
-        return relu(x + self.bn2(self.conv2(inner)))
+        return relu(x + self.change(self._inner, x))
+
+    def _inner(self, x: Array | Tensor) -> Tensor:
+        return self.bn2(self.conv2(relu(self.bn1(self.conv1(x)))))

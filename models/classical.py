@@ -10,8 +10,8 @@ from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
+import skimage  # loads its parts when they are first used
 import torch
-from skimage.restoration import inpaint_biharmonic
 
 from ..core import Array, PhotomendError
 from .geometry import hole_bounds, require_hole
@@ -86,7 +86,8 @@ class BiharmonicFill:
 
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         """(N, 3, H, W) with the holes of mask (N, 1, H, W) filled; known pixels are those of `masked`."""
-        return _fill_pieces(masked, mask, lambda piece, missing: inpaint_biharmonic(piece, missing, channel_axis=-1))
+        fill = skimage.restoration.inpaint_biharmonic
+        return _fill_pieces(masked, mask, lambda piece, missing: fill(piece, missing, channel_axis=-1))
 
 
 def _fill_pieces(masked: Array, mask: Array, fill: Fill) -> Array:

@@ -137,6 +137,8 @@ class TrainConfig(RunConfig):
         clip: largest norm of all gradients together.
         mse_weight, mae_weight: of the loss.
         precision: "float32", or "bfloat16" for steps whose weights are kept in float32.
+        recompute: whether residual blocks keep their inputs alone and are computed a second time for the gradient,
+            which takes less memory and more time.
     """
 
     final_lr: float = 1e-5
@@ -151,6 +153,7 @@ class TrainConfig(RunConfig):
     mse_weight: float = 4.0
     mae_weight: float = 1.0
     precision: str = "float32"
+    recompute: bool = False
 
     fixed: ClassVar[tuple[str, ...]] = (*RunConfig.fixed, "optimizer")
 
@@ -188,6 +191,7 @@ class TrainConfig(RunConfig):
 
 
 _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "bool": ("true or false", (bool,)),
     "str": ("a text", (str,)),
     "int": ("a whole number", (int,)),
     "int | None": ("a whole number", (int, NoneType)),
@@ -201,5 +205,5 @@ def _check_type(where: str, field_: dataclasses.Field[Any], value: Any) -> None:
     """Refuse a value that isn't what the field's annotation says: a bool is no number, nor are ∞ and NaN."""
     what, kinds = _KINDS[str(field_.type)]
     finite = not isinstance(value, float) or math.isfinite(value)
-    if not isinstance(value, kinds) or isinstance(value, bool) or not finite:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds) or not finite:
         raise PhotomendError(f"{where}: {field_.name} (={value!r}) must be {what}")

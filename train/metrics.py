@@ -7,7 +7,7 @@ from math import inf, log10
 from typing import Any
 
 import numpy as np
-from skimage.metrics import structural_similarity
+import skimage  # loads its parts when they are first used
 
 from ..core import Array
 from .sharpness import gradient_energy
@@ -88,7 +88,7 @@ def ssim(expected: Pixels, got: Pixels) -> float:
         return 1.0
     # The windows that touch a difference lie within a radius of it, and see as far again.
     near = _rectangle(differs, 2 * SSIM_RADIUS)
-    computed = structural_similarity(
+    computed = skimage.metrics.structural_similarity(
         expected[near],
         got[near],
         channel_axis=2,

@@ -14,6 +14,7 @@ import torch
 
 from .. import models
 from ..core import Array, PhotomendError, runtime
+from ..layers import recompute_blocks
 from .checkpoint import Checkpoint, load_state, weights_digest
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
@@ -203,6 +204,8 @@ class Trainer(BaseTrainer[TrainConfig]):
             random = torch.get_rng_state()  # the copy's first weights are drawn for nothing
             self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
             torch.set_rng_state(random)
+        if config.recompute:
+            recompute_blocks(self.precision.network)
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.

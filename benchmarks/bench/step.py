@@ -29,22 +29,36 @@ from .workload import Array, Peer, Side
 
 @dataclass(frozen=True)
 class Training:
-    """Training steps of the network called `model` on `batch` photos of `side` pixels."""
+    """Training steps of the network called `model` on `batch` photos of `side` pixels; ours with its blocks recomputed,
+    or not."""
 
     model: str
     batch: int
     side: int
     settings: Mapping[str, Any] = field(default_factory=dict)
+    recompute: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}-recomputed" if self.recompute else self.model
 
     @property
     def what(self) -> str:
-        return f"a training step on {self.batch} photos of {self.side}×{self.side}"
+        how = ", ours with its blocks recomputed" if self.recompute else ""
+        return f"a training step on {self.batch} photos of {self.side}×{self.side}{how}"
 
     @property
     def config(self) -> TrainConfig:
         """A constant learning rate, from the first step on: a rate near 0 would hide what the optimizer does."""
         return TrainConfig(
-            self.model, self.settings, steps=10**6, batch_size=self.batch, lr=1e-3, schedule="step", gamma=1.0
+            self.model,
+            self.settings,
+            steps=10**6,
+            batch_size=self.batch,
+            lr=1e-3,
+            schedule="step",
+            gamma=1.0,
+            recompute=self.recompute,
         )
 
 
@@ -175,7 +189,11 @@ def comparison(training: Training) -> Comparison:
     peers = twin_peers(lambda layout, compiled: partial(TwinStep, training, layout, compiled))
     ours = Side(OURS, partial(Ours, training))
     loose = LOOSE if training.model == "attention-report" else {}
-    return Comparison("step", training.model, training.what, ours, peers, loose)
+    return Comparison("step", training.name, training.what, ours, peers, loose)
 
 
-CASES = (comparison(Training("attention", 8, 96)), comparison(Training("attention-report", 4, 224)))
+CASES = (
+    comparison(Training("attention", 8, 96)),
+    comparison(Training("attention", 8, 96, recompute=True)),
+    comparison(Training("attention-report", 4, 224)),
+)

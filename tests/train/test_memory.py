@@ -91,8 +91,8 @@ def sizes(network: Module) -> tuple[int, int]:
     return weights, sum(b.data.nbytes for _, b in network.named_buffers())
 
 
-def make(model: str) -> Trainer:
-    return Trainer(TrainConfig(model=model, model_config=SMALL[model], steps=10, batch_size=2, workers=0))
+def make(model: str, **settings: Any) -> Trainer:
+    return Trainer(TrainConfig(model=model, model_config=SMALL[model], steps=10, batch_size=2, workers=0, **settings))
 
 
 @pytest.mark.parametrize("model", SMALL)
@@ -148,6 +148,25 @@ def test_the_counter_sees_a_tape_that_is_held_and_one_that_was_walked() -> None:
     assert counter.born() == storages([*known(trainer), loss.data])
     del loss
     assert counter.born() == storages(known(trainer))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("model", "share"), [("attention", 0.75), ("attention-report", 0.95)])
+def test_recomputed_blocks_hold_less_and_a_step_is_the_same(model: str, share: float, precision: str) -> None:
+    """Most of the report's network isn't residual blocks."""
+    photo, mask = crops(2, 32, dtype=torch.float32)
+    plain, again = (make(model, precision=precision, recompute=recompute) for recompute in (False, True))
+    held = []
+    for trainer in (plain, again):
+        trainer.step(photo, mask)
+        counter = Counter()
+        loss = hole_loss(trainer.precision.ready()(photo * (1 - mask), mask), photo, mask)
+        held.append(sum(counter.born().values()))
+        del loss
+    assert held[1] < share * held[0]
+    assert plain.step(photo, mask) == again.step(photo, mask)
+    for name, array in plain.network.state_dict().items():
+        assert torch.equal(again.network.state_dict()[name], array), name
 
 
 def test_a_tape_that_was_never_walked_goes_with_its_result() -> None:
