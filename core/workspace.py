@@ -32,7 +32,6 @@ SMALLEST = MIB
 LARGEST = 64 * MIB
 #: Bytes of outputs that nobody uses any more and that wait for their next use.
 KEPT = 1024 * MIB
-_HUGE_PAGE = 2 * MIB
 
 _scratch = threading.local()
 _waiting: defaultdict[int, list[mmap.mmap]] = defaultdict(list)
@@ -87,8 +86,9 @@ def _give_back(length: int, pages: mmap.mmap) -> None:
 
 
 def _rounded(length: int) -> int:
-    """Up to whole huge pages; large ones to eighths of a power of two, so that nearly equal sizes share."""
-    step = max(_HUGE_PAGE, 2 ** (length.bit_length() - 3))
+    """Up to eighths of a power of two, so that nearly equal sizes share. Not up to whole huge pages: the activations of
+    a training step are a few MiB each, and a third of what they took was never used."""
+    step = 2 ** max(0, length.bit_length() - 3)
     return -(-length // step) * step
 
 
