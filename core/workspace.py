@@ -26,6 +26,7 @@ import torch
 from .tape import Array
 
 MIB = 2**20
+_HUGE_PAGE = 2 * MIB
 #: Bytes. Smaller outputs are left to torch's allocator, which is faster for them.
 SMALLEST = MIB
 #: Bytes. Larger scratch is made for its one use and not kept.
@@ -52,7 +53,7 @@ def scratch(name: str, shape: Sequence[int], like: Array) -> Array:
     arrays: dict[tuple[str, torch.dtype], Array] = _scratch.__dict__.setdefault("arrays", {})
     kept = arrays.get((name, like.dtype))
     if kept is None or kept.numel() < size:
-        pages = _pages(_rounded(size * like.element_size()))
+        pages = _pages(_rounded(size * like.element_size(), least=_HUGE_PAGE))  # so that small ones seldom grow
         with torch.inference_mode(False):  # what is made inside that mode can't be written into outside
             kept = arrays[name, like.dtype] = torch.frombuffer(pages, dtype=like.dtype)
     return kept[:size].view(shape)
@@ -85,10 +86,10 @@ def _give_back(length: int, pages: mmap.mmap) -> None:
             _waiting[min((size for size, those in list(_waiting.items()) if those), key=_asked.__getitem__)].pop()
 
 
-def _rounded(length: int) -> int:
-    """Up to eighths of a power of two, so that nearly equal sizes share. Not up to whole huge pages: the activations of
-    a training step are a few MiB each, and a third of what they took was never used."""
-    step = 2 ** max(0, length.bit_length() - 3)
+def _rounded(length: int, least: int = 1) -> int:
+    """Up to eighths of a power of two, so that nearly equal sizes share, and to multiples of `least`. For outputs that
+    isn't a whole huge page: a training step's are a few MiB each, and a third of what they took was never used."""
+    step = max(least, 2 ** max(0, length.bit_length() - 3))
     return -(-length // step) * step
 
 

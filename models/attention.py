@@ -40,7 +40,7 @@ from ..layers import (
 )
 from .geometry import distance_to_known, require_hole
 from .harmonic import harmonic_fill
-from .network import RepairNetwork
+from .network import PreparedNetwork
 
 #: Channel attention's hidden layer has this part of the channels.
 REDUCTION = 8
@@ -75,7 +75,7 @@ def _mean_fill(masked: Array, mask: Array) -> Array:
     return torch.where(mask > 0.5, mean, masked)
 
 
-class AttentionModel(RepairNetwork):
+class AttentionModel(PreparedNetwork):
     """Fill, look, correct: a U-Net with channel and spatial attention that predicts the error of the harmonic fill.
 
     Args:
@@ -123,16 +123,14 @@ class AttentionModel(RepairNetwork):
         unusual |= {"views": self.views} if self.views != 1 else {}
         return {"width": self.width, "dilations": list(self.dilations), "window": self.window, **unusual}
 
-    def forward(self, masked: Array, mask: Array) -> Tensor:
-        """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
-
-        Raises:
-            ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
-        """
+    def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
+        """The fill, how much of a change is one unit at each pixel (N, 1, H, W), and what the network sees."""
         self._require_divisible(masked)
         fill, contrast, seen = features(masked, mask, self.without)
-        change = cast(self.residual(seen.to(self.dtype)), dtype=masked.dtype)
-        return fill + change * (contrast * mask)
+        return fill, contrast * mask, seen
+
+    def predict(self, fill: Array, unit: Array, seen: Array) -> Tensor:
+        return fill + cast(self.residual(seen.to(self.dtype)), dtype=fill.dtype) * unit
 
     def residual(self, seen: Array) -> Tensor:
         """(N, 5, H, W) → (N, 3, H, W): what is to be added to the fill, in units of the contrast."""

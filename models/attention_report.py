@@ -15,10 +15,10 @@ import torch
 from ..core import Array, Module, Tensor, cast, concatenate
 from ..layers import CBAM, BatchNorm2d, Conv2d, PixelShuffle, ReLU, ResidualBlock, Sequential, Sigmoid
 from .geometry import require_hole
-from .network import RepairNetwork
+from .network import PreparedNetwork
 
 
-class AttentionReportModel(RepairNetwork):
+class AttentionReportModel(PreparedNetwork):
     """The report's architecture, built from the same layers as `photomend.models.attention.AttentionModel`.
 
     Args:
@@ -49,21 +49,19 @@ class AttentionReportModel(RepairNetwork):
     def config(self) -> dict[str, Any]:
         return {"width": self.width, "window": self.window}
 
-    def forward(self, masked: Array, mask: Array) -> Tensor:
-        """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W).
-
-        Raises:
-            ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
-        """
+    def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
+        """The photo, black where it is missing, and the mask."""
         require_hole(masked, mask)
         self._require_divisible(masked)
-        known = torch.where(mask > 0.5, 0.0, masked)
+        return torch.where(mask > 0.5, 0.0, masked), mask
+
+    def predict(self, known: Array, mask: Array) -> Tensor:
         at2 = self.encoder2(known.to(self.dtype))
         at4 = self.encoder4(at2)
         deep = self.bottleneck(self.encoder8(at4))
         at4 = self.decoder4(concatenate(self.up4(deep), self.skip4(at4), dim=1))
         at2 = self.decoder2(concatenate(self.up2(at4), self.skip2(at2), dim=1))
-        return known + cast(self.refine(self.up1(at2)), dtype=masked.dtype) * mask
+        return known + cast(self.refine(self.up1(at2)), dtype=known.dtype) * mask
 
 
 def _down(inputs: int, outputs: int) -> Module:

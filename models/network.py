@@ -132,6 +132,33 @@ class RepairNetwork(Module):
             raise ValueError(f"{self.name}: size {h}x{w} must be divisible by {self.stride} (use reconstruct)")
 
 
+class PreparedNetwork(RepairNetwork):
+    """A network that first makes ready what it sees, without weights, and then predicts from arrays of fixed shapes.
+
+    What `predict` does depends on no number that it computes on the way, so that a GPU can be handed all of it at once
+    (`photomend.train.graph`).
+    """
+
+    def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
+        """What `predict` takes, made of photos (N, 3, H, W) and masks (N, 1, H, W).
+
+        Raises ValueError: they don't fit together, or this network.
+        """
+        raise NotImplementedError
+
+    def predict(self, *args: Any, **kwargs: Any) -> Tensor:
+        """What `prepare` gives to the filled photos (N, 3, H, W), unclamped, differentiable in the parameters."""
+        raise NotImplementedError
+
+    def forward(self, masked: Array, mask: Array) -> Tensor:
+        """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
+
+        Raises:
+            ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
+        """
+        return self.predict(*self.prepare(masked, mask))
+
+
 class _Span(NamedTuple):
     """One axis of a window: the photo's positions in it, in order, and where those lie that are not repeated."""
 

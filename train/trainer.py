@@ -19,6 +19,7 @@ from .checkpoint import Checkpoint, load_state, weights_digest
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
+from .graph import Captured
 from .losses import hole_loss
 from .precision import PRECISIONS, MixedPrecision, SamePrecision, require_bfloat16
 from .start import load_start, say_start, take_over
@@ -206,6 +207,15 @@ class Trainer(BaseTrainer[TrainConfig]):
             torch.set_rng_state(random)
         if config.recompute:
             recompute_blocks(self.precision.network)
+        self.graph = self._captured() if config.cuda_graph else None
+
+    def _captured(self) -> Captured:
+        """`_gradients` as a CUDA graph."""
+        if self.device.type != "cuda":
+            raise PhotomendError(f"training: cuda_graph (=True) needs a CUDA device, not {self.device}")
+        if not isinstance(self.network, models.PreparedNetwork):
+            raise PhotomendError(f"training: cuda_graph (=True) is not for model {self.config.model!r}")
+        return Captured(self._gradients, self.network)
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
@@ -213,19 +223,26 @@ class Trainer(BaseTrainer[TrainConfig]):
         Raises:
             PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
         """
+        masked, network = photo * (1 - mask), self.network
+        seen = network.prepare(masked, mask) if isinstance(network, models.PreparedNetwork) else (masked, mask)
+        loss = (self.graph or self._gradients)(photo, mask, *seen).item()
+        norm = clip_grad_norm(self.parameters, self.config.clip)
+        if not math.isfinite(loss + norm):
+            raise PhotomendError(
+                f"training: at step {self.steps} the loss is {loss} and the gradients' norm {norm}; a lower lr may help"
+            )
+        self.advance(loss)
+        return loss, norm
+
+    def _gradients(self, photo: Array, mask: Array, *seen: Array) -> Array:
+        """The loss, with its gradients left at the parameters; `seen` is what the network predicts from."""
         self.optimizer.zero_grad()
-        prediction = self.precision.ready()(photo * (1 - mask), mask)
+        network = self.precision.ready()
+        prediction = network.predict(*seen) if isinstance(network, models.PreparedNetwork) else network(*seen)
         loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
         loss.backward()
         self.precision.give_gradients()
-        norm = clip_grad_norm(self.parameters, self.config.clip)
-        if not math.isfinite(loss.item() + norm):
-            raise PhotomendError(
-                f"training: at step {self.steps} the loss is {loss.item()} and the gradients' norm {norm}; "
-                "a lower lr may help"
-            )
-        self.advance(loss.item())
-        return loss.item(), norm
+        return loss.data
 
 
 _PROGRESS = (
