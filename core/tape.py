@@ -87,6 +87,10 @@ class Node:
         self.versions = versions
         self.leaf = None if leaf is None else weakref.ref(leaf)
 
+    def is_like(self, value: Array) -> bool:
+        """Whether an array of this one's shape, dtype and device stands here."""
+        return self.dtype == value.dtype and self.device == value.device and self.shape == value.shape
+
     def free(self) -> None:
         """Let go of everything the pullback captured; the node can't be walked again."""
         self.pullback = None

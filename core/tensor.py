@@ -42,10 +42,12 @@ class Tensor:
 
     @property
     def node(self) -> Node:
-        """This Tensor's place on the tape; a leaf gets one when it is first used."""
-        if self._node is None:
-            self._node = Node("leaf", self.data, leaf=self)
-        return self._node
+        """This Tensor's place on the tape. A leaf gets one when it is first used, and another one when its data has
+        become an array of another kind since, as `Module.to` makes it."""
+        node = self._node
+        if node is None or (node.leaf is not None and not node.is_like(self.data)):
+            node = self._node = Node("leaf", self.data, leaf=self)
+        return node
 
     @property
     def is_leaf(self) -> bool:

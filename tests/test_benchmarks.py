@@ -1,4 +1,4 @@
-"""The ablation: it leaves out every part, and runs from end to end."""
+"""The ablation leaves out every part, and runs from end to end; so does the comparison of precisions, and its bar."""
 
 from __future__ import annotations
 
@@ -8,21 +8,43 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 from click.testing import CliRunner
+from photomend.data.sources import FolderSource
 from photomend.models.attention import PARTS
 
 from .app.helpers import picture
 
 
-@pytest.fixture(scope="module")
-def ablation() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "ablation.py"
-    spec = importlib.util.spec_from_file_location("ablation", path)
+def script(name: str) -> ModuleType:
+    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def ablation() -> ModuleType:
+    return script("ablation")
+
+
+@pytest.fixture
+def accuracy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = script("accuracy")
+    for name, value in {"CROPS": 2, "PHOTOS": 2, "LAST": 1}.items():
+        monkeypatch.setattr(module, name, value)
+    return module
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> FolderSource:
+    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    for seed, path in enumerate(paths):
+        picture(path, seed=seed)
+    return FolderSource(paths, tmp_path)
 
 
 def test_every_part_is_left_out_once(ablation: ModuleType) -> None:
@@ -57,3 +79,25 @@ def test_two_steps_of_each(ablation: ModuleType, tmp_path: Path, monkeypatch: py
     other = CliRunner().invoke(ablation.main, [*arguments, "3"])
     assert other.exit_code == 1
     assert "attention/finished.json: was made with steps (=2), not 3; choose another --out" in other.output
+
+
+def test_float32_is_within_a_ten_thousandth_of_float64_through_whole_models(
+    accuracy: ModuleType, photos: FolderSource
+) -> None:
+    """But for the gradients of a network full of ReLUs: rounding opens and shuts some of them."""
+    rows = [line.strip("| ").split(" | ") for line in accuracy.exactness(photos, torch.device("cpu"))][2:]
+    assert [(row[0].split(",")[0], row[1]) for row in rows] == [
+        (name, way) for name in ("photomend-s", "attention-report") for way in accuracy.WAYS
+    ]
+    assert all(0 < float(row[2]) < 1e-4 for row in rows)
+    assert all(0 < float(row[3]) < (1e-4 if row[0] == "photomend-s" else 5e-2) for row in rows)
+
+
+def test_two_steps_each_way(accuracy: ModuleType, photos: FolderSource) -> None:
+    """The way changes less than the seed does, and a little nevertheless: it is taken."""
+    lines = list(accuracy.curves(photos, photos, steps=2, seeds=2, device=torch.device("cpu")))
+    assert [line.split(" | ")[:2] for line in lines[2:6]] == [
+        [f"| {seed}", way] for seed in (0, 1) for way in ("Winograd", "tap by tap")
+    ]
+    way, seed = (float(line.split(" | ")[2]) for line in lines[6:])
+    assert 0 <= way < seed

@@ -106,6 +106,15 @@ def test_to_moves_parameters_gradients_and_floating_point_buffers() -> None:
     assert net.to("cpu")(torch.ones(1, 2, 4, 4, dtype=torch.float64)).dtype == torch.float64
 
 
+def test_gradients_flow_in_whatever_a_module_was_moved_to() -> None:
+    """Its parameters were on the tape as arrays of another kind before."""
+    net = Net()
+    for dtype in (torch.float64, torch.float32):
+        net.to(dtype=dtype).zero_grad()
+        sum(net(torch.ones(1, 2, 4, 4, dtype=dtype))).backward()
+        assert all(p.grad is not None and p.grad.dtype == dtype for p in net.parameters())
+
+
 @pytest.mark.cuda
 def test_to_cuda_and_back() -> None:
     net = Net().to("cuda")

@@ -1,0 +1,154 @@
+"""How exact float32 is through a whole model, and whether the way to convolve shows in training.
+
+    python benchmarks/accuracy.py --photos DIR --steps 200 --seeds 3 --markdown accuracy.md
+
+The first table has the attention networks' answers and gradients in float32 beside those in float64, on the same photos
+and weights: ‖float32 − float64‖ / ‖float64‖, for the gradients the largest of all parameters'. The second trains the
+attention model from scratch with Winograd's convolution wherever it fits, and tap by tap, the same crops in the same
+order, and sets the difference that it makes beside the one that another seed makes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from statistics import mean, stdev
+from typing import NamedTuple
+
+import click
+import torch
+from photomend import models
+from photomend.app import shipped
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
+from photomend.app.sources import open_source
+from photomend.core import Array, PhotomendError, runtime
+from photomend.data.loader import CropLoader, EvaluationSet
+from photomend.data.sources import PhotoSource
+from photomend.layers.convolution import planner
+from photomend.layers.convolution.taps import TAPS
+from photomend.layers.convolution.winograd import WINOGRAD
+from photomend.train.checkpoint import load_checkpoint
+from photomend.train.config import TrainConfig
+from photomend.train.losses import hole_loss
+from photomend.train.trainer import Trainer
+from photomend.train.validation import Validator
+from tqdm import tqdm
+
+#: Crops that answers and gradients are compared on, and photos that a training is validated on.
+CROPS, PHOTOS = 8, 200
+#: Losses at the end of a training that are averaged.
+LAST = 50
+WAYS = {"by the rules": None, "Winograd": WINOGRAD, "tap by tap": TAPS}
+
+
+def convolving(way: str) -> AbstractContextManager[None]:
+    """The context in which convolutions go this way where it fits."""
+    algorithm = WAYS[way]
+    return nullcontext() if algorithm is None else planner.only(algorithm)
+
+
+class Trained(NamedTuple):
+    """What a training came to: the mean of its last losses, and the validated errors."""
+
+    loss: float
+    mse: float
+    mae: float
+
+
+@click.command(help=__doc__.split("\n\n")[0])
+@click.option("--photos", type=FOLDER, required=True, help="A folder of photos.")
+@click.option("--steps", type=click.IntRange(min=LAST), default=200, show_default=True, help="Of each training.")
+@click.option("--seeds", type=click.IntRange(min=2), default=3, show_default=True, help="Trainings each way.")
+@click.option("--markdown", type=FILE, help="Write the tables here; an .md file.")
+@runtime_options
+def main(photos: Path, steps: int, seeds: int, markdown: Path | None, device: str, threads: int | None) -> None:
+    try:
+        if markdown is not None:
+            check_target(markdown, ".md")
+        where = start(device, threads)
+        training, validation = (open_source(photos, None, split) for split in ("train", "validation"))
+        text = "\n".join([*exactness(training, where), "", *curves(training, validation, steps, seeds, where)])
+        click.echo(text)
+        if markdown is not None:
+            write_text(markdown, text + "\n")
+    except PhotomendError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def exactness(photos: PhotoSource, device: torch.device) -> Iterator[str]:
+    """A line for each network and each way to convolve."""
+    yield "| network | convolution | answer | gradients, the largest |"
+    yield "|---|---|---:|---:|"
+    for name, network in networks(device).items():
+        batch = next(CropLoader(photos, CROPS, network.window).batches())
+        photo, mask = batch.photo.to(device, torch.float64), batch.mask.to(device, torch.float64)
+        answer, gradients = answered(network.to(dtype=torch.float64), photo, mask)
+        for way in WAYS:
+            with convolving(way):
+                found, its_gradients = answered(network.to(dtype=torch.float32), photo.float(), mask.float())
+            largest = max(map(distance, its_gradients, gradients))
+            yield f"| {name} | {way} | {distance(found, answer):.1e} | {largest:.1e} |"
+
+
+def networks(device: torch.device) -> dict[str, models.RepairNetwork]:
+    """The shipped attention model, and the report's with fresh weights, whose gradients are those of a first step."""
+    weights = shipped.find("photomend-s")
+    assert weights is not None
+    checkpoint = load_checkpoint(weights)
+    trained = models.build(checkpoint.model, **checkpoint.config)
+    trained.load_state_dict(checkpoint.weights)
+    runtime.seed_everything(0)
+    report = models.build("attention-report", window=trained.window)
+    return {"photomend-s": trained.to(device), "attention-report, untrained": report.to(device)}
+
+
+def answered(network: models.RepairNetwork, photo: Array, mask: Array) -> tuple[Array, list[Array]]:
+    """The network's answer in the holes, and the gradients of the standard loss."""
+    network.zero_grad()
+    prediction = network(photo * (1 - mask), mask)
+    hole_loss(prediction, photo, mask).backward()
+    return prediction.data * mask, [p.grad for p in network.parameters() if p.grad is not None]
+
+
+def distance(found: Array, reference: Array) -> float:
+    """‖found − reference‖ / ‖reference‖."""
+    reference = reference.double()
+    return ((found.double() - reference).norm() / reference.norm().clamp_min(1e-30)).item()
+
+
+def curves(photos: PhotoSource, validation: PhotoSource, steps: int, seeds: int, device: torch.device) -> Iterator[str]:
+    """A line for each training, and what the way and the seed change."""
+    validator = Validator(EvaluationSet(validation, limit=PHOTOS), device)
+    yield f"| seed | convolution | mean loss of the last {LAST} of {steps} steps | MSE | MAE |"
+    yield "|---:|---|---:|---:|---:|"
+    trained: dict[str, list[Trained]] = {"Winograd": [], "tap by tap": []}
+    for seed, way in itertools.product(range(seeds), trained):
+        with convolving(way):
+            result = train(photos, validator, steps, seed, device)
+        trained[way].append(result)
+        yield f"| {seed} | {way} | {result.loss:.5f} | {result.mse:.3f} | {result.mae:.4f} |"
+    pairs = list(zip(*trained.values(), strict=True))
+    ways = [mean(abs(a[i] - b[i]) for a, b in pairs) for i in range(3)]
+    noise = [mean(stdev(each[i] for each in those) for those in trained.values()) for i in range(3)]
+    yield f"| | mean difference between the two | {ways[0]:.5f} | {ways[1]:.3f} | {ways[2]:.4f} |"
+    yield f"| | standard deviation between seeds | {noise[0]:.5f} | {noise[1]:.3f} | {noise[2]:.4f} |"
+
+
+def train(photos: PhotoSource, validator: Validator, steps: int, seed: int, device: torch.device) -> Trained:
+    """Train the attention model from scratch, in float32."""
+    trainer = Trainer(TrainConfig.from_dict({"steps": steps, "seed": seed, "batch_size": 8}), device)
+    batches = CropLoader(photos, trainer.config.batch_size, trainer.network.window, seed, workers=1).batches()
+    losses = []
+    for batch in tqdm(itertools.islice(batches, steps), total=steps, desc=f"seed {seed}", disable=None, leave=False):
+        losses.append(trainer.step(batch.photo.to(device), batch.mask.to(device))[0])
+    batches.close()
+    with trainer.ema.averaged() as averaged:
+        assert isinstance(averaged, models.RepairNetwork)
+        errors = validator(averaged).metrics
+    return Trained(mean(losses[-LAST:]), errors["mse"], errors["mae"])
+
+
+if __name__ == "__main__":
+    main()
