@@ -31,6 +31,7 @@ import torch
 from ...core import Array
 from ...core.products import product
 from ...core.workspace import output, scratch
+from . import planar
 from .blocks import blocks
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
@@ -150,6 +151,9 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
 
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
+    """Xᵀ · Ȳ, with Xᵀ made of whole rows of images where there is no stride (`planar.py`)."""
+    if shape.stride == (1, 1):
+        return planar.weight_gradient(x, ȳ, shape)
     view = _View(x.permute(0, 2, 3, 1), _Axis.forward(shape, 0), _Axis.forward(shape, 1))
     cotangents, o = ȳ.permute(0, 2, 3, 1), shape.out_channels
     w̄ = x.new_zeros((view.width, o), dtype=torch.promote_types(x.dtype, torch.float32))

@@ -24,17 +24,31 @@ with AVX-512, the shortest of nine tries (`seconds`):
     3×3 128→128 @24, d = 4   7.4 7.6 9.0                                        4.8 4.8 5.0
 
 These are MKL's products. oneDNN's are up to twice as fast where they can be had (`core.products`), and there one
-large product overtakes Winograd, which makes many small ones; the weight gradient gains least:
+large product overtakes Winograd, which makes many small ones:
 
     shape                    winograd         interleaved      im2col
-    3×3 32→32 @48            2.0 2.2 2.1                       1.5 1.4 2.5
-    3×3 32→32 @112           13.2 12.9 10.9                    7.3 6.9 12.5
-    3×3 64→64 @24            1.4 1.4 1.2                       1.1 1.1 1.4
-    3×3 64→64 @112           25.8 26.1 25.9                    20.8 20.4 27.1
-    3×3 128→128 @56          15.0 17.3 18.4                    20.8 20.2 22.9
-    3×3 128→128 @12          1.2 1.2 1.4                       0.9 0.9 1.2
-    3×3 128→128 @12, d = 2                    1.9 1.8 2.4      1.0 1.0 1.2
-    3×3 256→256 @16          5.1 5.1 8.1                       6.0 7.3 8.4
+    3×3 32→32 @48            2.9 3.2 2.3                       1.8 1.7 2.1
+    3×3 32→32 @112           14.0 13.5 11.4                    8.0 7.3 9.0
+    3×3 64→64 @24            2.0 2.1 1.5                       1.1 1.0 1.2
+    3×3 64→64 @64            10.5 10.3 9.2                     7.7 7.5 9.0
+    3×3 64→64 @112           30.1 27.6 26.2                    22.5 20.8 26.0
+    3×3 128→128 @56          18.1 20.9 19.1                    20.2 20.0 23.7
+    3×3 128→128 @12          1.8 1.9 1.7                       0.9 0.9 1.2
+    3×3 128→128 @12, d = 2                    2.6 2.8 2.7      1.0 1.0 1.2
+    3×3 256→256 @16          6.1 6.0 8.7                       6.8 8.0 8.4
+    3×3 256→256 @28          12.7 11.9 17.0                    18.2 20.0 20.8
+
+Where the channels of one side are few, with oneDNN's products, and with MKL's below:
+
+    shape                    taps             bands            planes           im2col
+    3×3 3→64 @112            4.2 7.4 7.6      2.4 14.2 4.3     23.0 3.3 1.7     3.0 9.8 1.7
+    3×3 64→3 @112            23.0 3.8 7.1     13.7 2.5 22.1    3.5 23.9 1.6     10.1 2.9 1.6
+    3×3 64→8 @48             4.3 1.1 1.9      2.5 0.9 5.0      1.0 4.6 0.6      2.1 0.7 0.6
+    3×3 32→12 @48            1.6 0.9 1.3      1.6 0.9 3.3      1.0 2.1 0.6      1.4 0.6 0.6
+    7×7 2→1 @112             3.7 5.1 10.0     0.7 0.5 1.7      3.8 7.4 1.5      2.3 2.7 1.5
+
+    3×3 3→64 @112            3.2 7.5 7.0      3.8 24.7 4.2     31.1 6.3 4.5     3.8 28.0 4.3
+    3×3 64→3 @112            23.1 7.3 8.5     24.7 3.8 32.7    6.2 32.2 4.4     10.5 3.8 4.3
 
 And with Winograd's transforms compiled (`core.compiling`):
 
@@ -63,13 +77,14 @@ from ...core.products import has_onednn
 from .bands import BANDS
 from .im2col import IM2COL
 from .interleaved import INTERLEAVED
+from .planes import PLANES
 from .pointwise import POINTWISE
 from .shape import Algorithm, ConvShape
 from .taps import TAPS
 from .winograd import WINOGRAD
 
 #: The general one first.
-ALGORITHMS = (TAPS, POINTWISE, BANDS, WINOGRAD, INTERLEAVED, IM2COL)
+ALGORITHMS = (TAPS, POINTWISE, BANDS, PLANES, WINOGRAD, INTERLEAVED, IM2COL)
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,8 @@ def plan(shape: ConvShape) -> Plan:
 #: Below so many channels on either side, the transforms of a tile cost more than Winograd saves; and of so few a window
 #: is small enough for a banded matrix.
 FEWEST_CHANNELS = 12
+#: So many outputs at most, and half as many as inputs, have few enough planes to be moved.
+MOST_PLANES = 12
 #: The same for Winograd on the sub-images of a dilated convolution, which have to be sorted first.
 FEWEST_INTERLEAVED = 32
 #: Where oneDNN multiplies, from so many channels on Winograd is faster than one large product; unless the output is so
@@ -127,23 +144,29 @@ def by_rule(shape: ConvShape) -> Plan:
         best = IM2COL if _one_product(shape) else INTERLEAVED
         return Plan(best, best, best)
 
-    def chosen(windows_of: int) -> Algorithm:
-        """For a direction that looks through windows at so many channels."""
-        if BANDS.suits(shape) and windows_of < FEWEST_CHANNELS:
+    def chosen(seen: int, given: int) -> Algorithm:
+        """For a direction that looks through windows at so many channels, and gives so many."""
+        if BANDS.suits(shape) and seen < FEWEST_CHANNELS:
             return BANDS
+        if PLANES.suits(shape) and given <= min(MOST_PLANES, seen // 2):
+            return PLANES
+        if _one_product(shape):
+            return IM2COL
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
 
-    of_input, of_output = chosen(shape.channels), chosen(shape.out_channels)
-    if WINOGRAD.suits(shape) and _one_product(shape):
-        return Plan(IM2COL, IM2COL, weight_gradient=IM2COL if _is_small(shape) else of_input)
-    return Plan(forward=of_input, input_gradient=of_output, weight_gradient=of_input)
+    of_input, of_output = chosen(shape.channels, shape.out_channels), chosen(shape.out_channels, shape.channels)
+    by_planes = shape.stride == (1, 1) and shape.groups == 1  # im2col's weight gradient
+    few = fewest < FEWEST_CHANNELS <= shape.channels * shape.out_channels
+    return Plan(of_input, of_output, IM2COL if by_planes and (few or _one_product(shape)) else of_input)
 
 
 def _one_product(shape: ConvShape) -> bool:
-    """Whether one product over all taps is the fastest for a 3×3 kernel, because oneDNN multiplies."""
+    """Whether one product over all taps is the fastest, because oneDNN multiplies."""
     fewest = min(shape.channels, shape.out_channels)
-    if shape.dtype != torch.float32 or fewest < FEWEST_CHANNELS or not has_onednn():
+    if shape.dtype != torch.float32 or fewest < FEWEST_CHANNELS or shape.groups > 1 or not has_onednn():
         return False
+    if not WINOGRAD.suits(shape) and not INTERLEAVED.suits(shape):
+        return True
     if compiles_functions() and shape.plain and fewest >= MANY_COMPILED and math.prod(shape.out) > SMALL_COMPILED:
         return False
     return fewest < MANY_CHANNELS or _is_small(shape)

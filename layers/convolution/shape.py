@@ -80,6 +80,12 @@ class ConvShape:
         """Without stride, dilation and groups."""
         return (self.stride, self.dilation, self.groups) == ((1, 1), (1, 1), 1)
 
+    @property
+    def adjoint_padding(self) -> Pair:
+        """Of the convolution of ȳ that is the adjoint in x if there is no stride: d (k − 1) − p, perhaps negative."""
+        rows, columns = (d * (k - 1) - p for d, k, p in zip(self.dilation, self.kernel, self.padding, strict=True))
+        return rows, columns
+
 
 @dataclass(frozen=True)
 class Algorithm:

@@ -16,6 +16,8 @@ from photomend.layers.convolution import (
     bands,
     im2col,
     plan,
+    planar,
+    planes,
     planner,
     products,
     tiles,
@@ -24,6 +26,7 @@ from photomend.layers.convolution import (
 from photomend.layers.convolution.bands import BANDS
 from photomend.layers.convolution.im2col import IM2COL
 from photomend.layers.convolution.interleaved import INTERLEAVED
+from photomend.layers.convolution.planes import PLANES
 from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
@@ -78,7 +81,7 @@ def agree(algorithm: Algorithm, *arrays: Array, **options: Any) -> None:
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("algorithm", [TAPS, BANDS, WINOGRAD, IM2COL], ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", [TAPS, BANDS, PLANES, WINOGRAD, IM2COL], ids=lambda a: a.name)
 @pytest.mark.parametrize("layout", [CONTIGUOUS, CHANNELS_LAST], ids=["contiguous", "channels last"])
 @pytest.mark.parametrize("block", [1, 20_000, 4 * 2**20])
 @pytest.mark.parametrize("size", [(12, 16), (9, 22), (3, 5)])
@@ -92,9 +95,8 @@ def test_blocks_and_layouts_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One row of tiles, some images, or everything at once; and rows of matrices one after the other, or in parts.
-    monkeypatch.setattr(winograd, "BLOCK", block)
-    monkeypatch.setattr(bands, "BLOCK", block)
-    monkeypatch.setattr(im2col, "BLOCK", block)
+    for module in (winograd, bands, planes, planar, im2col):
+        monkeypatch.setattr(module, "BLOCK", block)
     monkeypatch.setattr(products, "FEWEST_ROWS", block)
     agree(algorithm, *drawn((5, 4, *size), (6, 4, 3, 3), layout, padding=padding), padding=padding)
 
@@ -110,6 +112,9 @@ OTHERS: list[tuple[Algorithm, tuple[int, ...], dict[str, Any]]] = [
     (TAPS, (3, 2), {"stride": (1, 3), "padding": (2, 0)}),
     (TAPS, (5, 3), {"stride": (3, 2), "padding": (4, 3), "dilation": (2, 1)}),
     (TAPS, (1, 3), {"stride": 2, "dilation": 3}),
+    (PLANES, (5, 3), {"padding": (4, 3), "dilation": (1, 2)}),
+    (PLANES, (1, 4), {"padding": (0, 2), "dilation": (3, 1)}),
+    (IM2COL, (2, 3), {"padding": (3, 5), "dilation": (2, 1)}),
     (IM2COL, (4, 4), {"stride": 2, "padding": 1}),
     (IM2COL, (3, 2), {"stride": (1, 3), "padding": (2, 0)}),
     (IM2COL, (5, 3), {"stride": (3, 2), "padding": (4, 3), "dilation": (2, 1)}),
@@ -173,6 +178,7 @@ SUITED: dict[Algorithm, tuple[dict[str, Any], tuple[int, int]]] = {
     POINTWISE: ({}, (1, 1)),
     BANDS: ({"padding": 2}, (5, 3)),
     WINOGRAD: ({"padding": 1}, (3, 3)),
+    PLANES: ({"padding": 2, "dilation": 2}, (5, 3)),
     INTERLEAVED: ({"padding": 2, "dilation": 2}, (3, 3)),
     IM2COL: ({"stride": 2, "padding": 1}, (3, 3)),
 }
@@ -189,7 +195,7 @@ def test_no_images_give_weight_gradients_of_0(algorithm: Algorithm) -> None:
 
 
 #: Largest error beside the largest entry, with 64 channels.
-ROUNDING = {TAPS: 2e-6, POINTWISE: 2e-6, BANDS: 2e-6, WINOGRAD: 1e-4, INTERLEAVED: 1e-4, IM2COL: 2e-6}
+ROUNDING = {TAPS: 2e-6, POINTWISE: 2e-6, BANDS: 2e-6, PLANES: 2e-6, WINOGRAD: 1e-4, INTERLEAVED: 1e-4, IM2COL: 2e-6}
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
@@ -265,8 +271,10 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
     ("this", "chosen"),
     [
         (shape(), [WINOGRAD] * 3),
-        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, BANDS]),
-        (shape(x=(2, 16, 12, 12), w=(11, 16, 3, 3)), [TAPS, BANDS, TAPS]),
+        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
+        (shape(x=(2, 16, 12, 12), w=(11, 16, 3, 3)), [TAPS, BANDS, IM2COL]),
+        (shape(x=(2, 3, 12, 12), w=(64, 3, 3, 3)), [BANDS, PLANES, IM2COL]),
+        (shape(x=(2, 64, 12, 12), w=(3, 64, 5, 5)), [PLANES, BANDS, IM2COL]),
         (shape(x=(2, 2, 12, 12), w=(1, 2, 7, 7), padding=3), [BANDS] * 3),
         (shape(x=(2, 2, 12, 12), w=(1, 2, 7, 7), padding=3, stride=2), [TAPS] * 3),
         (shape(w=(16, 16, 1, 1), padding=0, stride=2), [POINTWISE] * 3),
@@ -274,10 +282,21 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
         (shape(padding=2, dilation=2), [TAPS] * 3),
         (shape(stride=2), [IM2COL] * 3),
         (dataclasses.replace(shape(padding=2, dilation=2), dtype=torch.bfloat16), [IM2COL] * 3),
-        (dataclasses.replace(shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), dtype=torch.bfloat16), [BANDS, TAPS, BANDS]),
+        (dataclasses.replace(shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), dtype=torch.bfloat16), [BANDS, TAPS, IM2COL]),
     ],
     ids=[
-        *("3x3", "few in", "few out", "7x7", "7x7 stride", "1x1", "dilation", "dilation, few"),
+        *(
+            "3x3",
+            "few in",
+            "few out",
+            "very few in",
+            "very few out",
+            "7x7",
+            "7x7 stride",
+            "1x1",
+            "dilation",
+            "dilation, few",
+        ),
         *("stride", "bfloat16", "bfloat16, few"),
     ],
 )
@@ -289,14 +308,17 @@ def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
     ("this", "chosen"),
     [
         (shape(), [IM2COL] * 3),
-        (shape(x=(2, 16, 16, 16)), [IM2COL, IM2COL, WINOGRAD]),
+        (shape(x=(2, 16, 16, 16)), [IM2COL] * 3),
+        (shape(x=(2, 32, 16, 16), w=(12, 32, 3, 3)), [PLANES, IM2COL, IM2COL]),
+        (shape(x=(2, 128, 16, 16), w=(128, 128, 5, 5)), [IM2COL] * 3),
         (shape(x=(2, 128, 16, 16), w=(128, 128, 3, 3)), [WINOGRAD] * 3),
         (shape(x=(2, 128, 14, 14), w=(128, 128, 3, 3)), [IM2COL] * 3),
         (shape(x=(2, 32, 12, 12), w=(32, 32, 3, 3), padding=2, dilation=2), [IM2COL] * 3),
-        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, BANDS]),
+        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
+        (shape(w=(16, 8, 3, 3), groups=2), [TAPS] * 3),
         (dataclasses.replace(shape(), dtype=torch.float64), [WINOGRAD] * 3),
     ],
-    ids=["small", "few", "many", "many, small", "dilation", "few in", "float64"],
+    ids=["small", "few", "few out", "5x5", "many", "many, small", "dilation", "few in", "groups", "float64"],
 )
 def test_where_onednn_multiplies_one_large_product_is_preferred(
     this: ConvShape, chosen: list[Algorithm], monkeypatch: pytest.MonkeyPatch
@@ -351,7 +373,7 @@ def test_measuring_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(0)
     found = planner.seconds(shape(x=(1, 2, 5, 5), w=(2, 2, 3, 3)), repeats=1)
     assert torch.equal(torch.rand(3), expected)
-    assert all(set(by_name) == {TAPS, BANDS, WINOGRAD, IM2COL} for by_name in found.values())
+    assert all(set(by_name) == {TAPS, BANDS, PLANES, WINOGRAD, IM2COL} for by_name in found.values())
     assert all(t > 0 for by_name in found.values() for t in by_name.values())
 
 
