@@ -2,10 +2,11 @@
 
     python benchmarks/accuracy.py --photos DIR --steps 200 --seeds 3 --markdown accuracy.md
 
-The first table has the attention networks' answers and gradients in float32 beside those in float64, on the same photos
-and weights: ‖float32 − float64‖ / ‖float64‖, for the gradients the largest of all parameters'. The second trains the
-attention model from scratch with Winograd's convolution wherever it fits, and tap by tap, the same crops in the same
-order, and sets the difference that it makes beside the one that another seed makes.
+The first table has what the attention networks make of the holes, beyond the fill they start at, and the gradients of
+the loss, in float32 beside float64, on the same photos and weights: ‖float32 − float64‖ / ‖float64‖, for the gradients
+the largest of all parameters'. The second trains the attention model from scratch with Winograd's convolution wherever
+it fits, and tap by tap, the same crops in the same order, and sets the difference that it makes beside the one that
+another seed makes.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import NamedTuple
 import click
 import torch
 from photomend import models
-from photomend.app import shipped
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
+from photomend.app.reconstructors import find_weights
 from photomend.app.sources import open_source
 from photomend.core import Array, PhotomendError, runtime
 from photomend.data.loader import CropLoader, EvaluationSet
@@ -69,7 +70,8 @@ def main(photos: Path, steps: int, seeds: int, markdown: Path | None, device: st
             check_target(markdown, ".md")
         where = start(device, threads)
         training, validation = (open_source(photos, None, split) for split in ("train", "validation"))
-        text = "\n".join([*exactness(training, where), "", *curves(training, validation, steps, seeds, where)])
+        trained = curves(training, validation, steps, seeds, where)
+        text = "\n".join([*exactness(training, where), "", *table(trained, steps)])
         click.echo(text)
         if markdown is not None:
             write_text(markdown, text + "\n")
@@ -94,9 +96,7 @@ def exactness(photos: PhotoSource, device: torch.device) -> Iterator[str]:
 
 def networks(device: torch.device) -> dict[str, models.RepairNetwork]:
     """The shipped attention model, and the report's with fresh weights, whose gradients are those of a first step."""
-    weights = shipped.find("photomend-s")
-    assert weights is not None
-    checkpoint = load_checkpoint(weights)
+    checkpoint = load_checkpoint(find_weights("photomend-s"))
     trained = models.build(checkpoint.model, **checkpoint.config)
     trained.load_state_dict(checkpoint.weights)
     runtime.seed_everything(0)
@@ -105,11 +105,12 @@ def networks(device: torch.device) -> dict[str, models.RepairNetwork]:
 
 
 def answered(network: models.RepairNetwork, photo: Array, mask: Array) -> tuple[Array, list[Array]]:
-    """The network's answer in the holes, and the gradients of the standard loss."""
+    """What the network adds in the holes to what it starts at (the fill, or nothing), and the loss's gradients."""
     network.zero_grad()
-    prediction = network(photo * (1 - mask), mask)
+    prepared = network.prepare(photo * (1 - mask), mask)
+    prediction = network.predict(*prepared)
     hole_loss(prediction, photo, mask).backward()
-    return prediction.data * mask, [p.grad for p in network.parameters() if p.grad is not None]
+    return (prediction.data - prepared[0]) * mask, [p.grad for p in network.parameters() if p.grad is not None]
 
 
 def distance(found: Array, reference: Array) -> float:
@@ -118,22 +119,36 @@ def distance(found: Array, reference: Array) -> float:
     return ((found.double() - reference).norm() / reference.norm().clamp_min(1e-30)).item()
 
 
-def curves(photos: PhotoSource, validation: PhotoSource, steps: int, seeds: int, device: torch.device) -> Iterator[str]:
-    """A line for each training, and what the way and the seed change."""
+def curves(
+    photos: PhotoSource, validation: PhotoSource, steps: int, seeds: int, device: torch.device
+) -> dict[str, list[Trained]]:
+    """What a training comes to, each way and with each seed."""
     validator = Validator(EvaluationSet(validation, limit=PHOTOS), device)
-    yield f"| seed | convolution | mean loss of the last {LAST} of {steps} steps | MSE | MAE |"
-    yield "|---:|---|---:|---:|---:|"
     trained: dict[str, list[Trained]] = {"Winograd": [], "tap by tap": []}
     for seed, way in itertools.product(range(seeds), trained):
         with convolving(way):
-            result = train(photos, validator, steps, seed, device)
-        trained[way].append(result)
-        yield f"| {seed} | {way} | {result.loss:.5f} | {result.mse:.3f} | {result.mae:.4f} |"
+            trained[way].append(train(photos, validator, steps, seed, device))
+    return trained
+
+
+def differences(trained: dict[str, list[Trained]]) -> tuple[Trained, Trained]:
+    """The mean difference between two trainings of one seed, and the standard deviation between seeds."""
     pairs = list(zip(*trained.values(), strict=True))
-    ways = [mean(abs(a[i] - b[i]) for a, b in pairs) for i in range(3)]
-    noise = [mean(stdev(each[i] for each in those) for those in trained.values()) for i in range(3)]
-    yield f"| | mean difference between the two | {ways[0]:.5f} | {ways[1]:.3f} | {ways[2]:.4f} |"
-    yield f"| | standard deviation between seeds | {noise[0]:.5f} | {noise[1]:.3f} | {noise[2]:.4f} |"
+    ways = (mean(abs(a[i] - b[i]) for a, b in pairs) for i in range(3))
+    seeds = (mean(stdev(each[i] for each in those) for those in trained.values()) for i in range(3))
+    return Trained(*ways), Trained(*seeds)
+
+
+def table(trained: dict[str, list[Trained]], steps: int) -> Iterator[str]:
+    """A line for each training, and one for each of the two differences."""
+    ways, seeds = differences(trained)
+    yield f"| seed | convolution | mean loss of the last {LAST} of {steps} steps | MSE | MAE |"
+    yield "|---:|---|---:|---:|---:|"
+    for way, those in trained.items():
+        for seed, result in enumerate(those):
+            yield f"| {seed} | {way} | {result.loss:.5f} | {result.mse:.3f} | {result.mae:.4f} |"
+    yield f"| | mean difference between the two | {ways.loss:.1e} | {ways.mse:.1e} | {ways.mae:.1e} |"
+    yield f"| | standard deviation between seeds | {seeds.loss:.1e} | {seeds.mse:.1e} | {seeds.mae:.1e} |"
 
 
 def train(photos: PhotoSource, validator: Validator, steps: int, seed: int, device: torch.device) -> Trained:

@@ -42,7 +42,8 @@ def deterministic(enabled: bool = True) -> None:
     """Ask torch for algorithms that give the same bits in every run on one machine (slower on CUDA)."""
     if enabled:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS demands it, before its first call
-    torch.set_deterministic_debug_mode("error" if enabled else "default")  # without importing the compiler
+    # Not by `use_deterministic_algorithms`, which does the same and imports torch's compiler (70 MiB) to tell it, too.
+    torch.set_deterministic_debug_mode("error" if enabled else "default")
     # Every element of what is allocated here is also written here, so it need not be filled first.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -140,6 +140,12 @@ def _check_node(node: Node) -> None:
         raise RuntimeError(
             f"backward: the tape behind {node.name!r} was already used and freed; run the forward pass again"
         )
+    leaf = None if node.leaf is None else node.leaf()
+    if leaf is not None and not node.is_like(leaf.data):
+        raise RuntimeError(
+            f"backward: a leaf was {tuple(node.shape)}, {node.dtype} on {node.device} in the forward pass, and is "
+            f"{tuple(leaf.shape)}, {leaf.dtype} on {leaf.device} now; run the forward pass again"
+        )
     for position, reference, version in node.versions or ():
         array = reference()
         if array is not None and array._version != version:

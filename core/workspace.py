@@ -1,9 +1,10 @@
-"""Memory that is used again, in huge pages.
+"""Memory that is used again, in huge pages where it fills them.
 
 A large array that is made anew costs a page fault for each 4 KiB of it, and allocators give large blocks back to the
 system or can't use them a second time. So convolutions take theirs from here: scratch, which each thread keeps under a
 name, and outputs, whose memory comes back by itself when the last array that looks at it is gone. The system is asked
-for huge pages (2 MiB): fewer faults, and many streams at once still fit the processor's small table of pages.
+for huge pages (2 MiB): fewer faults, and many streams at once still fit the processor's small table of pages. An output
+isn't made larger to fill them: with whole ones a training step took as long, and a tenth more memory.
 
 What is kept is bounded: `LARGEST` for a piece of scratch, `KEPT` for all outputs that wait together; beyond that, the
 size that nobody has asked for longest has to go.
@@ -89,7 +90,7 @@ def _give_back(length: int, pages: mmap.mmap) -> None:
 def _rounded(length: int, least: int = 1) -> int:
     """Up to eighths of a power of two, so that nearly equal sizes share, and to multiples of `least`. For outputs that
     isn't a whole huge page: a training step's are a few MiB each, and a third of what they took was never used."""
-    step = max(least, 2 ** max(0, length.bit_length() - 3))
+    step = max(least, 2 ** (length.bit_length() - 3))
     return -(-length // step) * step
 
 

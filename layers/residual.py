@@ -10,26 +10,27 @@ from .conv import Conv2d
 from .norm import BatchNorm2d
 
 
-class Block(Module):
-    """What has a way past it. `recompute_blocks` sets `recomputed`."""
+class Recomputable(Module):
+    """A block around which there is a path, and which `recompute_blocks` may have computed twice."""
 
     recomputed = False
 
-    def change(self, inner: Callable[..., Tensor], x: Array | Tensor) -> Tensor:
-        """inner(x), a method or a part of this module."""
-        changed: Tensor = checkpoint(inner, x) if self.recomputed else inner(x)
-        return changed
+    def _through(self, inner: Callable[..., Tensor], x: Array | Tensor) -> Tensor:
+        """inner(x), by way of `checkpoint` if this block is recomputed; `inner` is a part or a method of it."""
+        found: Tensor = checkpoint(inner, x) if self.recomputed else inner(x)
+        return found
 
 
-def recompute_blocks(network: Module) -> None:
+def recompute_blocks(network: Module) -> int:
     """Have the residual blocks of a network keep nothing but their inputs, and compute what is inside a second time for
-    the gradient (`core.checkpoint`): less memory for more time."""
-    for _, module in network.named_modules():
-        if isinstance(module, Block):
-            module.recomputed = True
+    the gradient (`core.checkpoint`): less memory for more time. Returns how many there are."""
+    blocks = [module for _, module in network.named_modules() if isinstance(module, Recomputable)]
+    for block in blocks:
+        block.recomputed = True
+    return len(blocks)
 
 
-class Residual(Block):
+class Residual(Recomputable):
     """x + body(x): the body learns what to change, and gradients have a way past it.
 
     Source: He et al., *Deep residual learning for image recognition* (2016), eq. 1.
@@ -39,7 +40,7 @@ class Residual(Block):
         self.body = body
 
     def forward(self, x: Array | Tensor) -> Tensor:
-        return x + self.change(self.body, x)
+        return x + self._through(self.body, x)
 
 
 class SkipConnection(Module):
@@ -57,7 +58,7 @@ class SkipConnection(Module):
         return concatenate(x if self.skip is None else self.skip(x), self.inner(x), dim=1)
 
 
-class ResidualBlock(Block):
+class ResidualBlock(Recomputable):
     """relu(x + bn(conv(relu(bn(conv(x)))))) with two 3×3 convolutions that keep channels and size.
 
     At 0 both ReLUs have slope 0, as in torch.
@@ -72,7 +73,7 @@ class ResidualBlock(Block):
         self.bn2 = BatchNorm2d(channels)
 
     def forward(self, x: Array | Tensor) -> Tensor:
-        return relu(x + self.change(self._inner, x))
+        return relu(x + self._through(self._inner, x))
 
     def _inner(self, x: Array | Tensor) -> Tensor:
         return self.bn2(self.conv2(relu(self.bn1(self.conv1(x)))))

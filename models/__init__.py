@@ -19,7 +19,7 @@ from .cnn import BasicNetwork
 from .gan import GanModel
 from .harmonic import HarmonicFill, harmonic_fill
 from .linear import LinearModel
-from .network import PreparedNetwork, RepairNetwork
+from .network import RepairNetwork
 from .random_fill import RandomFill
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
@@ -67,7 +67,6 @@ __all__ = [
     "HarmonicFill",
     "LinearModel",
     "NavierStokesFill",
-    "PreparedNetwork",
     "RandomFill",
     "RepairNetwork",
     "TeleaFill",

@@ -40,7 +40,7 @@ from ..layers import (
 )
 from .geometry import distance_to_known, require_hole
 from .harmonic import harmonic_fill
-from .network import PreparedNetwork
+from .network import RepairNetwork
 
 #: Channel attention's hidden layer has this part of the channels.
 REDUCTION = 8
@@ -75,7 +75,7 @@ def _mean_fill(masked: Array, mask: Array) -> Array:
     return torch.where(mask > 0.5, mean, masked)
 
 
-class AttentionModel(PreparedNetwork):
+class AttentionModel(RepairNetwork):
     """Fill, look, correct: a U-Net with channel and spatial attention that predicts the error of the harmonic fill.
 
     Args:
@@ -88,6 +88,7 @@ class AttentionModel(PreparedNetwork):
     """
 
     name = "attention"
+    capturable = True
 
     def __init__(
         self,

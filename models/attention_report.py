@@ -15,10 +15,10 @@ import torch
 from ..core import Array, Module, Tensor, cast, concatenate
 from ..layers import CBAM, BatchNorm2d, Conv2d, PixelShuffle, ReLU, ResidualBlock, Sequential, Sigmoid
 from .geometry import require_hole
-from .network import PreparedNetwork
+from .network import RepairNetwork
 
 
-class AttentionReportModel(PreparedNetwork):
+class AttentionReportModel(RepairNetwork):
     """The report's architecture, built from the same layers as `photomend.models.attention.AttentionModel`.
 
     Args:
@@ -27,6 +27,7 @@ class AttentionReportModel(PreparedNetwork):
     """
 
     name = "attention-report"
+    capturable = True
 
     def __init__(self, width: int = 64, window: int = 224) -> None:
         self.width, self.window = width, window

@@ -24,7 +24,6 @@ import torch
 from ..core import Array, Module, Tensor, cast, reshape
 from ..layers import BatchNorm2d, Conv2d, Linear, MaxPool2d, ReLU, Sequential
 from .cells import RING, composite_cells, hole_aligned, ring_colours
-from .geometry import require_hole
 from .network import RepairNetwork
 
 #: Rows and columns of cells in a hole.
@@ -83,13 +82,8 @@ class BasicNetwork(RepairNetwork):
     def config(self) -> dict[str, Any]:
         return {"width": self.width, "window": self.window}
 
-    def forward(self, masked: Array, mask: Array) -> Tensor:
-        """Paint the cells: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
-
-        Raises:
-            ValueError: shapes don't fit, or a mask is empty or covers its photo.
-        """
-        require_hole(masked, mask)
+    def predict(self, masked: Array, mask: Array) -> Tensor:
+        """Paint the cells of holes: (N, 3, H, W) and (N, 1, H, W) to (N, 3, H, W)."""
         tiles, ring, mean, contrast = features(masked, mask)
         grid = self.head(self.backbone(tiles.to(self.dtype)))
         first = GRID * MARGIN // INNER

@@ -14,7 +14,6 @@ from typing import Any
 from ..core import Array, Tensor, cast, reshape
 from ..layers import Linear
 from .cells import RING, composite_cells, ring_colours
-from .geometry import require_hole
 from .network import RepairNetwork
 
 FEWEST, MOST = 2, 8
@@ -50,13 +49,8 @@ class LinearModel(RepairNetwork):
     def config(self) -> dict[str, Any]:
         return {"splits": self.splits, "window": self.window}
 
-    def forward(self, masked: Array, mask: Array) -> Tensor:
-        """Paint the cells: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
-
-        Raises:
-            ValueError: shapes don't fit, or a mask is empty or covers its photo.
-        """
-        require_hole(masked, mask)
+    def predict(self, masked: Array, mask: Array) -> Tensor:
+        """Paint the cells of holes: (N, 3, H, W) and (N, 1, H, W) to (N, 3, H, W)."""
         ring, mean = ring_colours(masked, mask)
         flat = cast(self.regression(ring.flatten(1).to(self.dtype)), dtype=masked.dtype)
         change = reshape(flat, shape=(len(ring), 3, self.splits, self.splits))

@@ -21,7 +21,7 @@ LEAST_CONTEXT = 16
 
 
 class RepairNetwork(Module):
-    """Base of the networks: `forward` on windows, `reconstruct` on photos.
+    """Base of the networks: `forward` on windows, in two parts, and `reconstruct` on photos.
 
     Attributes:
         name: the network's name in `photomend.models.NAMES`.
@@ -31,6 +31,8 @@ class RepairNetwork(Module):
         stride: heights and widths must be divisible by it.
         views: from how many sides `reconstruct` looks through a window: 1, or the 8 that flips and quarter turns make
             of it. The answers are averaged, which costs eight times as much and errs a little less.
+        capturable: whether what `predict` does depends on no number that it computes on the way, so that a GPU can be
+            handed all of it at once (`photomend.train.graph`).
     """
 
     name: str
@@ -38,13 +40,29 @@ class RepairNetwork(Module):
     trained_hole = 61
     stride = 8
     views = 1
+    capturable = False
 
     @property
     def config(self) -> dict[str, Any]:
         raise NotImplementedError
 
     def forward(self, masked: Array, mask: Array) -> Tensor:
-        """The photos (N, 3, H, W) with the holes of mask (N, 1, H, W) filled, differentiable in the parameters."""
+        """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped and
+        differentiable in the parameters.
+
+        Raises:
+            ValueError: shapes don't fit, height or width isn't divisible by the stride, a mask is empty or covers its
+                photo.
+        """
+        return self.predict(*self.prepare(masked, mask))
+
+    def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
+        """What `predict` takes: made of the photos and masks alone, without weights. Raises what `forward` does."""
+        require_hole(masked, mask)
+        return masked, mask
+
+    def predict(self, *args: Any, **kwargs: Any) -> Tensor:
+        """What `prepare` gives to the filled photos (N, 3, H, W)."""
         raise NotImplementedError
 
     @property
@@ -130,33 +148,6 @@ class RepairNetwork(Module):
         h, w = masked.shape[2:]
         if h % self.stride or w % self.stride:
             raise ValueError(f"{self.name}: size {h}x{w} must be divisible by {self.stride} (use reconstruct)")
-
-
-class PreparedNetwork(RepairNetwork):
-    """A network that first makes ready what it sees, without weights, and then predicts from arrays of fixed shapes.
-
-    What `predict` does depends on no number that it computes on the way, so that a GPU can be handed all of it at once
-    (`photomend.train.graph`).
-    """
-
-    def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
-        """What `predict` takes, made of photos (N, 3, H, W) and masks (N, 1, H, W).
-
-        Raises ValueError: they don't fit together, or this network.
-        """
-        raise NotImplementedError
-
-    def predict(self, *args: Any, **kwargs: Any) -> Tensor:
-        """What `prepare` gives to the filled photos (N, 3, H, W), unclamped, differentiable in the parameters."""
-        raise NotImplementedError
-
-    def forward(self, masked: Array, mask: Array) -> Tensor:
-        """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped.
-
-        Raises:
-            ValueError: shapes don't fit, height or width isn't divisible by 8, a mask is empty or covers its photo.
-        """
-        return self.predict(*self.prepare(masked, mask))
 
 
 class _Span(NamedTuple):

@@ -169,7 +169,7 @@ class TrainConfig(RunConfig):
         if not 0 < self.lr_step <= 1:
             raise PhotomendError(f"training: lr_step (={self.lr_step}) must be above 0 and at most 1")
         if self.cuda_graph and self.recompute:
-            raise PhotomendError("training: cuda_graph and recompute don't go together")
+            raise PhotomendError("training: cuda_graph and recompute don't go together: recomputing stops the GPU")
         for name, choices in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),

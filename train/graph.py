@@ -1,18 +1,19 @@
 """A step's forward and backward pass as one CUDA graph.
 
 Python tells the GPU one kernel at a time, and a small network's kernel is done sooner than the next one is told: the
-GPU waits. A CUDA graph is all of them, recorded once; from then on one call launches them together. They read and write
-the same memory each time, so that what a step is given is copied to where the first one found it, and its results lie
-where the first ones lay.
+GPU waits. A CUDA graph is many of them, captured once; from then on one call launches them together. They read and
+write the same memory each time, so that what a step is given is copied to where the first one found it, and its results
+lie where the first ones lay. That memory, a whole step's, is kept for as long as the graph is.
 
-What follows in a step is told kernel by kernel as before: clipping, whose factor the host asks for, and the optimizer
-and the average, whose rates change from step to step.
+In the graph is what goes from the prepared photos to the gradients. Kernel by kernel as before go what a network
+prepares without weights (the harmonic fill ends when it is precise enough, so that the host has to look), clipping,
+whose factor the host asks for, and the optimizer and the average, whose rates change from step to step.
 
-No GPU was at hand when this was written: on a CPU everything but the recording itself is tested, and how much is gained
+No GPU was at hand when this was written: on a CPU everything but the capture itself is tested, and how much is gained
 isn't known.
 
-Source: NVIDIA, *CUDA C++ programming guide*, "CUDA graphs"; Nguyen, Carilli et al., *Accelerating PyTorch with CUDA
-graphs* (2021), for what a recording needs.
+Sources: NVIDIA, *CUDA C++ programming guide*, "CUDA graphs"; Nguyen, Carilli et al., *Accelerating PyTorch with CUDA
+graphs* (2021), for what a capture needs.
 """
 
 from __future__ import annotations
@@ -23,58 +24,79 @@ import torch
 
 from ..core import Array, Module
 
-#: Runs before the recording: libraries make ready, and tables that are made once are made.
+#: Runs before the capture: libraries make ready, and tables that are made once are made.
 WARM_UP = 3
 
-#: Runs a function, and gives what repeats it and what it returned.
-Recorder = Callable[[Callable[[], Array]], tuple[Callable[[], object], Array]]
+Replay = Callable[[], object]
+#: Captures a function on a device: gives what repeats it, and the array that it leaves its result in.
+Capture = Callable[[Callable[[], Array], torch.device], tuple[Replay, Array]]
 
 
-def cuda_graph(function: Callable[[], Array]) -> tuple[Callable[[], object], Array]:
-    """Record the kernels of `function` as a CUDA graph: what launches them, and the array that they leave their result
-    in, which holds nothing before the first launch."""
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for _ in range(WARM_UP):
-            function()
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = function()
-    return graph.replay, result
+def capture(function: Callable[[], Array], device: torch.device) -> tuple[Replay, Array]:
+    """Capture the kernels of `function` as a CUDA graph. Its result holds nothing before the first replay."""
+    with torch.cuda.device(device):
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP):
+                function()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=side):
+            result = function()
+
+    def replay() -> None:
+        with torch.cuda.device(device):
+            graph.replay()
+
+    return replay, result
 
 
-def is_captured(array: Array) -> bool:
-    """Whether what computes this array is being recorded, so that nobody can look at its numbers yet."""
-    return array.is_cuda and torch.cuda.is_current_stream_capturing()
+def is_capturing(array: Array) -> bool:
+    """Whether what computes this array is being captured, so that nobody can look at its numbers yet."""
+    if not array.is_cuda:
+        return False
+    with torch.cuda.device(array.device):
+        return torch.cuda.is_current_stream_capturing()
 
 
-class Captured:
-    """A function of arrays that leaves gradients at a module's parameters, recorded at its first call.
+class CapturedFunction:
+    """A function of arrays that leaves gradients at a module's parameters, captured at its first call.
 
     Args:
         function: (arrays) → the loss, an array. What it does may depend on shapes, not on numbers.
-        module: whose running statistics it may change; what it does to them while it is recorded is undone.
-        record: how it is recorded.
+        module: whose parameters get the gradients, and whose running statistics it may change; what the capture itself
+            does to these is undone.
+        capture: how it is captured.
 
-    A call with other shapes records anew.
+    A call with arrays of other shapes or dtypes captures anew.
     """
 
-    def __init__(self, function: Callable[..., Array], module: Module, record: Recorder = cuda_graph) -> None:
-        self.function, self.module, self.record = function, module, record
-        self.inputs: tuple[Array, ...] = ()
+    def __init__(self, function: Callable[..., Array], module: Module, capture: Capture = capture) -> None:
+        self.function, self.module, self.capture = function, module, capture
+        self._captured: tuple[tuple[Array, ...], Replay, Array] | None = None
+        self._gradients: list[Array | None] = []
 
     def __call__(self, *inputs: Array) -> Array:
-        if [x.shape for x in inputs] != [x.shape for x in self.inputs]:
-            self._record(inputs)
-        torch._foreach_copy_(self.inputs, inputs)
-        self.replay()
-        return self.result
+        if self._captured is None or [*map(_kind, inputs)] != [*map(_kind, self._captured[0])]:
+            self._captured = None
+            self._captured = self._capture(tuple(x.clone() for x in inputs))
+            self._gradients = [parameter.grad for parameter in self.module.parameters()]
+        held, replay, result = self._captured
+        torch._foreach_copy_(held, inputs)
+        replay()
+        for parameter, gradient in zip(self.module.parameters(), self._gradients, strict=True):
+            parameter.grad = gradient  # where the graph writes it, if somebody has put it away
+        return result
 
-    def _record(self, inputs: tuple[Array, ...]) -> None:
-        self.inputs = tuple(x.clone() for x in inputs)
+    def _capture(self, held: tuple[Array, ...]) -> tuple[tuple[Array, ...], Replay, Array]:
         before = [(buffer.data, buffer.data.clone()) for _, buffer in self.module.named_buffers()]
-        self.replay, self.result = self.record(lambda: self.function(*self.inputs))
-        for now, earlier in before:
-            now.copy_(earlier)
+        try:
+            return held, *self.capture(lambda: self.function(*held), held[0].device)
+        finally:
+            for now, earlier in before:
+                now.copy_(earlier)
+
+
+def _kind(array: Array) -> tuple[torch.Size, torch.dtype]:
+    return array.shape, array.dtype

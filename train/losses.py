@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Pullback, primitive
-from .graph import is_captured
+from .graph import is_capturing
 
 
 @primitive
@@ -35,7 +35,7 @@ def hole_loss(
             f"mask {tuple(mask.shape)} don't belong together"
         )
     count = c * mask.sum()
-    if not is_captured(count) and count == 0:
+    if not is_capturing(count) and count == 0:
         raise ValueError("hole_loss: nothing is missing")
     d = (prediction - target) * mask
 

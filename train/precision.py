@@ -12,6 +12,7 @@ learning training* (2019).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import torch
 
@@ -21,13 +22,16 @@ from ..core import Module, PhotomendError
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-class SamePrecision:
+Network = TypeVar("Network", bound=Module)
+
+
+class SamePrecision(Generic[Network]):
     """The network itself, with the interface of `MixedPrecision`."""
 
-    def __init__(self, network: Module) -> None:
+    def __init__(self, network: Network) -> None:
         self.network = network
 
-    def ready(self) -> Module:
+    def ready(self) -> Network:
         """The network."""
         return self.network
 
@@ -35,7 +39,7 @@ class SamePrecision:
         """They are the network's own already."""
 
 
-class MixedPrecision:
+class MixedPrecision(Generic[Network]):
     """A network's copy in bfloat16, which takes its weights from the network and gives it gradients.
 
         low = MixedPrecision(network, lambda: AttentionModel())
@@ -49,7 +53,7 @@ class MixedPrecision:
         make: builds another network like it.
     """
 
-    def __init__(self, network: Module, make: Callable[[], Module]) -> None:
+    def __init__(self, network: Network, make: Callable[[], Network]) -> None:
         device = next(parameter.device for parameter in network.parameters())
         self.network = make().to(device, torch.bfloat16).train(network.training)
         self._pairs = list(zip(self.network.parameters(), network.parameters(), strict=True))
@@ -60,7 +64,7 @@ class MixedPrecision:
         for (_, mine), (_, theirs) in zip(self.network.named_buffers(), network.named_buffers(), strict=True):
             mine.data = theirs.data
 
-    def ready(self) -> Module:
+    def ready(self) -> Network:
         """The copy, with the weights that the network has now."""
         torch._foreach_copy_([copy.data for copy, _ in self._pairs], [p.data for _, p in self._pairs])
         return self.network

@@ -37,26 +37,28 @@ def start_settings(model: str, start: str) -> dict[str, Any]:
     return load_start(model, start).config
 
 
+#: Settings of a network that may be others than those its weights were trained with.
+_FREE = {"window", "views"}
+
+
 def take_over(network: RepairNetwork, start: Checkpoint, path: str) -> None:
     """Give `network` the weights of `start`, read from `path`; blocks that only the network has keep their own.
 
     So a deeper network goes on where a shallower one ended (Chen, Goodfellow & Shlens, *Net2Net* (2016)), as long as
-    the new blocks change nothing at first, which a residual block doesn't whose last convolution is zero.
+    the new blocks change nothing at first, which a residual block doesn't whose last convolution is zero. Where the
+    settings are others than the weights', both networks are asked, and must give the same.
 
-    Raises PhotomendError: the weights don't fit, or the new blocks change what the network gives.
+    Raises PhotomendError: the weights don't fit, or with these settings the network gives something else.
     """
     fresh = {name: array for name, array in network.state_dict().items() if name not in start.weights}
     _load(network, start.weights | fresh, path)
-    if not fresh:
-        return
-    shallower = models.build(start.model, **start.config)
-    _load(shallower, start.weights, path)
-    side, generator = network.window, torch.Generator().manual_seed(0)
-    photo, mask = torch.rand(1, 3, side, side, generator=generator), torch.zeros(1, 1, side, side)
-    mask[..., side // 3 : side // 2, side // 3 : side // 2] = 1
-    before, after = (_answer(each, photo * (1 - mask), mask) for each in (shallower, network))
-    if not torch.allclose(before, after, rtol=0, atol=1e-6):  # a network hardly trained gives hardly more than its fill
-        raise PhotomendError(f"{path}: has no {next(iter(fresh))}, which would change what the network gives")
+    mine = network.config
+    other = [key for key in {**mine, **start.config} if key not in _FREE and mine.get(key) != start.config.get(key)]
+    if other and not _same(network, _as_it_was(start, path)):
+        raise PhotomendError(
+            f"{path}: with another {' and '.join(other)} the network gives something else than these weights gave; "
+            "only blocks that change nothing at first may be added"
+        )
 
 
 def _load(network: RepairNetwork, weights: dict[str, Array], path: str) -> None:
@@ -66,13 +68,31 @@ def _load(network: RepairNetwork, weights: dict[str, Array], path: str) -> None:
         raise PhotomendError(f"{path}: {error}") from error
 
 
-def _answer(network: RepairNetwork, masked: Array, mask: Array) -> Array:
-    """What the network gives for one photo, without its running statistics changing."""
-    device, was_training = network.parameters()[0].data.device, network.training
-    with no_grad():
-        answer = network.eval().forward(masked.to(device), mask.to(device)).data
-    network.train(was_training)
-    return answer.cpu()
+def _as_it_was(start: Checkpoint, path: str) -> RepairNetwork:
+    """The network that the weights were trained in."""
+    random = torch.get_rng_state()  # its first weights are drawn for nothing
+    network: RepairNetwork = models.build(start.model, **start.config)
+    torch.set_rng_state(random)
+    _load(network, start.weights, path)
+    return network
+
+
+def _same(network: RepairNetwork, other: RepairNetwork) -> bool:
+    """Whether two networks give the same for a photo of random numbers. It is asked closely, because a network that is
+    hardly trained gives hardly more than its fill."""
+    side, device = network.window, network.parameters()[0].data.device
+    photo = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    mask = torch.zeros(1, 1, side, side)
+    mask[..., side // 3 : side // 2, side // 3 : side // 2] = 1
+
+    def answer(asked: RepairNetwork) -> Array:
+        was_training = asked.training
+        with no_grad():
+            given = asked.eval()((photo * (1 - mask)).to(device), mask.to(device)).data
+        asked.train(was_training)
+        return given
+
+    return torch.allclose(answer(network), answer(other.to(device)), rtol=0, atol=1e-6)
 
 
 def say_start(start: str) -> str:

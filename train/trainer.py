@@ -19,7 +19,7 @@ from .checkpoint import Checkpoint, load_state, weights_digest
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
-from .graph import Captured
+from .graph import CapturedFunction
 from .losses import hole_loss
 from .precision import PRECISIONS, MixedPrecision, SamePrecision, require_bfloat16
 from .start import load_start, say_start, take_over
@@ -82,7 +82,8 @@ class BaseTrainer(Generic[Config]):
         """Make ready for the first step of a new run; one that is resumed has `load` instead.
 
         Raises:
-            PhotomendError: no such weights to begin with, or those of another model or of one with other settings.
+            PhotomendError: no such weights to begin with, those of another model, or those of one with other settings
+                that this one doesn't go on from (`take_over`).
         """
         if not self.config.start:
             return
@@ -199,23 +200,24 @@ class Trainer(BaseTrainer[TrainConfig]):
 
     def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
         super().__init__(config, device)
-        self.precision: SamePrecision | MixedPrecision = SamePrecision(self.network)
+        self.precision: SamePrecision[models.RepairNetwork] | MixedPrecision[models.RepairNetwork]
+        self.precision = SamePrecision(self.network)
         if PRECISIONS[config.precision] == torch.bfloat16:
             require_bfloat16(self.device)
             random = torch.get_rng_state()  # the copy's first weights are drawn for nothing
             self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
             torch.set_rng_state(random)
-        if config.recompute:
-            recompute_blocks(self.precision.network)
+        if config.recompute and not recompute_blocks(self.precision.network):
+            raise PhotomendError(f"training: recompute (=True) is not for model {config.model!r}, which has no blocks")
         self.graph = self._captured() if config.cuda_graph else None
 
-    def _captured(self) -> Captured:
+    def _captured(self) -> CapturedFunction:
         """`_gradients` as a CUDA graph."""
+        if not self.network.capturable:
+            raise PhotomendError(f"training: cuda_graph (=True) is not for model {self.config.model!r}")
         if self.device.type != "cuda":
             raise PhotomendError(f"training: cuda_graph (=True) needs a CUDA device, not {self.device}")
-        if not isinstance(self.network, models.PreparedNetwork):
-            raise PhotomendError(f"training: cuda_graph (=True) is not for model {self.config.model!r}")
-        return Captured(self._gradients, self.network)
+        return CapturedFunction(self._gradients, self.network)
 
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
@@ -223,9 +225,8 @@ class Trainer(BaseTrainer[TrainConfig]):
         Raises:
             PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
         """
-        masked, network = photo * (1 - mask), self.network
-        seen = network.prepare(masked, mask) if isinstance(network, models.PreparedNetwork) else (masked, mask)
-        loss = (self.graph or self._gradients)(photo, mask, *seen).item()
+        prepared = self.network.prepare(photo * (1 - mask), mask)
+        loss = (self.graph or self._gradients)(photo, mask, *prepared).item()
         norm = clip_grad_norm(self.parameters, self.config.clip)
         if not math.isfinite(loss + norm):
             raise PhotomendError(
@@ -234,11 +235,10 @@ class Trainer(BaseTrainer[TrainConfig]):
         self.advance(loss)
         return loss, norm
 
-    def _gradients(self, photo: Array, mask: Array, *seen: Array) -> Array:
-        """The loss, with its gradients left at the parameters; `seen` is what the network predicts from."""
+    def _gradients(self, photo: Array, mask: Array, *prepared: Array) -> Array:
+        """The loss, with its gradients left at the parameters; `prepared` is what the network predicts from."""
         self.optimizer.zero_grad()
-        network = self.precision.ready()
-        prediction = network.predict(*seen) if isinstance(network, models.PreparedNetwork) else network(*seen)
+        prediction = self.precision.ready().predict(*prepared)
         loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
         loss.backward()
         self.precision.give_gradients()

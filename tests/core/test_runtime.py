@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -85,3 +87,13 @@ def test_keep_freed_memory_says_whether_it_took_effect(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(ctypes, "CDLL", without_mallopt)
     assert runtime.keep_freed_memory() is False
+
+
+def test_training_loads_neither_torchs_compiler_nor_what_only_metrics_need() -> None:
+    """They take seconds and a hundred MiB."""
+    program = (
+        "import sys; from photomend.core import runtime; import photomend.train.loop; runtime.deterministic();"
+        "print([name for name in ('torch._inductor', 'skimage.restoration', 'skimage.metrics') if name in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

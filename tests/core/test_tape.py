@@ -346,3 +346,12 @@ def test_a_pullback_may_return_a_list() -> None:
     Primitive(listed)(x).backward()
     assert x.grad is not None
     assert x.grad.item() == 3.0
+
+
+def test_a_leaf_that_became_another_kind_of_array_since() -> None:
+    x = Tensor(torch.ones(2))
+    y = sum(x * x)
+    x.data = x.data.double()
+    with pytest.raises(RuntimeError, match=r"a leaf was \(2,\), torch.float32 .* is \(2,\), torch.float64"):
+        y.backward()
+    assert x.grad is None

@@ -118,3 +118,13 @@ def test_scratch_made_in_inference_mode_serves_outside_of_it() -> None:
     with torch.inference_mode():
         scratch("inference", (10,), FLOATS).fill_(1)
     assert scratch("inference", (10,), FLOATS).fill_(2).sum() == 20
+
+
+def test_an_output_takes_little_more_than_its_size() -> None:
+    made = output((5 * MIB // 16,), FLOATS)
+    assert made.untyped_storage().nbytes() == 5 * MIB // 4
+
+
+def test_nearly_equal_outputs_share_their_memory() -> None:
+    place = output((33 * MIB // 32,), FLOATS).data_ptr()
+    assert output((34 * MIB // 32,), FLOATS).data_ptr() == place

@@ -274,11 +274,20 @@ def test_a_deeper_network_begins_where_a_shallower_one_ended(photos: FolderSourc
     assert on.network.state_dict()["bottleneck.2.body.3.weight"].abs().max() > 0
 
 
-def test_blocks_that_would_change_the_answer_cannot_be_added(photos: FolderSource, tmp_path: Path) -> None:
-    train(config(model_config={**TINY, "without": ["spatial"]}), photos, None, tmp_path / "run", quiet=True)
-    with_gates = config(start=str(tmp_path / "run"), model_config={**TINY, "without": []})
-    with pytest.raises(PhotomendError, match=r"run: has no skip4.*, which would change what the network gives"):
-        run(with_gates, photos, tmp_path / "more")
+@pytest.mark.parametrize(
+    ("name", "setting", "began"),
+    [("without", [], {"without": ["spatial"]}), ("dilations", [2, 1], {}), ("dilations", [1, 2, 4, 1], {"width": 8})],
+)
+def test_settings_that_would_change_the_answer_are_no_continuation(
+    name: str, setting: Any, began: dict[str, Any], photos: FolderSource, tmp_path: Path
+) -> None:
+    """Whether or not the weights fit: the dilations alone don't show in these."""
+    first = {**TINY, **began}
+    train(config(model_config=first), photos, None, tmp_path / "run", quiet=True)
+    settings = config(start=str(tmp_path / "run"), model_config={**TINY, name: setting})
+    message = "state dict does not fit" if "width" in began else f"with another {name} the network gives something else"
+    with pytest.raises(PhotomendError, match=f"run: {message}"):
+        run(settings, photos, tmp_path / "more")
     assert not (tmp_path / "more").exists()
 
 
