@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -12,7 +13,17 @@ import torch
 import torch.nn.functional as F
 from photomend import layers
 from photomend.core import Array, Module, Tensor
-from photomend.layers.convolution import ALGORITHMS, Algorithm, ConvShape, bands, pointwise, taps, winograd
+from photomend.layers.convolution import (
+    ALGORITHMS,
+    Algorithm,
+    ConvShape,
+    bands,
+    planar,
+    planes,
+    pointwise,
+    taps,
+    winograd,
+)
 from photomend.layers.convolution.planner import only
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, conv, pooling, resampling
@@ -168,6 +179,9 @@ _BY_ALGORITHM = [
     ("unequal sub-images", (1, 2, 7, 9), (2, 2, 3, 3), {"dilation": (3, 2), "padding": (3, 0)}),
     ("a multiplier of channels", (2, 2, 5, 4), (4, 1, 3, 2), {"groups": 2, "padding": 1}),
     ("one output", (1, 2, 3, 4), (3, 2, 3, 4), {}),
+    ("padding beyond the kernel", (2, 3, 4, 5), (2, 3, 2, 2), {"padding": 2}),
+    ("more outputs, dilation", (2, 2, 7, 6), (3, 2, 3, 2), {"padding": (1, 2), "dilation": (2, 3)}),
+    ("fewer outputs, dilation", (2, 3, 6, 8), (2, 3, 2, 3), {"padding": (2, 1), "dilation": (3, 2)}),
     ("stride of rows, padding", (1, 2, 8, 7), (2, 2, 3, 3), {"stride": (3, 2), "padding": (1, 2)}),
     ("stride and dilation", (1, 2, 7, 9), (2, 2, 2, 3), {"stride": (1, 2), "dilation": (1, 2)}),
     ("stride and groups", (2, 4, 5, 7), (4, 2, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
@@ -179,7 +193,9 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
 
     def small(direction: Callable[..., Array]) -> Callable[..., Array]:
         def in_small_blocks(*arguments: Any) -> Array:
-            with mock.patch.object(winograd, "BLOCK", 1), mock.patch.object(bands, "BLOCK", 1):
+            with ExitStack() as patches:
+                for module in (winograd, bands, planes, planar):
+                    patches.enter_context(mock.patch.object(module, "BLOCK", 1))
                 return direction(*arguments)
 
         return in_small_blocks
@@ -193,7 +209,7 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     )
 
 
-_IN_SMALL_BLOCKS = tuple(map(_in_small_blocks, (bands.BANDS, winograd.WINOGRAD)))
+_IN_SMALL_BLOCKS = tuple(map(_in_small_blocks, (bands.BANDS, planes.PLANES, winograd.WINOGRAD)))
 _CONVOLUTION += [
     op(
         f"conv2d/{algorithm.name}, {setting}",
