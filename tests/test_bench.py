@@ -259,7 +259,7 @@ def test_overhead_is_what_raw_operations_leave() -> None:
 
 
 def test_cases_are_chosen_by_name() -> None:
-    assert [case.name for case in choose("step", [])] == ["attention", "attention-report"]
+    assert [case.name for case in choose("step", [])] == ["attention", "attention-recomputed", "attention-report"]
     assert [case.name for case in choose("conv", ["256@16", "32@112"])] == ["32@112", "256@16"]
     assert choose(None, []) == [case for cases in KINDS.values() for case in cases]
     with pytest.raises(PhotomendError, match=r"CASE '128@65': bench conv has no such case; did you mean '128@56'\?"):

@@ -121,6 +121,12 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
     "A copy of whole tiles holds the same numbers.": _of(
         "layers/convolution/winograd.py", "_whole_tiles", ("take_branch", "if inside.shape == whole", "if False")
     ),
+    "The transforms as additions give what the matrices give, compiled or not.": _of(
+        "layers/convolution/tiles.py",
+        "output_to_points",
+        ("take_branch", "if _compiled(images)", "if False"),
+        ("take_branch", "if _compiled(images)", "if True"),
+    ),
     "The rows below the last output are 0 already.": _of(
         "layers/convolution/taps.py",
         "_Grid.output_to_rows",
