@@ -36,11 +36,11 @@ BLOCK = 8 * 2**20
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     """The adjoint in w, for one group and no stride."""
-    (kh, kw), c, o, around = shape.kernel, shape.channels, shape.out_channels, shape.adjoint_padding
-    if c <= o or min(around) < 0:
+    (kh, kw), c, o = shape.kernel, shape.channels, shape.out_channels
+    if c <= o:
         w̄ = _planes_by_pixels(x, ȳ, shape.padding, shape)
         return w̄.view(kh, kw, c, o).permute(3, 2, 0, 1).contiguous()
-    w̄ = _planes_by_pixels(ȳ, x, around, shape)  # seen from x, the last tap comes first
+    w̄ = _planes_by_pixels(ȳ, x, shape.adjoint_padding, shape)  # seen from x, the last tap comes first
     return w̄.view(kh, kw, o, c).flip(0, 1).permute(2, 3, 0, 1).contiguous()
 
 

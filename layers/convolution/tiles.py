@@ -48,7 +48,7 @@ def input_to_points(images: Array) -> Array:
     n, height, width, c = images.shape
     down, across = height // 4, width // 4
     if _compiled(images):
-        return _input_to_points(images).view(36, -1, c)
+        return _input_to_points(images)
     image, row, column, channel = images.stride()
     tiles = scratch("tiles", (36, n * down * across * c), images)
     tiles.view(6, 6, n, down, across, c).copy_(
@@ -62,7 +62,7 @@ def output_to_points(images: Array) -> Array:
     n, height, width, o = images.shape
     down, across = height // 4, width // 4
     if _compiled(images):
-        return _output_to_points(images).view(36, -1, o)
+        return _output_to_points(images)
     tiles = scratch("output tiles", (16, n * down * across * o), images)
     tiles.view(4, 4, n, down, across, o).copy_(images.view(n, down, 4, across, 4, o).permute(2, 4, 0, 1, 3, 5))
     return product(matrices(images.dtype, images.device)[2].T, tiles).view(36, n * down * across, o)
@@ -120,7 +120,7 @@ def _input_to_points(images: Array) -> Array:
     tile = [[images[:, i : i + 4 * down - 3 : 4, j : j + 4 * across - 3 : 4] for j in range(6)] for i in range(6)]
     columns = [_bt([tile[i][j] for i in range(6)]) for j in range(6)]
     rows = [_bt([columns[j][i] for j in range(6)]) for i in range(6)]
-    return torch.stack([number for row in rows for number in row])
+    return torch.stack([number for row in rows for number in row]).flatten(1, 3)
 
 
 @Compilable
@@ -128,7 +128,7 @@ def _output_to_points(images: Array) -> Array:
     tile = [[images[:, i::4, j::4] for j in range(4)] for i in range(4)]
     columns = [_a([tile[i][j] for i in range(4)]) for j in range(4)]
     rows = [_a([columns[j][i] for j in range(4)]) for i in range(6)]
-    return torch.stack([number for row in rows for number in row])
+    return torch.stack([number for row in rows for number in row]).flatten(1, 3)
 
 
 @Compilable

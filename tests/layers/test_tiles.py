@@ -29,8 +29,8 @@ def otherwise(request: pytest.FixtureRequest) -> Iterator[Callable[..., Array]]:
 def test_both_ways_are_the_same_map(otherwise: Callable[..., Array]) -> None:
     seen, output, points = numbers(3, 14, 10, 5), numbers(3, 8, 12, 5), numbers(36, 7, 5)
     found = [
-        otherwise(tiles._input_to_points, seen).flatten(1, 3),
-        otherwise(tiles._output_to_points, output).flatten(1, 3),
+        otherwise(tiles._input_to_points, seen),
+        otherwise(tiles._output_to_points, output),
         otherwise(tiles._from_points, list(points)),
     ]
     compile_functions(False)
