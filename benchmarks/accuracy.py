@@ -22,7 +22,7 @@ import click
 import torch
 from photomend import models
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
-from photomend.app.reconstructors import find_weights
+from photomend.app.reconstructors import load_reconstructor
 from photomend.app.sources import open_source
 from photomend.core import Array, PhotomendError, runtime
 from photomend.data.loader import CropLoader, EvaluationSet
@@ -30,7 +30,6 @@ from photomend.data.sources import PhotoSource
 from photomend.layers.convolution import planner
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
-from photomend.train.checkpoint import load_checkpoint
 from photomend.train.config import TrainConfig
 from photomend.train.losses import hole_loss
 from photomend.train.trainer import Trainer
@@ -96,12 +95,11 @@ def exactness(photos: PhotoSource, device: torch.device) -> Iterator[str]:
 
 def networks(device: torch.device) -> dict[str, models.RepairNetwork]:
     """The shipped attention model, and the report's with fresh weights, whose gradients are those of a first step."""
-    checkpoint = load_checkpoint(find_weights("photomend-s"))
-    trained = models.build(checkpoint.model, **checkpoint.config)
-    trained.load_state_dict(checkpoint.weights)
+    trained = load_reconstructor("photomend-s", device)
+    assert isinstance(trained, models.RepairNetwork)
     runtime.seed_everything(0)
     report = models.build("attention-report", window=trained.window)
-    return {"photomend-s": trained.to(device), "attention-report, untrained": report.to(device)}
+    return {"photomend-s": trained, "attention-report, untrained": report.to(device)}
 
 
 def answered(network: models.RepairNetwork, photo: Array, mask: Array) -> tuple[Array, list[Array]]:

@@ -70,9 +70,8 @@ def _load(network: RepairNetwork, weights: dict[str, Array], path: str) -> None:
 
 def _as_it_was(start: Checkpoint, path: str) -> RepairNetwork:
     """The network that the weights were trained in."""
-    random = torch.get_rng_state()  # its first weights are drawn for nothing
-    network: RepairNetwork = models.build(start.model, **start.config)
-    torch.set_rng_state(random)
+    with torch.random.fork_rng(devices=()):  # its first weights are drawn for nothing
+        network: RepairNetwork = models.build(start.model, **start.config)
     _load(network, start.weights, path)
     return network
 

@@ -204,9 +204,8 @@ class Trainer(BaseTrainer[TrainConfig]):
         self.precision = SamePrecision(self.network)
         if PRECISIONS[config.precision] == torch.bfloat16:
             require_bfloat16(self.device)
-            random = torch.get_rng_state()  # the copy's first weights are drawn for nothing
-            self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
-            torch.set_rng_state(random)
+            with torch.random.fork_rng(devices=()):  # the copy's first weights are drawn for nothing
+                self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
         if config.recompute and not recompute_blocks(self.precision.network):
             raise PhotomendError(f"training: recompute (=True) is not for model {config.model!r}, which has no blocks")
         self.graph = self._captured() if config.cuda_graph else None

@@ -137,11 +137,11 @@ def by_rule(shape: ConvShape) -> Plan:
     if shape.device != "cpu":
         return Plan(TAPS, TAPS, TAPS)
     fewest = min(shape.channels, shape.out_channels)
-    half = shape.dtype in HALF_PRECISION
+    half, one_product = shape.dtype in HALF_PRECISION, _one_product(shape)
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
-        best = IM2COL if _one_product(shape) else INTERLEAVED
+        best = IM2COL if one_product else INTERLEAVED
         return Plan(best, best, best)
 
     def chosen(seen: int, given: int) -> Algorithm:
@@ -150,14 +150,14 @@ def by_rule(shape: ConvShape) -> Plan:
             return BANDS
         if PLANES.suits(shape) and given <= min(MOST_PLANES, seen // 2):
             return PLANES
-        if _one_product(shape):
+        if one_product:
             return IM2COL
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
 
     of_input, of_output = chosen(shape.channels, shape.out_channels), chosen(shape.out_channels, shape.channels)
     by_planes = shape.stride == (1, 1) and shape.groups == 1  # im2col's weight gradient
     few = fewest < FEWEST_CHANNELS <= shape.channels * shape.out_channels
-    return Plan(of_input, of_output, IM2COL if by_planes and (few or _one_product(shape)) else of_input)
+    return Plan(of_input, of_output, IM2COL if by_planes and (few or one_product) else of_input)
 
 
 def _one_product(shape: ConvShape) -> bool:

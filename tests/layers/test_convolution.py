@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -15,10 +14,8 @@ from photomend.layers.convolution import (
     ConvShape,
     bands,
     im2col,
-    plan,
     planar,
     planes,
-    planner,
     products,
     tiles,
     winograd,
@@ -31,14 +28,9 @@ from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
 
+from .shapes import shape
+
 CONTIGUOUS, CHANNELS_LAST = torch.contiguous_format, torch.channels_last
-
-
-def shape(
-    x: tuple[int, ...] = (2, 16, 12, 12), w: tuple[int, ...] = (16, 16, 3, 3), padding: int = 1, **options: Any
-) -> ConvShape:
-    settings = {"stride": 1, "dilation": 1, "groups": 1} | options
-    return ConvShape.of(torch.empty(x), torch.empty(w), None, padding=padding, **settings)
 
 
 def three_directions(algorithm: Algorithm, x: Array, w: Array, b: Array, ȳ: Array, **options: Any) -> tuple[Array, ...]:
@@ -242,139 +234,6 @@ def test_two_calls_give_the_same_bits() -> None:
     )
     once, again = (three_directions(WINOGRAD, x, w, b, ȳ, padding=1) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
-
-
-@pytest.fixture(autouse=True)
-def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same rules on every processor."""
-    monkeypatch.setattr(planner, "has_onednn", lambda: False)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        shape(x=(2, 8, 12, 12), w=(16, 8, 3, 3), stride=2),
-        shape(padding=3, dilation=2),
-        shape(w=(16, 8, 3, 3), groups=2),
-        shape(w=(16, 16, 2, 2), padding=0),
-        shape(padding=3),
-    ],
-    ids=["stride, few", "padding and dilation", "groups", "2x2", "padding"],
-)
-def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
-    assert set(vars(plan(other)).values()) == {TAPS}
-    with planner.only(WINOGRAD):
-        assert plan(other).forward is TAPS
-
-
-@pytest.mark.parametrize(
-    ("this", "chosen"),
-    [
-        (shape(), [WINOGRAD] * 3),
-        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
-        (shape(x=(2, 16, 12, 12), w=(11, 16, 3, 3)), [TAPS, BANDS, IM2COL]),
-        (shape(x=(2, 3, 12, 12), w=(64, 3, 3, 3)), [BANDS, PLANES, IM2COL]),
-        (shape(x=(2, 64, 12, 12), w=(3, 64, 5, 5)), [PLANES, BANDS, IM2COL]),
-        (shape(x=(2, 2, 12, 12), w=(1, 2, 7, 7), padding=3), [BANDS] * 3),
-        (shape(x=(2, 2, 12, 12), w=(1, 2, 7, 7), padding=3, stride=2), [TAPS] * 3),
-        (shape(w=(16, 16, 1, 1), padding=0, stride=2), [POINTWISE] * 3),
-        (shape(x=(2, 32, 12, 12), w=(32, 32, 3, 3), padding=2, dilation=2), [INTERLEAVED] * 3),
-        (shape(padding=2, dilation=2), [TAPS] * 3),
-        (shape(stride=2), [IM2COL] * 3),
-        (dataclasses.replace(shape(padding=2, dilation=2), dtype=torch.bfloat16), [IM2COL] * 3),
-        (dataclasses.replace(shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), dtype=torch.bfloat16), [BANDS, TAPS, IM2COL]),
-    ],
-    ids=[
-        *(
-            "3x3",
-            "few in",
-            "few out",
-            "very few in",
-            "very few out",
-            "7x7",
-            "7x7 stride",
-            "1x1",
-            "dilation",
-            "dilation, few",
-        ),
-        *("stride", "bfloat16", "bfloat16, few"),
-    ],
-)
-def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
-    assert list(vars(plan(this)).values()) == chosen
-
-
-@pytest.mark.parametrize(
-    ("this", "chosen"),
-    [
-        (shape(), [IM2COL] * 3),
-        (shape(x=(2, 16, 16, 16)), [IM2COL] * 3),
-        (shape(x=(2, 32, 16, 16), w=(12, 32, 3, 3)), [PLANES, IM2COL, IM2COL]),
-        (shape(x=(2, 128, 16, 16), w=(128, 128, 5, 5)), [IM2COL] * 3),
-        (shape(x=(2, 128, 16, 16), w=(128, 128, 3, 3)), [WINOGRAD] * 3),
-        (shape(x=(2, 128, 14, 14), w=(128, 128, 3, 3)), [IM2COL] * 3),
-        (shape(x=(2, 32, 12, 12), w=(32, 32, 3, 3), padding=2, dilation=2), [IM2COL] * 3),
-        (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
-        (shape(w=(16, 8, 3, 3), groups=2), [TAPS] * 3),
-        (dataclasses.replace(shape(), dtype=torch.float64), [WINOGRAD] * 3),
-    ],
-    ids=["small", "few", "few out", "5x5", "many", "many, small", "dilation", "few in", "groups", "float64"],
-)
-def test_where_onednn_multiplies_one_large_product_is_preferred(
-    this: ConvShape, chosen: list[Algorithm], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(planner, "has_onednn", lambda: True)
-    assert list(vars(plan(this)).values()) == chosen
-
-
-def test_compiled_transforms_are_preferred_for_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "has_onednn", lambda: True)
-    monkeypatch.setattr(planner, "compiles_functions", lambda: True)
-    many, few = (shape(x=(2, c, 36, 36), w=(c, c, 3, 3)) for c in (64, 32))
-    assert plan(many).forward is WINOGRAD
-    assert plan(few).forward is IM2COL
-
-
-def test_elsewhere_only_what_needs_no_tiles() -> None:
-    for this, chosen in ((shape(), TAPS), (shape(w=(16, 16, 1, 1), padding=0), POINTWISE)):
-        assert set(vars(planner.by_rule(dataclasses.replace(this, device="cuda"))).values()) == {chosen}
-
-
-def test_only_ends_with_its_context() -> None:
-    with planner.only(TAPS):
-        assert plan(shape()).weight_gradient is TAPS
-    assert plan(shape()).weight_gradient is WINOGRAD
-
-
-def test_tuning_measures_a_shape_once_and_keeps_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
-    measured = []
-
-    def seconds(this: ConvShape) -> dict[str, dict[Algorithm, float]]:
-        measured.append(this)
-        directions = ("forward", "input_gradient", "weight_gradient")
-        return {d: {TAPS: 1.0, WINOGRAD: 2.0 if d == "forward" else 0.5} for d in directions}
-
-    monkeypatch.setattr(planner, "seconds", seconds)
-    try:
-        with planner.tuning():
-            first, second = plan(shape()), plan(shape())
-        assert measured == [shape()]
-        assert first is second is plan(shape())
-        assert (first.forward, first.input_gradient, first.weight_gradient) == (TAPS, WINOGRAD, WINOGRAD)
-        assert planner.tuned() == ["3×3, 16→16 at 12×12, ×2, padding (1, 1): taps, winograd, winograd"]
-    finally:
-        planner.forget()
-    assert plan(shape()).forward is WINOGRAD
-
-
-def test_measuring_leaves_the_random_numbers_alone() -> None:
-    torch.manual_seed(0)
-    expected = torch.rand(3)
-    torch.manual_seed(0)
-    found = planner.seconds(shape(x=(1, 2, 5, 5), w=(2, 2, 3, 3)), repeats=1)
-    assert torch.equal(torch.rand(3), expected)
-    assert all(set(by_name) == {TAPS, BANDS, PLANES, WINOGRAD, IM2COL} for by_name in found.values())
-    assert all(t > 0 for by_name in found.values() for t in by_name.values())
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
