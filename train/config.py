@@ -136,7 +136,8 @@ class TrainConfig(RunConfig):
         weight_decay: for every weight.
         clip: largest norm of all gradients together.
         mse_weight, mae_weight: of the loss.
-        precision: "float32", or "bfloat16" for steps whose weights are kept in float32.
+        precision: "float32"; "tf32" for products in TF32, on NVIDIA GPUs; "bfloat16" for steps whose weights are kept
+            in float32.
         recompute: whether residual blocks keep their inputs alone and are computed a second time for the gradient,
             which takes less memory and more time.
         cuda_graph: whether the forward and backward pass are handed to a CUDA device as one graph (`train/graph.py`).

@@ -1,26 +1,29 @@
-"""Mixed precision: the weights are kept in float32, and what a step computes from them is computed in bfloat16.
+"""What a step computes in: float32, TF32 or bfloat16; the weights are kept in float32 always.
 
 bfloat16 has float32's range with 8 binary digits. Products of such numbers are two to four times as fast where the
 processor has instructions for them, and arrays take half the memory. But a weight that changes by less than 1/256 of
 itself wouldn't change at all; so the optimizer's weights stay in float32, and each step starts from a rounded copy of
 them. Because of the range no scaling of the loss is needed, as it is with float16.
 
+TF32 is a way to multiply, not to store: NVIDIA's GPUs round the factors of a float32 product to 11 binary digits and
+add up in float32.
+
 Sources: Micikevicius et al., *Mixed precision training* (2018), §3.1; Kalamkar et al., *A study of bfloat16 for deep
-learning training* (2019).
+learning training* (2019); NVIDIA, *A100 Tensor Core GPU architecture* (2020), for TF32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import torch
 
 from ..core import Module, PhotomendError
 
-#: What a step may compute in.
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
+#: What a step may compute in, and what its arrays are stored as.
+PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 
 Network = TypeVar("Network", bound=Module)
 
@@ -77,8 +80,25 @@ class MixedPrecision(Generic[Network]):
                 copy.grad = None
 
 
-def require_bfloat16(device: torch.device) -> None:
-    """Raise PhotomendError where bfloat16 can't be computed with."""
-    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        name = torch.cuda.get_device_name(device)
-        raise PhotomendError(f"training: precision (=bfloat16) is not supported by {name}")
+@contextmanager
+def products_in(precision: str) -> Iterator[None]:
+    """Inside this context float32 arrays are multiplied in TF32 if that is the precision, and in float32 if not."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def require_precision(precision: str, device: torch.device) -> None:
+    """Raise PhotomendError where the device can't compute in this precision."""
+    on_gpu = device.type == "cuda"
+    if precision == "tf32" and not (on_gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
+        raise PhotomendError(f"training: precision (=tf32) needs an NVIDIA GPU of Ampere or later, not {_name(device)}")
+    if precision == "bfloat16" and on_gpu and not torch.cuda.is_bf16_supported():
+        raise PhotomendError(f"training: precision (=bfloat16) is not supported by {_name(device)}")
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device)

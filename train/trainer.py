@@ -21,7 +21,7 @@ from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .graph import CapturedFunction
 from .losses import hole_loss
-from .precision import PRECISIONS, MixedPrecision, SamePrecision, require_bfloat16
+from .precision import PRECISIONS, MixedPrecision, SamePrecision, products_in, require_precision
 from .start import load_start, say_start, take_over
 
 Config = TypeVar("Config", bound=RunConfig)
@@ -200,10 +200,10 @@ class Trainer(BaseTrainer[TrainConfig]):
 
     def __init__(self, config: TrainConfig, device: torch.device | str = "cpu") -> None:
         super().__init__(config, device)
+        require_precision(config.precision, self.device)
         self.precision: SamePrecision[models.RepairNetwork] | MixedPrecision[models.RepairNetwork]
         self.precision = SamePrecision(self.network)
         if PRECISIONS[config.precision] == torch.bfloat16:
-            require_bfloat16(self.device)
             with torch.random.fork_rng(devices=()):  # the copy's first weights are drawn for nothing
                 self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
         if config.recompute and not recompute_blocks(self.precision.network):
@@ -225,7 +225,8 @@ class Trainer(BaseTrainer[TrainConfig]):
             PhotomendError: the loss or a gradient is no longer a number; no parameter has been changed.
         """
         prepared = self.network.prepare(photo * (1 - mask), mask)
-        loss = (self.graph or self._gradients)(photo, mask, *prepared).item()
+        with products_in(self.config.precision):
+            loss = (self.graph or self._gradients)(photo, mask, *prepared).item()
         norm = clip_grad_norm(self.parameters, self.config.clip)
         if not math.isfinite(loss + norm):
             raise PhotomendError(

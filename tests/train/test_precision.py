@@ -8,7 +8,7 @@ from photomend import models
 from photomend.core import Module, PhotomendError
 from photomend.layers import BatchNorm2d, Conv2d, ReLU, Sequential
 from photomend.train.config import TrainConfig
-from photomend.train.precision import MixedPrecision, require_bfloat16
+from photomend.train.precision import MixedPrecision, products_in, require_precision
 from photomend.train.trainer import Trainer
 
 
@@ -96,13 +96,61 @@ def test_the_first_weights_are_those_of_a_run_in_float32() -> None:
 
 
 def test_an_unknown_precision_is_named() -> None:
-    with pytest.raises(PhotomendError, match="precision 'float16' must be one of float32, bfloat16"):
+    with pytest.raises(PhotomendError, match="precision 'float16' must be one of float32, tf32, bfloat16"):
         TrainConfig(steps=1, precision="float16")
 
 
 def test_a_gpu_without_bfloat16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    require_bfloat16(torch.device("cpu"))
+    require_precision("bfloat16", torch.device("cpu"))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "an old one")
+    require_precision("float32", torch.device("cuda"))
     with pytest.raises(PhotomendError, match="not supported by an old one"):
-        require_bfloat16(torch.device("cuda"))
+        require_precision("bfloat16", torch.device("cuda"))
+
+
+def test_tf32_is_refused_but_on_ampere_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PhotomendError, match=r"precision \(=tf32\) needs an NVIDIA GPU of Ampere or later, not cpu"):
+        Trainer(TrainConfig(steps=1, precision="tf32", model_config={"width": 16}))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a Turing")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (7, 5))
+    with pytest.raises(PhotomendError, match="not a Turing"):
+        require_precision("tf32", torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+    require_precision("tf32", torch.device("cuda"))
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32"])
+def test_products_are_in_tf32_inside_the_step_alone(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a CPU, by what torch is told; what a GPU makes of it is the next test's."""
+    monkeypatch.setattr("photomend.train.trainer.require_precision", lambda *_: None)
+    before = "highest" if precision == "tf32" else "high"  # what the user has set is put back
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: before)
+    told: list[str] = []
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", told.append)
+    trainer = Trainer(TrainConfig("linear", {"window": 96}, steps=1, precision=precision))
+    inside: list[str] = []
+    gradients = trainer._gradients
+
+    def watched(*arrays: torch.Tensor) -> torch.Tensor:
+        inside.extend(told)
+        return gradients(*arrays)
+
+    monkeypatch.setattr(trainer, "_gradients", watched)
+    mask = torch.zeros(2, 1, 96, 96)
+    mask[:, :, 30:60, 20:66] = 1
+    trainer.step(torch.rand(2, 3, 96, 96), mask)
+    assert inside == ["high" if precision == "tf32" else "highest"]
+    assert told == [*inside, before]
+
+
+@pytest.mark.cuda
+def test_tf32_rounds_the_factors_of_a_product() -> None:
+    a, b = torch.randn(2, 512, 512, device="cuda")
+    true = a.double() @ b.double()
+    with products_in("tf32"):
+        rounded = a @ b
+    error = (rounded - true).norm() / true.norm()
+    assert 1e-5 < error < 1e-3
+    with products_in("float32"):
+        assert (a @ b - true).norm() < 1e-5 * true.norm()
