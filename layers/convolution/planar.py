@@ -1,22 +1,23 @@
 """The weight gradient by planes: im2col's matrix transposed, a row for each tap and channel.
 
-    w̄[o, c, i, j]  =  Σ over n, r, s of  x[n, c, r + i, s + j] · ȳ[n, o, r, s]
+    w̄[o, c, i, j]  =  Σ over n, r, s of  x[n, c, r + d i − p, s + d j − p] · ȳ[n, o, r, s]
 
-is one matrix product over all pixels of all images, W̄ = G · Ȳ: Ȳ (pixels, O) is ȳ with its channels last, and
-G (taps · C, pixels) has a plane of x for each tap and channel, moved to where the outputs see it. G is all copies, and
-here each is of whole rows of an image, where im2col's forward matrix, a row for each output, gathers a few numbers at a
-time. And a product is fastest when the axis that is summed over is contiguous.
+with dilation d and padding p, x being 0 where it has no pixel, is one matrix product over all pixels of all images,
+W̄ = G · Ȳ: Ȳ (pixels, O) is ȳ with its channels last, and G (taps · C, pixels) has a plane of x for each tap and
+channel, moved to where the outputs see it. G is all copies, and here each is of whole rows of an image, where im2col's
+forward matrix, a row for each output, gathers a few numbers at a time. And G's rows, along which is summed, are
+contiguous.
 
 The same sum can be read the other way round, x's pixels by planes of ȳ,
 
-    w̄[o, c, i, j]  =  Σ over n, u, v of  ȳ[n, o, u − i, v − j] · x[n, c, u, v]
+    w̄[o, c, i, j]  =  Σ over n, u, v of  ȳ[n, o, u − d i + p, v − d j + p] · x[n, c, u, v]
 
 so that those are copied that have fewer channels. All of this is without a stride: with one, the rows have gaps.
 
 Memory beside input and output: about `BLOCK` bytes of planes, and the padded images that they are taken from. Measured
-in milliseconds beside the product with the forward pass's matrix, two threads, 16 images in bfloat16: 4.3 for 6.3 (192
-channels at 16×16), 4.8 for 5.4 (96 at 32×32), 5.9 for 6.8 (48 at 64×64); 8 in float32: 1.6 for 3.7 (3 → 64 channels at
-112×112), 8.6 for 15.5 (64 at 64×64).
+in milliseconds, and in brackets the product with the forward pass's matrix, two threads, 16 images in bfloat16: 4.3
+(6.3) for 192 channels at 16×16, 4.8 (5.4) for 96 at 32×32, 5.9 (6.8) for 48 at 64×64; 8 in float32: 1.6 (3.7) for
+3 → 64 channels at 112×112, 8.6 (15.5) for 64 at 64×64.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
 
 def _planes_by_pixels(few: Array, many: Array, padding: Pair, shape: ConvShape) -> Array:
     """Of `few` (N, K, …) a plane for each tap and channel, as the pixels of `many` (N, M, …) see it, by these pixels:
-    (taps · K, M), summed in float32 at least."""
+    (taps · K, M). Each block's product is rounded to the arrays' dtype; blocks are added up in float32 at least."""
     (kh, kw), (dh, dw) = shape.kernel, shape.dilation
     channels, (images, m, down, across) = few.shape[1], many.shape
-    planes, pixels = few.permute(1, 0, 2, 3), many.permute(0, 2, 3, 1)
+    by_channel, pixels = few.permute(1, 0, 2, 3), many.permute(0, 2, 3, 1)
     taps = kh * kw * channels
     total = few.new_zeros((taps, m), dtype=torch.promote_types(few.dtype, torch.float32))
     for these, rows in blocks(images, down, BLOCK // (across * taps * few.element_size())):
@@ -58,13 +59,13 @@ def _planes_by_pixels(few: Array, many: Array, padding: Pair, shape: ConvShape) 
         padded = scratch("padded", (channels, these.stop - these.start, height, width), few).zero_()
         to_rows, of_rows = meeting(rows.start - padding[0], height, few.shape[2])
         to_columns, of_columns = meeting(-padding[1], width, few.shape[3])
-        padded[:, :, to_rows, to_columns] = planes[:, these, of_rows, of_columns]
+        padded[:, :, to_rows, to_columns] = by_channel[:, these, of_rows, of_columns]
         channel, image, row, column = padded.stride()
         seen = padded.as_strided(
             (kh, kw, *padded.shape[:2], some, across), (dh * row, dw * column, channel, image, row, column)
         )
-        moved = scratch("planes", seen.shape, few).copy_(seen)
-        total += product(moved.view(taps, -1), pixels[these, rows].reshape(-1, m))
+        planes = scratch("planes", seen.shape, few).copy_(seen)
+        total += product(planes.view(taps, -1), pixels[these, rows].reshape(-1, m))
     return total.to(few.dtype)
 
 

@@ -1,16 +1,18 @@
 """Convolution with few outputs: multiply first, move afterwards.
 
-    y[n, o, r, s]     =  Σ over (i, j) of  P[i, j, o][n, r + d i − p, s + d j − p]
+    y[n, o, r, s]        =  Σ over (i, j) of  P[i, j, o][n, r + d i − p, s + d j − p]
     P[i, j, o][n, u, v]  =  Σ over c of  w[o, c, i, j] · x[n, c, u, v]
 
-P has a plane for each tap and output: what every pixel has to say to the output that sees it through that tap. All of
-them are *one* product, W (taps · O, C) by X (C, pixels), which reads the input once; with few outputs they are no
-larger than it. Then each plane is moved to where it is seen, and added.
+with dilation d and padding p; the stride is 1, and P is 0 where x has no pixel. P has a plane for each tap and output:
+what every pixel has to say to the output that sees it through that tap. All of them are *one* product, W (taps · O, C)
+by X (C, pixels). Then each plane is moved to where it is seen, and added. With a 3×3 kernel from 64 channels to 3 the
+planes are less than half of the input, to 12 they are 1.7 times as large: so this is for few outputs.
 
 The adjoint in x is a convolution itself, of ȳ with the kernel turned by half a turn and its two channel axes exchanged:
 one with few outputs where the forward pass has few inputs. The weight gradient is `planar.py`'s.
 
-Memory beside input and output: about `BLOCK` bytes of planes.
+Memory beside input and output: about `BLOCK` bytes of planes, and those of the d (rows of the kernel − 1) rows more
+that a block of rows sees, which are computed for its neighbour as well.
 
 Source: Vasudevan, Anderson & Gregg, *Parallel multi channel convolution using general matrix multiplication* (2017),
 whose "kn2row" this is.
@@ -30,7 +32,7 @@ from .blocks import blocks
 from .planar import meeting, weight_gradient
 from .shape import Algorithm, ConvShape
 
-#: Bytes of planes that are made at a time, if those of one row aren't more.
+#: Bytes of planes that are made at a time for a block's own rows, if those of one row aren't more.
 BLOCK = 8 * 2**20
 
 
@@ -54,7 +56,8 @@ def _convolve(x: Array, w: Array, b: Array | None, padding: Pair, dilation: Pair
     weights = w.permute(2, 3, 0, 1).reshape(-1, c)
     y = output((n, down, columns, o), x)
     for images, rows in blocks(n, down, BLOCK // (across * len(weights) * x.element_size())):
-        seen = slice(max(0, rows.start - ph), min(h, rows.stop - ph + dh * (kh - 1)))
+        low = min(h, max(0, rows.start - ph))
+        seen = slice(low, max(low, min(h, rows.stop - ph + dh * (kh - 1))))  # no row, where all is padding
         planes = product(weights, pixels[images, seen].reshape(-1, c).mT)
         planes = planes.view(kh, kw, o, images.stop - images.start, seen.stop - seen.start, across)
         moved = scratch("moved", (*planes.shape[2:4], rows.stop - rows.start, columns), x).zero_()
