@@ -5,12 +5,11 @@ GPU waits. A CUDA graph is many of them, captured once; from then on one call la
 write the same memory each time, so that what a step is given is copied to where the first one found it, and its results
 lie where the first ones lay. That memory, a whole step's, is kept for as long as the graph is.
 
-In the graph is what goes from the prepared photos to the gradients. Kernel by kernel as before go what a network
+In the graph is what goes from the prepared photos to the gradients. Outside it, kernel by kernel, stay: what a network
 prepares without weights (the harmonic fill ends when it is precise enough, so that the host has to look), clipping,
 whose factor the host asks for, and the optimizer and the average, whose rates change from step to step.
 
-No GPU was at hand when this was written: on a CPU everything but the capture itself is tested, and how much is gained
-isn't known.
+Not run on a GPU yet: on a CPU everything but the capture itself is tested, and how much is gained isn't known.
 
 Sources: NVIDIA, *CUDA C++ programming guide*, "CUDA graphs"; Nguyen, Carilli et al., *Accelerating PyTorch with CUDA
 graphs* (2021), for what a capture needs.
@@ -66,22 +65,26 @@ class CapturedFunction:
     Args:
         function: (arrays) → the loss, an array. What it does may depend on shapes, not on numbers.
         module: whose parameters get the gradients, and whose running statistics it may change; what the capture itself
-            does to these is undone.
+            does to the statistics is undone.
         capture: how it is captured.
 
-    A call with arrays of other shapes or dtypes captures anew.
+    A call with arrays of other shapes or dtypes captures anew; so does one after a parameter or buffer has been given
+    other memory (`Module.to` does that), since the graph reads them where they were.
     """
 
     def __init__(self, function: Callable[..., Array], module: Module, capture: Capture = capture) -> None:
         self.function, self.module, self.capture = function, module, capture
         self._captured: tuple[tuple[Array, ...], Replay, Array] | None = None
+        self._made_for: object = None
         self._gradients: list[Array | None] = []
 
     def __call__(self, *inputs: Array) -> Array:
-        if self._captured is None or [*map(_kind, inputs)] != [*map(_kind, self._captured[0])]:
+        now = [*map(_kind, inputs)], [array.data_ptr() for array in self.module.state_dict().values()]
+        if self._captured is None or now != self._made_for:
             self._captured = None
             self._captured = self._capture(tuple(x.clone() for x in inputs))
             self._gradients = [parameter.grad for parameter in self.module.parameters()]
+            self._made_for = now
         held, replay, result = self._captured
         torch._foreach_copy_(held, inputs)
         replay()

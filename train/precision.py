@@ -1,4 +1,4 @@
-"""What a step computes in: float32, TF32 or bfloat16; the weights are kept in float32 always.
+"""What a step's forward and backward pass compute in: float32, TF32 or bfloat16. The weights are kept in float32.
 
 bfloat16 has float32's range with 8 binary digits. Products of such numbers are two to four times as fast where the
 processor has instructions for them, and arrays take half the memory. But a weight that changes by less than 1/256 of
@@ -82,9 +82,15 @@ class MixedPrecision(Generic[Network]):
 
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
-    """Inside this context float32 arrays are multiplied in TF32 if that is the precision, and in float32 if not."""
+    """Inside this context float32 arrays are multiplied in TF32, if that is the precision; if not, nothing is changed.
+
+    What `torch.set_float32_matmul_precision` was told before is told again afterwards.
+    """
+    if precision != "tf32":
+        yield
+        return
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.set_float32_matmul_precision("high")
     try:
         yield
     finally:
@@ -94,10 +100,15 @@ def products_in(precision: str) -> Iterator[None]:
 def require_precision(precision: str, device: torch.device) -> None:
     """Raise PhotomendError where the device can't compute in this precision."""
     on_gpu = device.type == "cuda"
-    if precision == "tf32" and not (on_gpu and torch.cuda.get_device_capability(device) >= (8, 0)):
+    if precision == "tf32" and not (on_gpu and has_tf32(device)):
         raise PhotomendError(f"training: precision (=tf32) needs an NVIDIA GPU of Ampere or later, not {_name(device)}")
     if precision == "bfloat16" and on_gpu and not torch.cuda.is_bf16_supported():
         raise PhotomendError(f"training: precision (=bfloat16) is not supported by {_name(device)}")
+
+
+def has_tf32(device: torch.device | None = None) -> bool:
+    """Whether a CUDA device, or the current one, multiplies in TF32; AMD's go by the same name in torch and don't."""
+    return torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 def _name(device: torch.device) -> str:

@@ -45,8 +45,8 @@ def take_over(network: RepairNetwork, start: Checkpoint, path: str) -> None:
     """Give `network` the weights of `start`, read from `path`; blocks that only the network has keep their own.
 
     So a deeper network goes on where a shallower one ended (Chen, Goodfellow & Shlens, *Net2Net* (2016)), as long as
-    the new blocks change nothing at first, which a residual block doesn't whose last convolution is zero. Where the
-    settings are others than the weights', both networks are asked, and must give the same.
+    the new blocks change nothing at first, as a residual block whose last convolution is zero. Where the settings are
+    others than the weights', both networks are asked, and must give the same.
 
     Raises PhotomendError: the weights don't fit, or with these settings the network gives something else.
     """
@@ -54,7 +54,7 @@ def take_over(network: RepairNetwork, start: Checkpoint, path: str) -> None:
     _load(network, start.weights | fresh, path)
     mine = network.config
     other = [key for key in {**mine, **start.config} if key not in _FREE and mine.get(key) != start.config.get(key)]
-    if other and not _same(network, _as_it_was(start, path)):
+    if (other or fresh) and not _same(network, _as_it_was(start, path)):
         raise PhotomendError(
             f"{path}: with another {' and '.join(other)} the network gives something else than these weights gave; "
             "only blocks that change nothing at first may be added"
@@ -77,8 +77,8 @@ def _as_it_was(start: Checkpoint, path: str) -> RepairNetwork:
 
 
 def _same(network: RepairNetwork, other: RepairNetwork) -> bool:
-    """Whether two networks give the same for a photo of random numbers. It is asked closely, because a network that is
-    hardly trained gives hardly more than its fill."""
+    """Whether two networks give the same for a photo of random numbers. They may differ by 10⁻⁶ and no more, because a
+    network that is hardly trained gives hardly more than its fill."""
     side, device = network.window, network.parameters()[0].data.device
     photo = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
     mask = torch.zeros(1, 1, side, side)

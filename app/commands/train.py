@@ -53,8 +53,8 @@ DEFAULT_MINUTES = 20.0
 @click.option(
     "--precision",
     type=click.Choice(tuple(PRECISIONS)),
-    help="What steps are computed in; bfloat16 pays on processors with instructions for it, tf32 is for NVIDIA GPUs.  "
-    "[default: float32]",
+    help="What steps are computed in; bfloat16 pays on processors with instructions for it, tf32 is for NVIDIA GPUs; "
+    "not for gan.  [default: float32]",
 )
 @click.option("--workers", type=int, help=f"Processes that read photos.  [default: {TrainConfig.workers}]")
 @click.option(

@@ -13,6 +13,7 @@ from photomend.layers.convolution.taps import TAPS
 from photomend.tests.models.holes import crops
 from photomend.train.config import TrainConfig
 from photomend.train.graph import WARM_UP, CapturedFunction, is_capturing
+from photomend.train.precision import has_tf32
 from photomend.train.trainer import Trainer
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -118,6 +119,16 @@ def test_a_call_with_other_shapes_captures_anew() -> None:
     assert (player.captured, player.played) == (2, 4)
 
 
+def test_a_call_with_weights_in_another_place_captures_anew() -> None:
+    plain, captured = make("attention"), make("attention")
+    player = play(captured)
+    for photo, mask in batches(4):
+        for parameter in captured.network.parameters()[:1]:
+            parameter.data = parameter.data.clone()
+        assert plain.step(photo, mask) == captured.step(photo, mask)
+    assert (player.captured, player.played) == (4, 4)
+
+
 def test_after_a_capture_that_failed_the_next_call_tries_again() -> None:
     trainer = make("attention-report")
     player = play(trainer)
@@ -170,9 +181,11 @@ def test_settings_that_a_model_has_no_use_for(setting: str) -> None:
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 @pytest.mark.parametrize("model", SETTINGS)
 def test_a_gpu_steps_as_without_its_graph(model: str, precision: str) -> None:
+    if precision == "tf32" and not has_tf32():
+        pytest.skip("this GPU has no TF32")
     plain, captured = (make(model, "cuda", precision=precision, cuda_graph=graph) for graph in (False, True))
     for photo, mask in batches(5, "cuda"):
         (loss, norm), (its_loss, its_norm) = plain.step(photo, mask), captured.step(photo, mask)

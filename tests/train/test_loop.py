@@ -16,7 +16,7 @@ from photomend.data.loader import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import cell_twins, model_twins
-from photomend.train.checkpoint import BEST, LAST, STATE, load_checkpoint
+from photomend.train.checkpoint import BEST, LAST, STATE, Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
 from photomend.train.log import read_log
@@ -259,6 +259,17 @@ def test_weights_of_another_size_are_no_beginning(photos: FolderSource, tmp_path
     with pytest.raises(PhotomendError, match=r"run: state dict does not fit AttentionModel"):
         run(wider, photos, tmp_path / "wider")
     assert not (tmp_path / "wider").exists()
+
+
+def test_weights_that_lack_an_array_are_no_beginning(photos: FolderSource, tmp_path: Path) -> None:
+    """Not even where chance could stand in for it."""
+    trained = train(config(steps=1), photos, None, tmp_path / "run", quiet=True)
+    weights = dict(trained.network.state_dict())
+    del weights["stem.1.weight"]
+    path = tmp_path / "part.safetensors"
+    save_checkpoint(path, Checkpoint("attention", weights, trained.network.config))
+    with pytest.raises(PhotomendError, match=r"part.safetensors: .*stem\.1\.weight"):
+        run(config(start=str(path)), photos, tmp_path / "more")
 
 
 def test_a_deeper_network_begins_where_a_shallower_one_ended(photos: FolderSource, tmp_path: Path) -> None:

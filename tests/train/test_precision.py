@@ -1,6 +1,8 @@
-"""Mixed precision: float32 keeps the weights, bfloat16 computes the step."""
+"""What a step computes in: float32 keeps the weights; float32, TF32 or bfloat16 computes the gradients."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from photomend import models
 from photomend.core import Module, PhotomendError
 from photomend.layers import BatchNorm2d, Conv2d, ReLU, Sequential
 from photomend.train.config import TrainConfig
-from photomend.train.precision import MixedPrecision, products_in, require_precision
+from photomend.train.precision import MixedPrecision, has_tf32, products_in, require_precision
 from photomend.train.trainer import Trainer
 
 
@@ -120,32 +122,52 @@ def test_tf32_is_refused_but_on_ampere_and_later(monkeypatch: pytest.MonkeyPatch
     require_precision("tf32", torch.device("cuda"))
 
 
-@pytest.mark.parametrize("precision", ["float32", "tf32"])
-def test_products_are_in_tf32_inside_the_step_alone(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a CPU, by what torch is told; what a GPU makes of it is the next test's."""
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+@pytest.mark.parametrize("told", ["highest", "medium"])
+def test_the_gradients_products_are_in_tf32_and_no_others(
+    precision: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By what torch has been told, which a CPU can be, too; what a GPU makes of it is a test of its own."""
     monkeypatch.setattr("photomend.train.trainer.require_precision", lambda *_: None)
-    before = "highest" if precision == "tf32" else "high"  # what the user has set is put back
-    monkeypatch.setattr(torch, "get_float32_matmul_precision", lambda: before)
-    told: list[str] = []
-    monkeypatch.setattr(torch, "set_float32_matmul_precision", told.append)
     trainer = Trainer(TrainConfig("linear", {"window": 96}, steps=1, precision=precision))
-    inside: list[str] = []
-    gradients = trainer._gradients
+    seen: dict[str, str] = {}
 
-    def watched(*arrays: torch.Tensor) -> torch.Tensor:
-        inside.extend(told)
-        return gradients(*arrays)
+    def watch(owner: object, name: str) -> None:
+        watched = getattr(owner, name)
 
-    monkeypatch.setattr(trainer, "_gradients", watched)
+        def watcher(*args: Any) -> Any:
+            seen[name] = torch.get_float32_matmul_precision()
+            return watched(*args)
+
+        monkeypatch.setattr(owner, name, watcher)
+
+    watch(trainer.network, "prepare")
+    watch(trainer, "_gradients")
+    watch(trainer, "advance")
     mask = torch.zeros(2, 1, 96, 96)
     mask[:, :, 30:60, 20:66] = 1
-    trainer.step(torch.rand(2, 3, 96, 96), mask)
-    assert inside == ["high" if precision == "tf32" else "highest"]
-    assert told == [*inside, before]
+    before = torch.get_float32_matmul_precision()
+    try:
+        torch.set_float32_matmul_precision(told)
+        trainer.step(torch.rand(2, 3, 96, 96), mask)
+        after = torch.get_float32_matmul_precision()
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert seen == {"prepare": told, "_gradients": "high" if precision == "tf32" else told, "advance": told}
+    assert after == told
+
+
+def test_torch_is_told_what_it_was_after_an_error_too() -> None:
+    before = torch.get_float32_matmul_precision()
+    with pytest.raises(KeyboardInterrupt), products_in("tf32"):
+        raise KeyboardInterrupt
+    assert torch.get_float32_matmul_precision() == before
 
 
 @pytest.mark.cuda
 def test_tf32_rounds_the_factors_of_a_product() -> None:
+    if not has_tf32():
+        pytest.skip("this GPU has no TF32")
     a, b = torch.randn(2, 512, 512, device="cuda")
     true = a.double() @ b.double()
     with products_in("tf32"):
