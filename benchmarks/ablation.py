@@ -51,7 +51,7 @@ VARIANTS: dict[str, tuple[str, dict[str, list[str]]]] = {
 @click.option("--out", type=FOLDER, required=True, help="Where the runs go.")
 @click.option("--minutes", type=float, help="Training time of each variant.  [default: 4]")
 @click.option("--steps", type=int, help="Training steps of each variant, in place of minutes.")
-@click.option("--lr", type=float, help="The highest learning rate.  [default: the models' own]")
+@click.option("--lr", type=float, help=f"The highest learning rate.  [default: {TrainConfig.lr:g}, with AdamW]")
 @click.option("--limit", type=int, help="Test on so many photos only.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
 @runtime_options

@@ -59,7 +59,8 @@ def table(seen: list[Seen], expected: list[Expected]) -> str:
     order = np.argsort([e.mae for e in expected])
     groups = {kind: [i for i, s in enumerate(seen) if s.kind == kind] for kind in dict.fromkeys(s.kind for s in seen)}
     for low, high in ((0, 1), (1, 3), (3, 6), (6, 12), (12, 101)):
-        groups[f"area {low} to {high} %"] = [i for i, s in enumerate(seen) if low <= 100 * s.area < high]
+        name = f"area {low} to {high} %" if high <= 100 else f"area {low} % and more"
+        groups[name] = [i for i, s in enumerate(seen) if low <= 100 * s.area < high]
     for number, part in enumerate(np.array_split(order, GROUPS), start=1):
         groups[f"expected error, fifth {number} of {GROUPS}"] = list(part)
     groups["all"] = list(range(len(seen)))
