@@ -7,7 +7,7 @@ import pytest
 import torch
 from photomend.app import repair as module
 from photomend.app.repair import RepairError, repair
-from photomend.models import HarmonicFill
+from photomend.models import BiharmonicFill
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
@@ -170,7 +170,7 @@ def test_a_long_gash_goes_in_tiles() -> None:
 
 
 @pytest.mark.parametrize(("thickness", "thin"), [(1, True), (2, True), (4, False), (12, False)])
-def test_thin_holes_are_left_to_the_harmonic_fill(thickness: int, thin: bool) -> None:
+def test_thin_holes_are_left_to_the_biharmonic_fill(thickness: int, thin: bool) -> None:
     """A classical fill, which was not trained for a size, takes all holes itself."""
     photo, mask = noise(80, 100), box(80, 100, (20, 30, 40, thickness))
     network, fill = Grey(), Grey()
@@ -179,7 +179,7 @@ def test_thin_holes_are_left_to_the_harmonic_fill(thickness: int, thin: bool) ->
     assert (by_fill[mask] == 128).all()
     assert (by_network[mask] == 128).all() != thin
     if thin:
-        assert np.array_equal(by_network, repair(photo, mask, HarmonicFill()))
+        assert np.array_equal(by_network, repair(photo, mask, BiharmonicFill()))
 
 
 def test_halving_and_doubling_keep_a_ramp() -> None:
