@@ -78,12 +78,13 @@ def repair(
         around = surroundings(hole, mask.shape)
         within = inside(hole, around)
         crop, missing = photo[around].astype(np.float32) / 255, mask[around]
-        if trained is not None and missing.sum() > own.sum():
+        model, size = reconstructor, limit
+        if trained is not None and is_thin(own):
+            model, size = BiharmonicFill(), LARGEST
+        elif trained is not None and missing.sum() > own.sum():
             crop = ask(crop, missing, HarmonicFill(), device)
             missing = np.zeros_like(missing)
             missing[within] = own
-        thin = trained is not None and is_thin(missing[within])
-        model, size = (BiharmonicFill(), LARGEST) if thin else (reconstructor, limit)
         filled = fill(crop, missing, within, model, size, device)[within]
         result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
         on_hole(done, len(holes))
