@@ -5,10 +5,6 @@ holes filled on the other, and only patches inside the hole count, real there or
 and nothing can be learned from them.) Then the generator: the mean absolute error in the hole, and −λ times the mean
 score that the discriminator, which stands still now, gives the filled patches.
 
-The discriminator halves the resolution twice, and so sees a texture in one of 16 positions; so does the generator make
-it. Were the two aligned, a lattice could be made that pleases the discriminator and nobody else. So in each step it
-looks at the crops through a window that is moved by some pixels.
-
 λ begins low, while the discriminator still knows nothing, and rises; a controller lowers it where texture would cost
 too much error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the
 generator's weights are averaged.
@@ -16,8 +12,7 @@ generator's weights are averaged.
 Sources: Goodfellow et al., *Generative adversarial nets* (2014); Yu et al., *Free-form image inpainting with gated
 convolution* (2019); Lim & Ye, *Geometric GAN* (2017), the hinge; Miyato et al., *Spectral normalization* (2018); Heusel
 et al., *GANs trained by a two time-scale update rule* (2017); Yazıcı et al., *The unusual effectiveness of averaging in
-GAN training* (2019); Zhao et al., *Differentiable augmentation for data-efficient GAN training* (2020), for what both
-sides of the comparison are moved by.
+GAN training* (2019).
 """
 
 from __future__ import annotations
@@ -25,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import EllipsisType
 from typing import Any
 
 import torch
@@ -39,8 +33,6 @@ from .metrics import PEAK
 from .optimizers import Adam, Optimizer
 from .trainer import BaseTrainer
 
-#: Rows and columns of a crop.
-Window = tuple[EllipsisType, slice, slice]
 #: What share of the tolerance λ aims at, and beyond which weights are no longer kept: other photos than those that are
 #: validated on must stay within the tolerance, too.
 AIM, MOST_KEPT = 0.8, 0.9
@@ -148,11 +140,10 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         self.optimizer.zero_grad()
         prediction = self.network(photo * (1 - mask), mask)
         filled = torch.where(mask > 0.5, prediction.data.clamp(0, 1), photo)  # in use answers are clamped, too
-        window = self._window(mask)
-        patches = hole_patches(mask[window])
-        critique = self._step_discriminator(photo[window], filled[window], mask[window], patches)
+        patches = hole_patches(mask)
+        critique = self._step_discriminator(photo, filled, mask, patches)
         error, from_error = self._error(prediction.data, photo, mask)
-        score, from_score = self._score(prediction.data, photo, mask, window, patches)
+        score, from_score = self._score(prediction.data, photo, mask, patches)
         weight = self.weight
         prediction.backward(from_error - weight * from_score)
         norm = grad_norm(self.parameters)
@@ -165,13 +156,6 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         }
         self.advance(loss)
         return loss, norm
-
-    def _window(self, mask: Array) -> Window:
-        """Where the discriminator looks: all but four rows and columns of the crop, which lie on either side."""
-        cell = PatchDiscriminator.stride
-        top, left = torch.randint(cell, (2,)).tolist()
-        height, width = (side - cell for side in mask.shape[2:])
-        return ..., slice(top, top + height), slice(left, left + width)
 
     def _step_discriminator(self, photo: Array, filled: Array, mask: Array, patches: Array) -> dict[str, float]:
         """Let the discriminator learn from true and filled photos; the generator is out of its reach, for `filled` is a
@@ -195,9 +179,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         error.backward()
         return error.item(), _gradient(output)
 
-    def _score(
-        self, prediction: Array, photo: Array, mask: Array, window: Window, patches: Array
-    ) -> tuple[float, Array]:
+    def _score(self, prediction: Array, photo: Array, mask: Array, patches: Array) -> tuple[float, Array]:
         """The mean score of the hole's patches, and its gradient by the prediction: none where that is no colour.
 
         The discriminator stands still: its weights are frozen, and in evaluation its power iteration rests.
@@ -205,7 +187,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         self.discriminator.eval().freeze()
         output = Tensor(prediction)
         filled = where(mask > 0.5, clamp(output, low=0.0, high=1.0), photo)
-        score = patch_mean(self.discriminator(filled[window], mask[window]), patches)
+        score = patch_mean(self.discriminator(filled, mask), patches)
         score.backward()
         return score.item(), _gradient(output)
 

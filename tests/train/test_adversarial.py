@@ -14,13 +14,12 @@ from photomend.core import Array, PhotomendError
 from photomend.models.discriminator import hole_patches
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import gan_twins, model_twins
-from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer, Window
+from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer
 from photomend.train.checkpoint import Checkpoint, save_checkpoint
 from photomend.train.ema import EMA
 from photomend.train.optimizers import Adam
 from photomend.train.start import start_settings
 
-WHOLE: Window = (..., slice(None), slice(None))
 TINY: dict[str, Any] = {"width": 16, "dilations": [1, 2], "window": 48}
 
 
@@ -53,19 +52,15 @@ def in_float64(settings: AdversarialConfig) -> AdversarialTrainer:
 
 
 def twin_steps(
-    generator: torch.nn.Module,
-    discriminator: torch.nn.Module,
-    settings: AdversarialConfig,
-    batches: list[Any],
-    windows: list[Window],
+    generator: torch.nn.Module, discriminator: torch.nn.Module, settings: AdversarialConfig, batches: list[Any]
 ) -> list[tuple[float, float]]:
     """The losses of both networks, in torch's own modules, autograd and optimizers: one loss for the generator, whose
     gradient goes all the way through the discriminator and the filled photo."""
     ours = torch.optim.Adam(generator.parameters(), settings.lr, betas=(0.0, 0.9))
     theirs = torch.optim.Adam(discriminator.parameters(), settings.discriminator_lr, betas=(0.0, 0.9))
     losses = []
-    for step, ((photo, mask), window) in enumerate(zip(batches, windows, strict=True)):
-        inside = F.max_pool2d(mask[window], 4) > 0
+    for step, (photo, mask) in enumerate(batches):
+        inside = F.max_pool2d(mask, 4) > 0
         prediction = generator(photo * (1 - mask), mask)
         filled = photo * (1 - mask) + prediction.clamp(0, 1) * mask
         assert not torch.equal(prediction, prediction.clamp(0, 1))  # the clamp has something to do
@@ -74,8 +69,7 @@ def twin_steps(
         ours.param_groups[0]["lr"] = rate * settings.lr
         theirs.param_groups[0]["lr"] = rate * settings.discriminator_lr
         theirs.zero_grad()
-        pair = torch.cat((photo, filled.detach()))
-        scores = discriminator.train()(pair[window], torch.cat((mask, mask))[window])
+        scores = discriminator.train()(torch.cat((photo, filled.detach())), torch.cat((mask, mask)))
         real, fake = (part[inside] for part in scores.chunk(2))
         discriminator_loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
         discriminator_loss.backward()
@@ -84,14 +78,14 @@ def twin_steps(
         ours.zero_grad()
         weight = 0.01 + 0.09 * min(1, step / settings.total / settings.ramp)
         error = F.l1_loss(prediction[mask.expand_as(photo) > 0], photo[mask.expand_as(photo) > 0])
-        loss = error - weight * discriminator.eval()(filled[window], mask[window])[inside].mean()
+        loss = error - weight * discriminator.eval()(filled, mask)[inside].mean()
         loss.backward()
         ours.step()
         losses.append((loss.item(), discriminator_loss.item()))
     return losses
 
 
-def test_steps_in_float64_are_the_twins(start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_steps_in_float64_are_the_twins(start: Path) -> None:
     trainer = in_float64(config(start, steps=8, ramp=0.5, lr=1e-3, discriminator_lr=4e-3))
     network: Any = trainer.network
     network.head[2].weight.data.mul_(20)  # so that some of its colours are none
@@ -100,10 +94,7 @@ def test_steps_in_float64_are_the_twins(start: Path, monkeypatch: pytest.MonkeyP
     discriminator = gan_twins.PatchDiscriminator((32, 64, 128)).double()
     discriminator.load_state_dict(trainer.discriminator.state_dict())
     batches = [crops(2, 48, seed=seed) for seed in range(6)]
-    windows = [trainer._window(mask) for _, mask in batches]
-    expected = twin_steps(generator, discriminator, trainer.config, batches, windows)
-    drawn = iter(windows)
-    monkeypatch.setattr(trainer, "_window", lambda mask: next(drawn))
+    expected = twin_steps(generator, discriminator, trainer.config, batches)
     for (photo, mask), (loss, discriminator_loss) in zip(batches, expected, strict=True):
         assert trainer.step(photo, mask)[0] == pytest.approx(loss, rel=1e-8)
         assert trainer.observed["d_loss"] == pytest.approx(discriminator_loss, rel=1e-8)
@@ -111,17 +102,6 @@ def test_steps_in_float64_are_the_twins(start: Path, monkeypatch: pytest.MonkeyP
         for name, array in twin.state_dict().items():
             difference = (ours.state_dict()[name] - array).abs().max()
             assert difference <= 1e-8 * max(1.0, array.abs().max().item()), name
-
-
-def test_the_discriminator_sees_a_crop_in_every_position(start: Path) -> None:
-    trainer, mask = AdversarialTrainer(config(start)), torch.zeros(2, 1, 48, 56)
-    seen = set()
-    for _ in range(500):
-        whole, rows, columns = trainer._window(mask)
-        assert whole is ...
-        assert mask[whole, rows, columns].shape == (2, 1, 44, 52)
-        seen.add((rows.start, columns.start))
-    assert seen == {(row, column) for row in range(4) for column in range(4)}
 
 
 def copies(arrays: dict[str, Array]) -> dict[str, Array]:
@@ -148,7 +128,7 @@ def test_each_network_learns_while_the_other_stands_still(start: Path, monkeypat
         seen.append("discriminator")
         return result
 
-    def watched_score(*arrays: Any) -> tuple[float, Array]:
+    def watched_score(*arrays: Array) -> tuple[float, Array]:
         before = copies(trainer.discriminator.state_dict())
         trainer.discriminator.zero_grad()
         result = score(*arrays)
@@ -174,7 +154,7 @@ def test_only_patches_of_the_hole_are_judged(start: Path) -> None:
     photo, mask = crops(2, 48, dtype=torch.float32)
     patches = hole_patches(mask)
     filled = torch.where(mask > 0.5, 1 - photo, photo)
-    score, gradient = trainer._score(1 - photo, photo, mask, WHOLE, patches)
+    score, gradient = trainer._score(1 - photo, photo, mask, patches)
     assert (gradient[(mask == 0).expand_as(gradient)] == 0).all()
     assert (gradient[(mask == 1).expand_as(gradient)] != 0).any()
     scores = trainer.discriminator(filled, mask).data
@@ -187,8 +167,8 @@ def test_what_is_no_colour_is_judged_as_the_nearest_and_gets_no_gradient(start: 
     trainer = AdversarialTrainer(config(start))
     photo, mask = crops(2, 48, dtype=torch.float32)
     prediction = 3 * photo - 1
-    score, gradient = trainer._score(prediction, photo, mask, WHOLE, hole_patches(mask))
-    assert score == trainer._score(prediction.clamp(0, 1), photo, mask, WHOLE, hole_patches(mask))[0]
+    score, gradient = trainer._score(prediction, photo, mask, hole_patches(mask))
+    assert score == trainer._score(prediction.clamp(0, 1), photo, mask, hole_patches(mask))[0]
     missing, inside = (mask > 0).expand_as(photo), (prediction >= 0) & (prediction <= 1)
     assert (gradient[missing & inside] != 0).any()
     assert (missing & ~inside).any()
