@@ -68,8 +68,8 @@ class CapturedFunction:
             does to the statistics is undone.
         capture: how it is captured.
 
-    A call with arrays of other shapes or dtypes captures anew; so does one after a parameter or buffer has been given
-    other memory (`Module.to` does that), since the graph reads them where they were.
+    A call with arrays of other shapes or dtypes captures anew; so does one after one of the module's parameters or
+    buffers has been given other memory, since the graph reads them where they were.
     """
 
     def __init__(self, function: Callable[..., Array], module: Module, capture: Capture = capture) -> None:

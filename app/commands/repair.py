@@ -98,6 +98,8 @@ def command(
     bit in PNG, TIFF, WebP and BMP, while a JPEG is written at quality 95 and changes them a little. Boxes and
     masks are those of the upright photo. The photo itself is never changed.
 
+    Scratches of up to about 3 pixels are left to the biharmonic fill, whichever the network: it is better there.
+
     With weights that know their error, as the shipped ones do, the line about each photo says how far off the
     rebuilt pixels are likely to be.
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from photomend.app import repair as module
 from photomend.app.repair import RepairError, repair
+from photomend.core import Array
 from photomend.models import BiharmonicFill
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
@@ -180,6 +181,44 @@ def test_thin_holes_are_left_to_the_biharmonic_fill(thickness: int, thin: bool) 
     assert (by_network[mask] == 128).all() != thin
     if thin:
         assert np.array_equal(by_network, repair(photo, mask, BiharmonicFill()))
+
+
+def trained(side: int = 61) -> Grey:
+    """A network that paints grey."""
+    network = Grey()
+    network.trained_hole = side  # type: ignore[attr-defined]
+    return network
+
+
+def test_a_thin_hole_longer_than_what_was_trained_goes_in_one_piece() -> None:
+    photo, mask = noise(60, 300), box(60, 300, (20, 30, 250, 2))
+    assert np.array_equal(repair(photo, mask, trained()), repair(photo, mask, BiharmonicFill()))
+
+
+def test_what_is_missing_beside_a_thin_hole_stays_missing_for_its_fill() -> None:
+    photo, thin, thick = noise(80, 100), box(80, 100, (20, 30, 40, 2)), box(80, 100, (30, 33, 6, 5))
+    both = thin | thick
+    found = repair(photo, both, trained())
+    assert (found[thick] == 128).all()
+    assert np.array_equal(found[thin], repair(photo, both, BiharmonicFill())[thin])
+    other = photo.copy()
+    other[thick] = 0
+    assert np.array_equal(found, repair(other, both, trained()))
+
+
+def test_a_large_hole_near_a_thin_one_is_no_matter_for_its_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The biharmonic fill solves for all pixels at once, and its time grows with their square."""
+    asked: list[float] = []
+    fill = BiharmonicFill.reconstruct
+
+    def watched(self: BiharmonicFill, masked: Array, mask: Array) -> Array:
+        asked.append(mask.sum().item())
+        return fill(self, masked, mask)
+
+    monkeypatch.setattr(BiharmonicFill, "reconstruct", watched)
+    photo, mask = noise(200, 200), box(200, 200, (20, 20, 150, 2)) | box(200, 200, (20, 26, 150, 150))
+    repair(photo, mask, trained())
+    assert asked == [150 * 2 + 150 * 4]
 
 
 def test_halving_and_doubling_keep_a_ramp() -> None:
