@@ -79,16 +79,10 @@ def repair(
         around = surroundings(hole, mask.shape)
         within = inside(hole, around)
         crop, missing = photo[around].astype(np.float32) / 255, mask[around]
-        model, size = reconstructor, limit
-        if trained is not None:
-            thin = is_thin(own)
-            kept = np.zeros_like(missing)
-            kept[within] = own
-            if thin:
-                model, size = BiharmonicFill(), LARGEST
-                kept = missing & ndimage.binary_dilation(kept, np.ones((3, 3)), iterations=REACH)
-            if missing.sum() > kept.sum():
-                crop, missing = ask(crop, missing, HarmonicFill(), device), kept
+        thin = trained is not None and is_thin(own)
+        if trained is not None and missing.sum() > own.sum():
+            crop, missing = fill_others(crop, missing, within, own, REACH if thin else 0, device)
+        model, size = (BiharmonicFill(), LARGEST) if thin else (reconstructor, limit)
         filled = fill(crop, missing, within, model, size, device)[within]
         result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
         on_hole(done, len(holes))
@@ -109,6 +103,17 @@ def is_thin(missing: Pixels) -> bool:
     """Whether the hole is thin all over, but perhaps for places where scratches cross each other."""
     distance = ndimage.distance_transform_edt(np.pad(missing, 1))
     return bool((distance >= 2).sum() < THIN * missing.sum())
+
+
+def fill_others(
+    crop: Pixels, missing: Pixels, hole: Window, own: Pixels, reach: int, device: torch.device | str
+) -> tuple[Pixels, Pixels]:
+    """The crop with other holes filled harmonically, but for what is within `reach` of this one; and what is missing
+    then."""
+    elsewhere = np.ones_like(missing)
+    elsewhere[hole] = ~own
+    near = ndimage.distance_transform_cdt(elsewhere, "chessboard") <= reach
+    return ask(crop, missing, HarmonicFill(), device), missing & near
 
 
 def find_holes(mask: Pixels, cell: int) -> Iterator[tuple[Window, Pixels]]:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..core import Array, Module
+from ..core import Array, Buffer, Module, Parameter
 
 #: Runs before the capture: libraries make ready, and tables that are made once are made.
 WARM_UP = 3
@@ -76,10 +76,12 @@ class CapturedFunction:
         self.function, self.module, self.capture = function, module, capture
         self._captured: tuple[tuple[Array, ...], Replay, Array] | None = None
         self._made_for: object = None
+        buffers = [buffer for _, buffer in module.named_buffers()]
+        self._state: list[Parameter | Buffer] = [*module.parameters(), *buffers]
         self._gradients: list[Array | None] = []
 
     def __call__(self, *inputs: Array) -> Array:
-        now = [*map(_kind, inputs)], [array.data_ptr() for array in self.module.state_dict().values()]
+        now = [*map(_kind, inputs)], [array.data.data_ptr() for array in self._state]
         if self._captured is None or now != self._made_for:
             self._captured = None
             self._captured = self._capture(tuple(x.clone() for x in inputs))

@@ -50,11 +50,11 @@ def take_over(network: RepairNetwork, start: Checkpoint, path: str) -> None:
 
     Raises PhotomendError: the weights don't fit, or with these settings the network gives something else.
     """
-    fresh = {name: array for name, array in network.state_dict().items() if name not in start.weights}
-    _load(network, start.weights | fresh, path)
     mine = network.config
     other = [key for key in {**mine, **start.config} if key not in _FREE and mine.get(key) != start.config.get(key)]
-    if (other or fresh) and not _same(network, _as_it_was(start, path)):
+    own = network.state_dict() if other else {}
+    _load(network, {**own, **start.weights}, path)
+    if other and not _same(network, _as_it_was(start, path)):
         raise PhotomendError(
             f"{path}: with another {' and '.join(other)} the network gives something else than these weights gave; "
             "only blocks that change nothing at first may be added"

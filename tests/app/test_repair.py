@@ -170,24 +170,22 @@ def test_a_long_gash_goes_in_tiles() -> None:
     assert np.abs(result - photo)[mask].max() <= 2
 
 
+def trained() -> Grey:
+    """A network that paints grey."""
+    network = Grey()
+    network.trained_hole = 61  # type: ignore[attr-defined]
+    return network
+
+
 @pytest.mark.parametrize(("thickness", "thin"), [(1, True), (2, True), (4, False), (12, False)])
 def test_thin_holes_are_left_to_the_biharmonic_fill(thickness: int, thin: bool) -> None:
     """A classical fill, which was not trained for a size, takes all holes itself."""
     photo, mask = noise(80, 100), box(80, 100, (20, 30, 40, thickness))
-    network, fill = Grey(), Grey()
-    network.trained_hole = 61  # type: ignore[attr-defined]
-    by_network, by_fill = (repair(photo, mask, model) for model in (network, fill))
+    by_network, by_fill = (repair(photo, mask, model) for model in (trained(), Grey()))
     assert (by_fill[mask] == 128).all()
     assert (by_network[mask] == 128).all() != thin
     if thin:
         assert np.array_equal(by_network, repair(photo, mask, BiharmonicFill()))
-
-
-def trained(side: int = 61) -> Grey:
-    """A network that paints grey."""
-    network = Grey()
-    network.trained_hole = side  # type: ignore[attr-defined]
-    return network
 
 
 def test_a_thin_hole_longer_than_what_was_trained_goes_in_one_piece() -> None:
