@@ -18,6 +18,9 @@ ROTATION_DEGREES = 10.0
 # Of a large photo, Pillow first takes box averages down to three times the wanted size: faster, and no
 # visible change.
 REDUCING_GAP = 3.0
+#: Between the holes of a crop, pixels: the harmonic fill begins with the edges, so each has its own. A hole that finds
+#: no place in so many tries is left out.
+GAP, TRIES = 8, 10
 
 
 def training_crop(
@@ -26,6 +29,7 @@ def training_crop(
     size: int = 128,
     side: int = 224,
     hole: tuple[int, int] = (30, 60),
+    holes: int = 1,
 ) -> tuple[Photo, Mask]:
     """A `size` × `size` crop of `photo` (H, W, 3) and its mask `(size, size)`, True = missing.
 
@@ -36,10 +40,13 @@ def training_crop(
     far as it stays inside the photo; one in two is mirrored. The crop is resampled once (turned: twice) from
     the photo as it is.
 
+    With `holes` above 1 more holes fall into the crop, as long as there is room for them: from one crop a network
+    learns several times, at the cost of one, and each hole has fewer known pixels around it.
+
     Raises:
-        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`.
+        PhotomendError: `size` exceeds `side`, holes don't fit into `size`, or `holes` is below 1.
     """
-    check_crop(size, side, hole)
+    check_crop(size, side, hole, holes)
     scale, aspect = rng.uniform(*SCALES), sqrt(rng.uniform(*ASPECTS))
     width = max(size, round(side * scale * aspect))
     height = max(size, round(side * scale / aspect))
@@ -62,16 +69,18 @@ def training_crop(
 
     pixels = np.array(crop)
     mask = box_mask(Box(box.x - left, box.y - top, box.width, box.height), size, size)
+    mask = _more_holes(mask, rng, hole, holes - 1)
     if rng.random() < 0.5:
         pixels, mask = np.ascontiguousarray(pixels[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
     return pixels, mask
 
 
-def check_crop(size: int, side: int, hole: tuple[int, int]) -> None:
+def check_crop(size: int, side: int, hole: tuple[int, int], holes: int = 1) -> None:
     """Refuse crops and holes that can't be had.
 
     Raises:
-        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`; both numbers are named.
+        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`, and both numbers are named; `holes` is
+            below 1.
     """
     if not 1 <= size <= side:
         raise PhotomendError(f"crop or window (={size}) must be from 1 to {side}, the side that photos are scaled to")
@@ -79,6 +88,22 @@ def check_crop(size: int, side: int, hole: tuple[int, int]) -> None:
         raise PhotomendError(f"hole (={hole[0]}..{hole[1]}) must be a range from 0 on")
     if size <= hole[1] + 1:
         raise PhotomendError(f"crop or window (={size}) must be above {hole[1] + 1}, the longest side of the holes")
+    if holes < 1:
+        raise PhotomendError(f"holes (={holes}) must be at least 1")
+
+
+def _more_holes(mask: Mask, rng: np.random.Generator, hole: tuple[int, int], wanted: int) -> Mask:
+    """The mask with up to `wanted` more holes, each at least GAP pixels from every other."""
+    height, width = mask.shape
+    for _ in range(wanted):
+        for _ in range(TRIES):
+            box = random_box(rng, height, width, *hole)
+            rows = slice(max(box.y - GAP, 0), box.y + box.height + GAP)
+            columns = slice(max(box.x - GAP, 0), box.x + box.width + GAP)
+            if not mask[rows, columns].any():
+                mask = mask | box_mask(box, height, width)
+                break
+    return mask
 
 
 def _start(rng: np.random.Generator, hole_start: int, hole_length: int, size: int, length: int) -> int:

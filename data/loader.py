@@ -59,6 +59,7 @@ class CropLoader:
         start_step: number of the first batch.
         side: side that photos are scaled to, see `training_crop`.
         hole: range of the holes' sides, see `training_crop`.
+        holes: at most so many in a crop, see `training_crop`.
 
     Raises:
         PhotomendError: no photos, impossible sizes, or (while iterating) not one photo can be read.
@@ -74,19 +75,20 @@ class CropLoader:
         start_step: int = 0,
         side: int = 224,
         hole: tuple[int, int] = (30, 60),
+        holes: int = 1,
     ) -> None:
         if len(source) == 0:
             raise PhotomendError(f"{source.origin}: no photos to train on")
         if batch_size < 1:
             raise PhotomendError(f"batch size (={batch_size}) must be at least 1")
-        check_crop(size, side, hole)
+        check_crop(size, side, hole, holes)
         self.source = source
         self.batch_size = batch_size
         self.seed = seed
         self.workers = workers
         self.start_step = start_step
         self.skipped: dict[str, str] = {}
-        self._crops = _Crops(source, seed, size, side, hole)
+        self._crops = _Crops(source, seed, size, side, hole, holes)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -229,12 +231,12 @@ class _Crop(NamedTuple):
 class _Crops(Dataset[_Crop]):
     """(epoch, index) → the crop of that photo in that epoch."""
 
-    def __init__(self, source: PhotoSource, seed: int, size: int, side: int, hole: tuple[int, int]) -> None:
+    def __init__(self, source: PhotoSource, seed: int, size: int, side: int, hole: tuple[int, int], holes: int) -> None:
         self.source = source
         self.seed = seed
         self.size = size
         self.side = side
-        self.hole = hole
+        self.hole, self.holes = hole, holes
         # Twice what the largest scale shows, so that the antialiasing has something to average.
         self.least = round(2 * max(SCALES) * side)
 
@@ -249,7 +251,7 @@ class _Crops(Dataset[_Crop]):
                 failures[self.source.name(candidate)] = str(error)
                 continue
             rng = np.random.default_rng(np.random.SeedSequence((self.seed, epoch, index)))
-            pixels, mask = training_crop(photo, rng, self.size, self.side, self.hole)
+            pixels, mask = training_crop(photo, rng, self.size, self.side, self.hole, self.holes)
             return _Crop(pixels, mask, failures)
         # Returned, not raised: an exception would reach the user wrapped in the worker's traceback.
         return _Crop(None, None, failures)

@@ -62,6 +62,7 @@ class BasicNetwork(RepairNetwork):
     """
 
     name = "cnn"
+    one_hole = True
     stride = 1
 
     def __init__(self, width: int = 32, window: int = 128) -> None:

@@ -6,8 +6,10 @@ solved by the preconditioned conjugate gradient method, all photos and colours o
 
 Two preconditioners. For thick holes the same equation is solved exactly on the hole's bounding rectangle, as if all of
 it were missing: there sines and cosines are A's eigenvectors. For a rectangular hole that *is* the system, and one
-iteration suffices; other shapes take some tens. Thin holes (scratches, noise) may span a whole photo, but no pixel of
-theirs is far from a known one: there A is nearly diagonal already, and dividing by the diagonal does it.
+iteration suffices; other shapes take some tens. Several holes in a photo are several systems, for no pixel of one is a
+neighbour of another's; solved together, they would be one hole of no simple shape. Thin holes (scratches, noise) may
+span a whole photo, but no pixel of theirs is far from a known one: there A is nearly diagonal already, and dividing by
+the diagonal does it.
 
 Sources: Shewchuk, *An introduction to the conjugate gradient method without the agonizing pain* (1994), B3; Strang,
 *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
@@ -16,9 +18,11 @@ Sources: Shewchuk, *An introduction to the conjugate gradient method without the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import torch
+from scipy import ndimage
 
 from ..core import Array
 from .geometry import Bounds, distance_to_known, hole_bounds, require_hole
@@ -27,6 +31,8 @@ from .geometry import Bounds, distance_to_known, hole_bounds, require_hole
 TOLERANCE = 0.002 / 255
 #: A hole is thin when none of its pixels is more steps than this away from a known one.
 THIN = 12
+#: A photo with more holes than this, noise for instance, is solved in one: each one apart costs some milliseconds.
+MOST_APART = 16
 MAX_ITERATIONS = 1000
 
 
@@ -55,43 +61,67 @@ def harmonic_fill(masked: Array, mask: Array) -> Array:
         ValueError: shapes don't fit, or a mask is empty or covers its photo.
     """
     require_hole(masked, mask)
-    bounds = hole_bounds(mask)
-    colour, missing, inside = _cut(masked, mask, bounds)
-    right_side = _neighbour_sum(torch.where(missing, 0.0, colour)) * missing[..., 1:-1, 1:-1]
     thickness = distance_to_known(mask).max().item()
-    system = _Laplacian(missing, inside)
-    if thickness <= THIN:
-        # Here the residual underestimates the error, by up to the square of the thickness.
-        u = _conjugate_gradient(system, system.divide_by_diagonal, right_side, TOLERANCE / thickness**2)
-    else:
-        rectangle = _RectangleSolver(bounds, mask.shape[2], mask.shape[3], system.unknown)
-        u = _conjugate_gradient(system, rectangle, right_side, TOLERANCE)
     filled = masked.clone()
-    for i, (top, left, bottom, right) in enumerate(bounds):
-        hole = mask[i, :, top:bottom, left:right] > 0.5
-        target = filled[i, :, top:bottom, left:right]
-        target.copy_(torch.where(hole, u[i, :, : bottom - top, : right - left].to(masked.dtype), target))
+    for photos, hole in _holes_apart(mask) if thickness > THIN else [(range(len(mask)), mask)]:
+        bounds = hole_bounds(hole)
+        solved = _solve(masked, photos, hole, bounds, thickness)
+        for photo, own, (top, left, bottom, right), u in zip(photos, hole, bounds, solved, strict=True):
+            missing = own[:, top:bottom, left:right] > 0.5
+            target = filled[photo, :, top:bottom, left:right]
+            target.copy_(torch.where(missing, u[:, : bottom - top, : right - left].to(masked.dtype), target))
     return filled
 
 
-def _cut(masked: Array, mask: Array, bounds: list[Bounds]) -> tuple[Array, Array, Array]:
+def _holes_apart(mask: Array) -> Iterator[tuple[Sequence[int], Array]]:
+    """One hole of each photo at a time, as long as any has another: these photos' numbers, and masks (n, 1, H, W).
+
+    Holes that touch at a corner alone are two: the equation joins neighbours along rows and columns.
+    """
+    labelled = [ndimage.label(missing) for missing in (mask[:, 0] > 0.5).cpu().numpy()]
+    most = max(count for _, count in labelled)
+    if most == 1 or most > MOST_APART:
+        yield range(len(mask)), mask
+        return
+    for number in range(1, most + 1):
+        photos = [i for i, (_, count) in enumerate(labelled) if count >= number]
+        holes = torch.from_numpy(np.stack([labelled[i][0] == number for i in photos]))
+        yield photos, holes[:, None].to(mask)
+
+
+def _solve(masked: Array, photos: Sequence[int], mask: Array, bounds: list[Bounds], thickness: float) -> Array:
+    """The colours (n, 3, h, w), float64, of the missing pixels of each hole's rectangle; h and w are the largest one's.
+
+    The holes are those of masks (n, 1, H, W) and lie in these `photos` of `masked`.
+    """
+    colour, missing, inside = _cut(masked, photos, mask, bounds)
+    right_side = _neighbour_sum(torch.where(missing, 0.0, colour)) * missing[..., 1:-1, 1:-1]
+    system = _Laplacian(missing, inside)
+    if thickness <= THIN:
+        # Here the residual underestimates the error, by up to the square of the thickness.
+        return _conjugate_gradient(system, system.divide_by_diagonal, right_side, TOLERANCE / thickness**2)
+    rectangle = _RectangleSolver(bounds, mask.shape[2], mask.shape[3], system.unknown)
+    return _conjugate_gradient(system, rectangle, right_side, TOLERANCE)
+
+
+def _cut(masked: Array, photos: Sequence[int], mask: Array, bounds: list[Bounds]) -> tuple[Array, Array, Array]:
     """Each hole's rectangle with one pixel around it, all in arrays of the largest one's size.
 
-    Returns the colours (N, C, h + 2, w + 2) in float64, and whether each pixel (N, 1, h + 2, w + 2) is missing, and
+    Returns the colours (n, C, h + 2, w + 2) in float64, and whether each pixel (n, 1, h + 2, w + 2) is missing, and
     whether it lies inside the photo at all.
     """
-    n, c, photo_height, photo_width = masked.shape
+    n, (c, photo_height, photo_width) = len(mask), masked.shape[1:]
     height = 2 + max(b.bottom - b.top for b in bounds)
     width = 2 + max(b.right - b.left for b in bounds)
     colour = masked.new_zeros(n, c, height, width, dtype=torch.float64)
     missing = mask.new_zeros(n, 1, height, width, dtype=torch.bool)
     inside = torch.zeros_like(missing)
-    for i, (top, left, bottom, right) in enumerate(bounds):
+    for i, (photo, (top, left, bottom, right)) in enumerate(zip(photos, bounds, strict=True)):
         rows = slice(max(top - 1, 0), min(bottom + 1, photo_height))
         columns = slice(max(left - 1, 0), min(right + 1, photo_width))
         to_rows = slice(rows.start - top + 1, rows.stop - top + 1)
         to_columns = slice(columns.start - left + 1, columns.stop - left + 1)
-        colour[i, :, to_rows, to_columns] = masked[i, :, rows, columns]
+        colour[i, :, to_rows, to_columns] = masked[photo, :, rows, columns]
         missing[i, :, to_rows, to_columns] = mask[i, :, rows, columns] > 0.5
         inside[i, :, to_rows, to_columns] = True
     return colour, missing, inside

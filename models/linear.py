@@ -36,6 +36,7 @@ class LinearModel(RepairNetwork):
     """
 
     name = "linear"
+    one_hole = True
     stride = 1
 
     def __init__(self, splits: int = 2, window: int = 96) -> None:

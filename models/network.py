@@ -29,6 +29,7 @@ class RepairNetwork(Module):
         window: side of the square crops it is trained on, pixels.
         trained_hole: the longest side of the holes it is trained on, pixels.
         stride: heights and widths must be divisible by it.
+        one_hole: whether it describes the hole by its bounds, so that it can't learn from photos with several.
         views: from how many sides `reconstruct` looks through a window: 1, or the 8 that flips and quarter turns make
             of it. The answers are averaged, which costs eight times as much and errs a little less.
         capturable: whether what `predict` does depends on no number that it computes on the way, so that a GPU can be
@@ -39,6 +40,7 @@ class RepairNetwork(Module):
     window: int
     trained_hole = 61
     stride = 8
+    one_hole = False
     views = 1
     capturable = False
 

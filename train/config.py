@@ -37,6 +37,7 @@ class RunConfig:
         steps: optimizer steps. A run of so many steps with one seed gives the same weights every time.
         minutes: wall-clock time, validation included; how many steps fit depends on the machine.
         batch_size: crops a step.
+        holes: at most so many holes in a crop.
         lr: the highest learning rate.
         ema: decay of the averaged weights, which are validated and kept as the best.
         seed: of the first weights, the crops and their holes.
@@ -51,6 +52,7 @@ class RunConfig:
     steps: int | None = None
     minutes: float | None = None
     batch_size: int = 8
+    holes: int = 1
     lr: float = 1.5e-3
     ema: float = 0.998
     seed: int = 0
@@ -66,7 +68,7 @@ class RunConfig:
             _check_type("training", field_, getattr(self, field_.name))
         if (self.steps is None) == (self.minutes is None):
             raise PhotomendError("training: give its length as steps or as minutes, one of the two")
-        self.require_above_zero("steps", "minutes", "batch_size", "lr", "validation_photos")
+        self.require_above_zero("steps", "minutes", "batch_size", "holes", "lr", "validation_photos")
         self.require_at_least_zero("workers", "epoch_steps", "seed")
         if self.seed >= 2**63:
             raise PhotomendError(f"training: seed (={self.seed}) must be below 2⁶³")

@@ -84,7 +84,13 @@ def train(
     else:
         trainer.begin()
     loader = CropLoader(
-        photos, config.batch_size, trainer.network.window, config.seed, config.workers, start_step=trainer.steps
+        photos,
+        config.batch_size,
+        trainer.network.window,
+        config.seed,
+        config.workers,
+        start_step=trainer.steps,
+        holes=config.holes,
     )
     require_readable(photos)
     if validator is not None:

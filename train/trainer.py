@@ -52,6 +52,8 @@ class BaseTrainer(Generic[Config]):
             raise PhotomendError(
                 f"model {config.model!r} has nothing to train; choose from {', '.join(models.TRAINED)}"
             )
+        if network.one_hole and config.holes > 1:
+            raise PhotomendError(f"training: holes (={config.holes}) must be 1 for model {config.model!r}")
         self.network = network.to(self.device)
         self.parameters = self.network.parameters()
         self.optimizer = config.make_optimizer(self.parameters)

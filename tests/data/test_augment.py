@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from photomend.core import PhotomendError
 from photomend.data import training_crop
-from photomend.data.augment import _turned_crop
+from photomend.data.augment import GAP, _turned_crop
 from PIL import Image
+from scipy import ndimage
 
 from .conftest import smooth_photo
 
@@ -56,6 +57,31 @@ def test_any_hole_that_fits(photo: np.ndarray, hole: tuple[int, int]) -> None:
     for side in (right - left, bottom - top):
         assert hole[0] + 1 <= side.min()
         assert side.max() <= hole[1] + 1
+
+
+def test_several_holes_keep_their_distance(photo: np.ndarray) -> None:
+    rng, counts = np.random.default_rng(5), []
+    for _ in range(200):
+        crop, mask = training_crop(photo, rng, 128, holes=6)
+        labels, count = ndimage.label(mask)
+        counts.append(count)
+        for number in range(1, count + 1):
+            [(left, top, right, bottom)] = holes([labels == number])
+            assert all(31 <= side <= 61 for side in (right - left, bottom - top))
+            around = mask[max(top - GAP, 0) : bottom + GAP, max(left - GAP, 0) : right + GAP]
+            assert around.sum() == (right - left) * (bottom - top)
+        assert crop.shape == (128, 128, 3)
+    assert max(counts) >= 4
+    assert 2.3 < np.mean(counts) < 2.9  # how many find room
+
+
+def test_more_holes_come_after_the_first(photo: np.ndarray) -> None:
+    for seed in range(20):
+        crop, mask = training_crop(photo, np.random.default_rng(seed), 128, holes=2)
+        only, first = training_crop(photo, np.random.default_rng(seed), 128)
+        same = np.array_equal(crop, only)  # or mirrored, for which a later number is drawn
+        assert same or np.array_equal(crop, only[:, ::-1])
+        assert (mask | (first if same else first[:, ::-1]) == mask).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 400), (50, 30), (224, 224), (900, 1300)])
@@ -127,3 +153,5 @@ def test_impossible_sizes_name_both_numbers(photo: np.ndarray) -> None:
         training_crop(photo, rng, hole=(9, 8))
     with pytest.raises(PhotomendError, match=r"crop or window \(=0\)"):
         training_crop(photo, rng, size=0)
+    with pytest.raises(PhotomendError, match=r"holes \(=0\) must be at least 1"):
+        training_crop(photo, rng, holes=0)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse
 import scipy.sparse.linalg
 import torch
-from photomend.models import HarmonicFill, harmonic_fill
+from photomend.models import HarmonicFill, harmonic, harmonic_fill
 from photomend.models.geometry import distance_to_known, hole_bounds
 from scipy.ndimage import distance_transform_cdt
 
@@ -62,6 +63,13 @@ def two_boxes(rng: np.random.Generator) -> np.ndarray:
     return box(5, 5, 40, 30)(rng) | box(60, 50, 100, 112)(rng)
 
 
+def boxes_and_a_disc(rng: np.random.Generator) -> np.ndarray:
+    """Two boxes that touch at a corner, one at the edge, and a disc."""
+    touching = box(5, 5, 35, 35)(rng) | box(35, 35, 60, 60)(rng)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    return touching | box(0, 80, 40, SIDE)(rng) | ((rows - 85) ** 2 + (columns - 20) ** 2 < 15**2)
+
+
 def all_but_a_patch(rng: np.random.Generator) -> np.ndarray:
     return ~box(30, 40, 40, 48)(rng)
 
@@ -78,6 +86,7 @@ HOLES: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "nineteen of twenty pixels": noise(0.95),
     "scratches": scratches,
     "two boxes": two_boxes,
+    "boxes and a disc": boxes_and_a_disc,
     "all but a patch": all_but_a_patch,
 }
 
@@ -92,11 +101,31 @@ def test_agrees_with_a_direct_solve_within_a_tenth_of_a_grey_level(hole: str) ->
     assert 255 * np.abs(filled[0].double().numpy() - expected).max() < 0.1
 
 
+MIXED = ("protocol", "boxes and a disc", "corner", "two boxes", "disc", "edge")
+
+
+def test_each_of_several_holes_is_solved_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photo(SIDE, SIDE)
+    mask = torch.from_numpy(boxes_and_a_disc(np.random.default_rng(0))).float()[None, None]
+    apart, solved, solve = harmonic_fill(picture, mask), [], harmonic._solve
+
+    def noted(*given: Any) -> torch.Tensor:
+        solved.append(given[2].sum().item())
+        return solve(*given)
+
+    monkeypatch.setattr(harmonic, "_solve", noted)
+    harmonic_fill(picture, mask)
+    assert solved == [40 * 32, 30 * 30, 25 * 25, mask.sum().item() - 40 * 32 - 30 * 30 - 25 * 25]
+    monkeypatch.setattr(harmonic, "MOST_APART", 3)
+    assert 255 * (harmonic_fill(picture, mask) - apart).abs().max() < 0.01
+    assert len(solved) == 5
+
+
 def test_a_batch_of_different_holes_is_each_photo_by_itself() -> None:
     picture = photo(SIDE, SIDE)
     rng = np.random.default_rng(1)
-    masks = [torch.from_numpy(HOLES[name](rng)).float()[None, None] for name in ("protocol", "corner", "disc", "edge")]
-    together = harmonic_fill(picture.repeat(4, 1, 1, 1), torch.cat(masks))
+    masks = [torch.from_numpy(HOLES[name](rng)).float()[None, None] for name in MIXED]
+    together = harmonic_fill(picture.repeat(len(MIXED), 1, 1, 1), torch.cat(masks))
     for alone, mask in zip(together, masks, strict=True):
         assert 255 * (harmonic_fill(picture, mask)[0] - alone).abs().max() < 0.01
 

@@ -356,12 +356,21 @@ def test_what_cannot_be_trained_says_so(photos: FolderSource, tmp_path: Path) ->
         run(config(model="harmonic", model_config={}), photos, tmp_path)
 
 
+def test_several_holes_are_for_networks_that_take_them(photos: FolderSource, tmp_path: Path) -> None:
+    trainer = run(config(steps=2, holes=3), photos, tmp_path / "several")
+    assert trainer.steps == 2
+    for model in ("linear", "cnn"):
+        with pytest.raises(PhotomendError, match=rf"holes \(=3\) must be 1 for model '{model}'"):
+            run(config(model=model, model_config={}, holes=3), photos, tmp_path / model)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"steps": None}, "as steps or as minutes"),
         ({"minutes": 1.0}, "as steps or as minutes"),
         ({"batch_size": 0}, r"batch_size \(=0\) must be above 0"),
+        ({"holes": 0}, r"holes \(=0\) must be above 0"),
         ({"lr": float("nan")}, r"lr \(=nan\) must be a number"),
         ({"steps": None, "minutes": float("inf")}, r"minutes \(=inf\) must be a number"),
         ({"seed": -1}, r"seed \(=-1\) must not be negative"),
