@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,14 @@ def test_what_the_package_ships_is_whole_and_small(monkeypatch: pytest.MonkeyPat
     assert {f"{name}.safetensors" for name in shipped.shipped()} == {
         p.name for p in shipped.FOLDER.glob("*.safetensors")
     }
+
+
+def test_they_give_the_digits_that_the_model_card_prints(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On whatever machine this runs: the card's table, made from the weights in the box and the sample photos."""
+    monkeypatch.setattr(shipped, "FOLDER", FOLDER)
+    shipped.shipped.cache_clear()
+    [printed] = re.findall(r"```text\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    outcome = shell("evaluate", "--seed", "0")
+    assert outcome.status == 0, outcome
+    rows = len(shipped.names())  # a line each for border and harmonic, the title and the rule; photomend-s is attention
+    assert outcome.out.splitlines()[: rows + 3] == printed.splitlines()
