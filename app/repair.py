@@ -36,10 +36,13 @@ Window = tuple[slice, slice]  # rows and columns
 
 MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to three times
 LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
-CELL = 64  # specks whose centres share a cell of this side are rebuilt together
+# Specks whose centres share a cell of this side are rebuilt together, which makes a hole of less than twice that: still
+# one of those that networks are trained on.
+CELL = 30
 # A hole is thin if fewer of its pixels than this share are 2 pixels or more away from a known one. Of strokes of 2
-# pixels that cross each other at most 7 % are, of strokes of 3 pixels about 14 %, of such of 4 pixels 24 % and more.
-THIN = 0.2
+# pixels that cross each other at most 7 % are, of strokes of 3 pixels about 14 %, and up to 23 % of those that cross or
+# run together at small angles, of strokes of 4 pixels 24 % and more.
+THIN = 0.235
 REACH = 8  # within so many pixels of a thin hole other holes stay missing for its fill, which itself looks 2 pixels far
 LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
 
