@@ -7,10 +7,10 @@ from math import nan
 import numpy as np
 
 from ..train.calibration import Calibration, Expected, features
-from .repair import CELL, Pixels, find_holes, surroundings, to_arrays
+from .repair import Pixels, cell, find_holes, surroundings, to_arrays
 
 
-def expect(photo: Pixels, mask: Pixels, calibration: Calibration) -> Expected:
+def expect(photo: Pixels, mask: Pixels, calibration: Calibration, trained_hole: int) -> Expected:
     """The mean absolute error to expect over all missing pixels of a photo, grey levels.
 
     Holes are taken one by one, each in its surroundings, as repair takes them, and count by their area. The range is
@@ -19,9 +19,10 @@ def expect(photo: Pixels, mask: Pixels, calibration: Calibration) -> Expected:
     Args:
         photo: uint8 (H, W, 3); its missing pixels are never looked at.
         mask: bool (H, W), True where pixels are missing; some are, and not all.
+        calibration, trained_hole: the network's.
     """
     areas, found = [], []
-    for hole, own in find_holes(mask, CELL):
+    for hole, own in find_holes(mask, cell(trained_hole)):
         around = surroundings(hole, mask.shape)
         missing = mask[around]
         if missing.all():

@@ -62,7 +62,7 @@ def find_weights(name: str) -> Path:
     return path
 
 
-def load_run(path: Path, device: torch.device | str = "cpu") -> Reconstructor:
+def load_run(path: Path, device: torch.device | str = "cpu") -> models.RepairNetwork:
     """The network of a run folder (its best weights) or a weights file, whatever they are called.
 
     Raises:
@@ -71,7 +71,7 @@ def load_run(path: Path, device: torch.device | str = "cpu") -> Reconstructor:
     return _network(load_checkpoint(path, device=device), find_checkpoint(path), device)
 
 
-def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> Reconstructor:
+def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> models.RepairNetwork:
     """The network of the checkpoint in the file `path`."""
     if checkpoint.model not in models.TRAINED:
         raise PhotomendError(

@@ -3,7 +3,7 @@
 Holes are the 8-connected components of the mask. Each is rebuilt from the *damaged* photo, never from
 another hole's filling: what was invented does not count as known, so one hole's errors cannot spread into
 the next and the order of work does not matter. Where a crop contains part of another hole, that part is
-missing to a classical fill as well; for a network, which was trained on single holes, it is filled harmonically first.
+missing to a classical fill as well; for a network, which rebuilds one hole at a time, it is filled harmonically first.
 
 A thin hole, a scratch, is left to the biharmonic fill, whichever the network: hardly a pixel of it is far from a known
 one, and there a network that was trained on thick holes has nothing to add. On strokes of 2 pixels it had 1.34 times
@@ -36,13 +36,10 @@ Window = tuple[slice, slice]  # rows and columns
 
 MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to three times
 LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
-# Specks whose centres share a cell of this side are rebuilt together, which makes a hole of less than twice that: still
-# one of those that networks are trained on.
-CELL = 30
-# A hole is thin if fewer of its pixels than this share are 2 pixels or more away from a known one. Of strokes of 2
-# pixels that cross each other at most 7 % are, of strokes of 3 pixels about 14 %, and up to 23 % of those that cross or
-# run together at small angles, of strokes of 4 pixels 24 % and more.
-THIN = 0.235
+CELL = 64  # specks whose centres share a cell of this side are rebuilt together
+# A hole is thin if its pixels are less than this far from a known one, on average: in a straight line of 1 pixel it is
+# 1, of 2 pixels 1 to 1.13, depending on the angle, of 3 pixels 1.23 to 1.39, of 4 pixels 1.43 to 1.53.
+THIN = 1.41
 REACH = 8  # within so many pixels of a thin hole other holes stay missing for its fill, which itself looks 2 pixels far
 LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
 
@@ -77,7 +74,7 @@ def repair(
     trained: int | None = getattr(reconstructor, "trained_hole", None)
     limit = LARGEST if trained is None else trained
     result = photo.copy()
-    holes = list(find_holes(mask, min(CELL, limit // 2)))
+    holes = list(find_holes(mask, cell(trained)))
     for done, (hole, own) in enumerate(holes, start=1):
         around = surroundings(hole, mask.shape)
         within = inside(hole, around)
@@ -105,18 +102,31 @@ def check(photo: Pixels, mask: Pixels) -> None:
 def is_thin(missing: Pixels) -> bool:
     """Whether the hole is thin all over, but perhaps for places where scratches cross each other."""
     distance = ndimage.distance_transform_edt(np.pad(missing, 1))
-    return bool((distance >= 2).sum() < THIN * missing.sum())
+    return bool(distance.sum() < THIN * missing.sum())
 
 
 def fill_others(
     crop: Pixels, missing: Pixels, hole: Window, own: Pixels, reach: int, device: torch.device | str
 ) -> tuple[Pixels, Pixels]:
-    """The crop with other holes filled harmonically, but for what is within `reach` of this one; and what is missing
-    then."""
+    """The crop with all that is missing filled harmonically, and what still counts as missing: this hole, and of others
+    what is within `reach` pixels of it.
+
+    Args:
+        crop: float32 (h, w, 3) in [0, 1].
+        missing: bool (h, w).
+        hole: the window of the crop in which this hole lies; `own`: which pixels of the window are its.
+        reach: in pixels along rows, columns and diagonals.
+    """
     elsewhere = np.ones_like(missing)
     elsewhere[hole] = ~own
     near = ndimage.distance_transform_cdt(elsewhere, "chessboard") <= reach
     return ask(crop, missing, HarmonicFill(), device), missing & near
+
+
+def cell(trained: int | None) -> int:
+    """The side of the cells in which specks are taken together, for a model that was trained on holes up to this side:
+    together they are no larger than that."""
+    return CELL if trained is None else min(CELL, trained // 2)
 
 
 def find_holes(mask: Pixels, cell: int) -> Iterator[tuple[Window, Pixels]]:

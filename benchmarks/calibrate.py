@@ -86,14 +86,15 @@ def main(run: Path, photos: Path, limit: int, markdown: Path | None, device: str
     if markdown is not None:
         check_target(markdown, ".md")
     target = start(device, threads)
-    model = Repaired(load_run(run, target), target)
+    network = load_run(run, target)
+    model = Repaired(network, target)
     known = rebuild(open_source(photos, None, "validation"), model, limit)
     calibration: Calibration = fit(torch.stack([s.features for s in known]), [s.error for s in known])
     path = find_checkpoint(run)
     save_checkpoint(path, dataclasses.replace(load_checkpoint(path), calibration=calibration.to_dict()))
     click.echo(f"{path}: {calibration}")
     tested = rebuild(open_source(photos, None, "test"), model, limit)
-    found = table(tested, [expect(*s.pixels, calibration) for s in tested])
+    found = table(tested, [expect(*s.pixels, calibration, network.trained_hole) for s in tested])
     click.echo(found)
     if markdown is not None:
         write_text(markdown, found + "\n")

@@ -18,9 +18,10 @@ ROTATION_DEGREES = 10.0
 # Of a large photo, Pillow first takes box averages down to three times the wanted size: faster, and no
 # visible change.
 REDUCING_GAP = 3.0
-#: Between the holes of a crop, pixels: the harmonic fill begins with the edges, so each has its own. A hole that finds
-#: no place in so many tries is left out.
-GAP, TRIES = 8, 10
+#: What is known between the holes of a crop, and between them and its sides, pixels.
+GAP = 8
+#: Places at which further holes are tried in vain before a crop is taken for full.
+TRIES = 20
 
 
 def training_crop(
@@ -40,8 +41,10 @@ def training_crop(
     far as it stays inside the photo; one in two is mirrored. The crop is resampled once (turned: twice) from
     the photo as it is.
 
-    With `holes` above 1 more holes fall into the crop, as long as there is room for them: from one crop a network
-    learns several times, at the cost of one, and each hole has fewer known pixels around it.
+    With `holes` above 1 the crop is laid anywhere around the hole that leaves 8 pixels on each side, and more holes of
+    such sides fall into it, each 8 pixels from its sides and from other holes, until they are so many or no more find
+    room. A network then learns several times from one crop; each hole has fewer known pixels around it, and large ones
+    find room less often.
 
     Raises:
         PhotomendError: `size` exceeds `side`, holes don't fit into `size`, or `holes` is below 1.
@@ -51,8 +54,8 @@ def training_crop(
     width = max(size, round(side * scale * aspect))
     height = max(size, round(side * scale / aspect))
     box = random_box(rng, height, width, *hole)
-    left = _start(rng, box.x, box.width, size, width)
-    top = _start(rng, box.y, box.height, size, height)
+    left = _start(rng, box.x, box.width, size, width, centred=holes == 1)
+    top = _start(rng, box.y, box.height, size, height, centred=holes == 1)
 
     image = Image.fromarray(photo)
     turned = rng.random() < ROTATION_SHARE
@@ -93,23 +96,27 @@ def check_crop(size: int, side: int, hole: tuple[int, int], holes: int = 1) -> N
 
 
 def _more_holes(mask: Mask, rng: np.random.Generator, hole: tuple[int, int], wanted: int) -> Mask:
-    """The mask with up to `wanted` more holes, each at least GAP pixels from every other."""
-    height, width = mask.shape
-    for _ in range(wanted):
-        for _ in range(TRIES):
-            box = random_box(rng, height, width, *hole)
-            rows = slice(max(box.y - GAP, 0), box.y + box.height + GAP)
-            columns = slice(max(box.x - GAP, 0), box.x + box.width + GAP)
-            if not mask[rows, columns].any():
-                mask = mask | box_mask(box, height, width)
-                break
+    """The (S, S) mask with up to `wanted` more holes, each at least GAP pixels from every other and from the sides."""
+    size, tries = len(mask), TRIES
+    within = size - 2 * GAP
+    if within <= hole[1]:
+        return mask
+    while wanted and tries:
+        box = random_box(rng, within, within, *hole)  # GAP to the right of and below where its numbers say
+        if mask[box.y : box.y + box.height + 2 * GAP, box.x : box.x + box.width + 2 * GAP].any():
+            tries -= 1
+            continue
+        mask = mask | box_mask(box._replace(x=box.x + GAP, y=box.y + GAP), size, size)
+        wanted -= 1
     return mask
 
 
-def _start(rng: np.random.Generator, hole_start: int, hole_length: int, size: int, length: int) -> int:
-    """Where the crop begins along one axis: around the hole's centre, off by up to half the room beside it."""
+def _start(rng: np.random.Generator, hole_start: int, hole_length: int, size: int, length: int, centred: bool) -> int:
+    """Where the crop begins along one axis: around the hole's centre, off by up to half the room beside it; or by as
+    much as leaves GAP pixels on either side."""
     room = size - hole_length
-    start = hole_start - room // 2 + int(rng.integers(-(room // 4), room // 4, endpoint=True))
+    most = room // 4 if centred else max(0, room // 2 - GAP)
+    start = hole_start - room // 2 + int(rng.integers(-most, most, endpoint=True))
     return min(max(start, 0), length - size)
 
 

@@ -6,10 +6,11 @@ solved by the preconditioned conjugate gradient method, all photos and colours o
 
 Two preconditioners. For thick holes the same equation is solved exactly on the hole's bounding rectangle, as if all of
 it were missing: there sines and cosines are A's eigenvectors. For a rectangular hole that *is* the system, and one
-iteration suffices; other shapes take some tens. Several holes in a photo are several systems, for no pixel of one is a
-neighbour of another's; solved together, they would be one hole of no simple shape. Thin holes (scratches, noise) may
-span a whole photo, but no pixel of theirs is far from a known one: there A is nearly diagonal already, and dividing by
-the diagonal does it.
+iteration suffices; other shapes take some tens. Thin holes (scratches, noise) may span a whole photo, but no pixel of
+theirs is far from a known one: there A is nearly diagonal already, and dividing by the diagonal does it.
+
+Holes in one photo are systems of their own, for no pixel of one is a neighbour of another's. Thick ones are solved one
+by one, because together they would be a hole of no simple shape; thin ones together.
 
 Sources: Shewchuk, *An introduction to the conjugate gradient method without the agonizing pain* (1994), B3; Strang,
 *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
@@ -18,7 +19,7 @@ Sources: Shewchuk, *An introduction to the conjugate gradient method without the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -31,8 +32,7 @@ from .geometry import Bounds, distance_to_known, hole_bounds, require_hole
 TOLERANCE = 0.002 / 255
 #: A hole is thin when none of its pixels is more steps than this away from a known one.
 THIN = 12
-#: A photo with more holes than this, noise for instance, is solved in one: each one apart costs some milliseconds.
-MOST_APART = 16
+#: Never seen to be reached; what has been found by then is taken.
 MAX_ITERATIONS = 1000
 
 
@@ -61,41 +61,52 @@ def harmonic_fill(masked: Array, mask: Array) -> Array:
         ValueError: shapes don't fit, or a mask is empty or covers its photo.
     """
     require_hole(masked, mask)
-    thickness = distance_to_known(mask).max().item()
-    filled = masked.clone()
-    for photos, hole in _holes_apart(mask) if thickness > THIN else [(range(len(mask)), mask)]:
-        bounds = hole_bounds(hole)
-        solved = _solve(masked, photos, hole, bounds, thickness)
-        for photo, own, (top, left, bottom, right), u in zip(photos, hole, bounds, solved, strict=True):
-            missing = own[:, top:bottom, left:right] > 0.5
+    known = torch.where(mask > 0.5, 0.0, masked)
+    filled = known.clone()
+    for photos, holes, thickness in _holes_apart(mask):
+        bounds = hole_bounds(holes)
+        solved = _solve(known, photos, holes, bounds, thickness)
+        for photo, hole, (top, left, bottom, right), u in zip(photos, holes, bounds, solved, strict=True):
+            missing = hole[:, top:bottom, left:right] > 0.5
             target = filled[photo, :, top:bottom, left:right]
             target.copy_(torch.where(missing, u[:, : bottom - top, : right - left].to(masked.dtype), target))
     return filled
 
 
-def _holes_apart(mask: Array) -> Iterator[tuple[Sequence[int], Array]]:
-    """One hole of each photo at a time, as long as any has another: these photos' numbers, and masks (n, 1, H, W).
+def _holes_apart(mask: Array) -> Iterator[tuple[list[int], Array, float]]:
+    """Thick holes, one of each photo at a time as long as any has another, then all thin ones of each photo together.
 
-    Holes that touch at a corner alone are two: the equation joins neighbours along rows and columns.
+    Yields the numbers of the photos, masks (n, 1, H, W) and the largest thickness, in steps to a known pixel. Holes
+    that touch at a corner alone are two: the equation joins neighbours along rows and columns.
     """
-    labelled = [ndimage.label(missing) for missing in (mask[:, 0] > 0.5).cpu().numpy()]
-    most = max(count for _, count in labelled)
-    if most == 1 or most > MOST_APART:
-        yield range(len(mask)), mask
-        return
-    for number in range(1, most + 1):
-        photos = [i for i, (_, count) in enumerate(labelled) if count >= number]
-        holes = torch.from_numpy(np.stack([labelled[i][0] == number for i in photos]))
-        yield photos, holes[:, None].to(mask)
+    distance = distance_to_known(mask)[:, 0].float().cpu().numpy()
+    labelled = [ndimage.label(d > 0) for d in distance]
+    depths = [
+        ndimage.maximum(d, labels, np.arange(1, count + 1))
+        for d, (labels, count) in zip(distance, labelled, strict=True)
+    ]
+    thick = [1 + np.flatnonzero(depth > THIN) for depth in depths]
+    for turn in range(max(map(len, thick))):
+        photos = [i for i, numbers in enumerate(thick) if len(numbers) > turn]
+        yield photos, _masks([labelled[i][0] == thick[i][turn] for i in photos], mask), float(distance.max())
+    thin = [1 + np.flatnonzero(depth <= THIN) for depth in depths]
+    if photos := [i for i, numbers in enumerate(thin) if len(numbers)]:
+        deepest = max(depths[i][thin[i] - 1].max() for i in photos)
+        yield photos, _masks([np.isin(labelled[i][0], thin[i]) for i in photos], mask), float(deepest)
 
 
-def _solve(masked: Array, photos: Sequence[int], mask: Array, bounds: list[Bounds], thickness: float) -> Array:
+def _masks(missing: list[np.ndarray], like: Array) -> Array:
+    """n of (H, W) to (n, 1, H, W), on the device and in the dtype of `like`."""
+    return torch.from_numpy(np.stack(missing))[:, None].to(like)
+
+
+def _solve(known: Array, photos: list[int], mask: Array, bounds: list[Bounds], thickness: float) -> Array:
     """The colours (n, 3, h, w), float64, of the missing pixels of each hole's rectangle; h and w are the largest one's.
 
-    The holes are those of masks (n, 1, H, W) and lie in these `photos` of `masked`.
+    The holes are those of masks (n, 1, H, W), in these `photos` of `known` (N, 3, H, W), which is 0 in all holes.
     """
-    colour, missing, inside = _cut(masked, photos, mask, bounds)
-    right_side = _neighbour_sum(torch.where(missing, 0.0, colour)) * missing[..., 1:-1, 1:-1]
+    colour, missing, inside = _cut(known, photos, mask, bounds)
+    right_side = _neighbour_sum(colour) * missing[..., 1:-1, 1:-1]
     system = _Laplacian(missing, inside)
     if thickness <= THIN:
         # Here the residual underestimates the error, by up to the square of the thickness.
@@ -104,16 +115,16 @@ def _solve(masked: Array, photos: Sequence[int], mask: Array, bounds: list[Bound
     return _conjugate_gradient(system, rectangle, right_side, TOLERANCE)
 
 
-def _cut(masked: Array, photos: Sequence[int], mask: Array, bounds: list[Bounds]) -> tuple[Array, Array, Array]:
+def _cut(known: Array, photos: list[int], mask: Array, bounds: list[Bounds]) -> tuple[Array, Array, Array]:
     """Each hole's rectangle with one pixel around it, all in arrays of the largest one's size.
 
     Returns the colours (n, C, h + 2, w + 2) in float64, and whether each pixel (n, 1, h + 2, w + 2) is missing, and
     whether it lies inside the photo at all.
     """
-    n, (c, photo_height, photo_width) = len(mask), masked.shape[1:]
+    n, (c, photo_height, photo_width) = len(mask), known.shape[1:]
     height = 2 + max(b.bottom - b.top for b in bounds)
     width = 2 + max(b.right - b.left for b in bounds)
-    colour = masked.new_zeros(n, c, height, width, dtype=torch.float64)
+    colour = known.new_zeros(n, c, height, width, dtype=torch.float64)
     missing = mask.new_zeros(n, 1, height, width, dtype=torch.bool)
     inside = torch.zeros_like(missing)
     for i, (photo, (top, left, bottom, right)) in enumerate(zip(photos, bounds, strict=True)):
@@ -121,7 +132,7 @@ def _cut(masked: Array, photos: Sequence[int], mask: Array, bounds: list[Bounds]
         columns = slice(max(left - 1, 0), min(right + 1, photo_width))
         to_rows = slice(rows.start - top + 1, rows.stop - top + 1)
         to_columns = slice(columns.start - left + 1, columns.stop - left + 1)
-        colour[i, :, to_rows, to_columns] = masked[photo, :, rows, columns]
+        colour[i, :, to_rows, to_columns] = known[photo, :, rows, columns]
         missing[i, :, to_rows, to_columns] = mask[i, :, rows, columns] > 0.5
         inside[i, :, to_rows, to_columns] = True
     return colour, missing, inside
@@ -164,7 +175,8 @@ class _RectangleSolver:
         eigenvalues = row_values + torch.stack([values for _, values in columns])[:, None, None, :]
         # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive
         # number in its place keeps the preconditioner positive definite.
-        self.inverse_eigenvalues = eigenvalues.clamp_min(1 / (h * w)).reciprocal().to(unknown.device)
+        positive = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w))
+        self.inverse_eigenvalues = positive.reciprocal().to(unknown.device)
 
     def __call__(self, r: Array) -> Array:
         modes = self.row_modes.mT @ r @ self.column_modes
@@ -199,7 +211,7 @@ def _conjugate_gradient(
 ) -> Array:
     """Solve A u = b for every photo and colour (the leading two axes) at once.
 
-    Ends when no element of the preconditioned residual is above `tolerance`.
+    Ends when no element of the preconditioned residual is above `tolerance`, or after MAX_ITERATIONS.
     """
 
     def dot(p: Array, q: Array) -> Array:

@@ -76,12 +76,10 @@ class CapturedFunction:
         self.function, self.module, self.capture = function, module, capture
         self._captured: tuple[tuple[Array, ...], Replay, Array] | None = None
         self._made_for: object = None
-        buffers = [buffer for _, buffer in module.named_buffers()]
-        self._state: list[Parameter | Buffer] = [*module.parameters(), *buffers]
         self._gradients: list[Array | None] = []
 
     def __call__(self, *inputs: Array) -> Array:
-        now = [*map(_kind, inputs)], [array.data.data_ptr() for array in self._state]
+        now = [*map(_kind, inputs)], [array.data.data_ptr() for array in self._state()]
         if self._captured is None or now != self._made_for:
             self._captured = None
             self._captured = self._capture(tuple(x.clone() for x in inputs))
@@ -93,6 +91,10 @@ class CapturedFunction:
         for parameter, gradient in zip(self.module.parameters(), self._gradients, strict=True):
             parameter.grad = gradient  # where the graph writes it, if somebody has put it away
         return result
+
+    def _state(self) -> list[Parameter | Buffer]:
+        """The arrays that the graph reads and writes where they are."""
+        return [*self.module.parameters(), *(buffer for _, buffer in self.module.named_buffers())]
 
     def _capture(self, held: tuple[Array, ...]) -> tuple[tuple[Array, ...], Replay, Array]:
         before = [(buffer.data, buffer.data.clone()) for _, buffer in self.module.named_buffers()]

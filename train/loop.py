@@ -188,12 +188,12 @@ class _Run:
         trainer = self.trainer
         validation = self._validate()
         number = trainer.epochs if trainer.validated < 0 else trainer.epochs + 1
-        metrics = {"loss": trainer.loss_sum / trainer.loss_count} if trainer.loss_count else {}
-        metrics |= validation.metrics if validation else {}
+        loss = {"loss": trainer.loss_sum / trainer.loss_count} if trainer.loss_count else {}
+        metrics = loss | (validation.metrics if validation else {})
         self.log.write({"epoch": number, "step": trainer.steps, "seconds": trainer.seconds, **metrics})
         if trainer.judge(validation.metrics if validation else None):
             save_checkpoint(self.out / BEST, trainer.checkpoint(averaged=True, metrics=metrics))
-        save_checkpoint(self.out / LAST, trainer.checkpoint(averaged=False, metrics=metrics))
+        save_checkpoint(self.out / LAST, trainer.checkpoint(averaged=False, metrics=loss))
         trainer.epochs, trainer.validated = number, trainer.steps
         trainer.loss_sum, trainer.loss_count = 0.0, 0
         self.on_epoch(Epoch(number, trainer.steps, metrics.get("loss", float("nan")), validation))

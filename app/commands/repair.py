@@ -128,7 +128,9 @@ def command(
             failed += 1
         else:
             seconds = perf_counter() - started
-            likely = say_expected(expect(photo, missing, calibration)) if calibration else ""
+            likely = ""
+            if calibration and isinstance(reconstructor, RepairNetwork):
+                likely = say_expected(expect(photo, missing, calibration, reconstructor.trained_hole))
             click.echo(f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s{likely}")
     if failed:
         click.echo(f"{len(jobs) - failed} of {len(jobs)} photos repaired, {failed} not")

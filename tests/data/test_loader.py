@@ -20,6 +20,7 @@ from photomend.data import (
     read_photo,
     resize,
 )
+from scipy import ndimage
 
 SMALL: dict[str, Any] = {"batch_size": 4, "size": 40, "side": 64, "hole": (5, 12)}
 
@@ -50,6 +51,13 @@ def test_stream_does_not_depend_on_workers_or_on_where_it_resumes(source: Folder
     assert torch.equal(whole[7:], stream(CropLoader(source, seed=3, workers=1, start_step=7, **SMALL), 2))
     assert not torch.equal(whole, stream(CropLoader(source, seed=4, **SMALL), 9))
     assert not torch.equal(whole[0], whole[5])
+
+
+def test_several_holes_in_a_crop(source: FolderSource) -> None:
+    several = stream(CropLoader(source, holes=5, **SMALL), 3)
+    counts = [ndimage.label(crop[3])[1] for crop in several.flatten(0, 1)]
+    assert 1 < max(counts) <= 5
+    assert torch.equal(several, stream(CropLoader(source, holes=5, workers=2, **SMALL), 3))
 
 
 def test_iterating_twice_gives_the_same(source: FolderSource) -> None:

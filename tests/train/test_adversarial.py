@@ -148,6 +148,17 @@ def test_each_network_learns_while_the_other_stands_still(start: Path, monkeypat
     assert not same(trainer.network.state_dict(), generator)
 
 
+def test_a_photo_may_have_several_holes(start: Path) -> None:
+    trainer = AdversarialTrainer(config(start))
+    photo, mask = crops(2, 48, dtype=torch.float32)
+    mask[:] = 0
+    mask[:, :, 4:18, 4:18] = 1
+    mask[:, :, 26:44, 20:40] = 1
+    loss, norm = trainer.step(photo, mask)
+    assert math.isfinite(loss + norm)
+    assert trainer.step(photo, mask)[0] != loss
+
+
 def test_only_patches_of_the_hole_are_judged(start: Path) -> None:
     """What the discriminator says of other patches doesn't count, and the generator's gradient stays in the hole."""
     trainer = AdversarialTrainer(config(start))
