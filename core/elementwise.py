@@ -29,7 +29,7 @@ def _for(argument: Array | Scalar, needed: Array | Scalar) -> Any:
 
 @primitive
 def add(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """a + b; da = ȳ, db = ȳ."""
+    """a + b; ā = ȳ, b̄ = ȳ."""
     shape_a, shape_b = _shape(a), _shape(b)
 
     def add_pullback(ȳ: Array):
@@ -40,7 +40,7 @@ def add(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 
 @primitive
 def subtract(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """a − b; da = ȳ, db = −ȳ."""
+    """a − b; ā = ȳ, b̄ = −ȳ."""
     shape_a, shape_b = _shape(a), _shape(b)
 
     def subtract_pullback(ȳ: Array):
@@ -51,7 +51,7 @@ def subtract(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 
 @primitive
 def multiply(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """a · b; da = ȳ · b, db = ȳ · a."""
+    """a · b; ā = ȳ · b, b̄ = ȳ · a."""
     shape_a, shape_b = _shape(a), _shape(b)
     y, a, b = a * b, _for(b, a), _for(a, b)
 
@@ -63,7 +63,7 @@ def multiply(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 
 @primitive
 def divide(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """a / b; da = ȳ / b, db = −ȳ · a / b². At b = 0 value and derivatives are infinite or NaN, as in torch."""
+    """a / b; ā = ȳ / b, b̄ = −ȳ · a / b². At b = 0 value and derivatives are infinite or NaN, as in torch."""
     shape_a, shape_b = _shape(a), _shape(b)
     y = a / b
     kept = _for(b, y)
@@ -76,7 +76,7 @@ def divide(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 
 @primitive
 def negative(x: Array) -> tuple[Array, Pullback]:
-    """−x; dx = −ȳ."""
+    """−x; x̄ = −ȳ."""
 
     def negative_pullback(ȳ: Array):
         return -ȳ
@@ -86,7 +86,7 @@ def negative(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def exp(x: Array) -> tuple[Array, Pullback]:
-    """eˣ; dx = ȳ · eˣ."""
+    """eˣ; x̄ = ȳ · eˣ."""
     y = torch.exp(x)
 
     def exp_pullback(ȳ: Array):
@@ -97,7 +97,7 @@ def exp(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def log(x: Array) -> tuple[Array, Pullback]:
-    """ln x for x > 0; dx = ȳ / x. At x = 0 the value is −∞ and the derivative infinite, as in torch."""
+    """ln x for x > 0; x̄ = ȳ / x. At x = 0 the value is −∞ and the derivative infinite, as in torch."""
 
     def log_pullback(ȳ: Array):
         return ȳ / x
@@ -107,7 +107,7 @@ def log(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def sqrt(x: Array) -> tuple[Array, Pullback]:
-    """√x for x > 0; dx = ȳ / (2√x). At x = 0 the derivative is infinite, as in torch."""
+    """√x for x > 0; x̄ = ȳ / (2√x). At x = 0 the derivative is infinite, as in torch."""
     y = torch.sqrt(x)
 
     def sqrt_pullback(ȳ: Array):
@@ -118,7 +118,7 @@ def sqrt(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def power(x: Array, *, exponent: Scalar) -> tuple[Array, Pullback]:
-    """xⁿ for a fixed number n; dx = ȳ · n · xⁿ⁻¹.
+    """xⁿ for a fixed number n; x̄ = ȳ · n · xⁿ⁻¹.
 
     At x = 0, as in torch: 0⁰ = 1, so for n = 1 the derivative is 1 and for n = 0 it is 0; for n < 1 it is infinite.
     """
@@ -131,7 +131,7 @@ def power(x: Array, *, exponent: Scalar) -> tuple[Array, Pullback]:
 
 @primitive
 def absolute(x: Array) -> tuple[Array, Pullback]:
-    """|x|; dx = ȳ · sign x. At the kink x = 0 the derivative is taken as 0, as in torch."""
+    """|x|; x̄ = ȳ · sign x. At the kink x = 0 the derivative is taken as 0, as in torch."""
 
     def absolute_pullback(ȳ: Array):
         return torch.sign(x).mul_(ȳ)
@@ -141,7 +141,7 @@ def absolute(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def clamp(x: Array, *, low: Scalar, high: Scalar) -> tuple[Array, Pullback]:
-    """x held within [low, high]; dx = ȳ where low ≤ x ≤ high (edges included, as in torch), else 0.
+    """x held within [low, high]; x̄ = ȳ where low ≤ x ≤ high (edges included, as in torch), else 0.
 
     Raises:
         ValueError: low is above high.

@@ -99,7 +99,7 @@ class Module:
             parameter.grad = None
 
     def freeze(self, frozen: bool = True) -> Self:
-        """Stop (or resume) gradients for every parameter below; their cost goes with them."""
+        """Stop (or resume) gradients for every parameter below; the backward pass doesn't compute them then."""
         for parameter in self.parameters():
             parameter.tracked = not frozen
         return self

@@ -14,6 +14,9 @@ The rule computes the value and returns it with a *named* inner function, the pu
 - Gradients are fresh arrays or views of ȳ, never of anything the caller still holds; ȳ is not changed.
 - Keyword arguments are options (stride, dim, …) and never differentiable.
 
+A barred letter is a cotangent, the gradient of what the backward pass started at: x̄ is x's, W̄ that of W. So "x̄ = ȳ · b"
+in a docstring is what the pullback computes. dx is a small change of x.
+
 The naming follows ChainRules.jl's ``rrule``.
 """
 

@@ -28,7 +28,7 @@ _Product = Callable[[Array, Array, Array | None], Array]
 
 @primitive
 def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
-    """A B for (…, n, k) and (…, k, m), leading axes broadcast; dA = Ȳ Bᵀ, dB = Aᵀ Ȳ.
+    """A B for (…, n, k) and (…, k, m), leading axes broadcast; Ā = Ȳ Bᵀ, B̄ = Aᵀ Ȳ.
 
     Source: Giles, *Collected matrix derivative results for forward and reverse mode AD* (2008), §2.2.1.
 

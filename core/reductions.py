@@ -56,7 +56,7 @@ def mean(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
 
 @primitive
 def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
-    """The (biased) variance Σ(x − x̄)² / n over the axes `dim`, in two passes; dx = ȳ · 2 (x − x̄) / n.
+    """The (biased) variance Σ(x − μ)² / n over the axes `dim`, in two passes; x̄ = ȳ · 2 (x − μ) / n, μ the mean.
 
     The derivative of x̄ drops out, because the deviations sum to 0.
     """

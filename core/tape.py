@@ -125,6 +125,12 @@ def topological_order(root: Node) -> list[Node]:
 
 
 def walk(root: Node, cotangent: Array) -> None:
+    """Bring `cotangent`, of the root's shape, back to every leaf, and free the tape on the way.
+
+    Raises:
+        RuntimeError: the tape can't be walked (`_check_node`); no gradient has been changed then.
+        ValueError, TypeError: a pullback gave what doesn't fit its arguments.
+    """
     order = topological_order(root)
     for node in order:
         _check_node(node)

@@ -51,7 +51,8 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """True when no primitive made this Tensor, so that `backward` leaves a gradient here."""
+        """True when the tape knows no primitive that made this Tensor: you made it, and `backward` leaves a gradient
+        here, or nothing was recorded, and none comes."""
         return self._node is None or self._node.leaf is not None
 
     @property
@@ -98,9 +99,10 @@ class Tensor:
 
         Raises:
             RuntimeError: nothing was recorded, the tape was already used, a leaf was changed in place since the
-                forward pass, or a second derivative is asked for.
-            ValueError: the cotangent's shape is wrong, or it is missing and `self` has several elements.
-            TypeError: the cotangent's dtype or device is wrong.
+                forward pass or has data of another shape, dtype or device now, or a second derivative is asked for.
+            ValueError: the cotangent's shape is wrong, or it is missing and `self` has several elements; or a
+                primitive's pullback gave gradients of another number or shape than its arguments.
+            TypeError: the cotangent's dtype or device is wrong, or that of a gradient that a pullback gave.
 
         The tape is freed as it is walked: one forward pass serves one backward pass.
         """

@@ -15,7 +15,7 @@ def indicator(x: Array) -> Array:
 
 @primitive
 def relu(x: Array) -> tuple[Array, Pullback]:
-    """max(x, 0); dx = ȳ where x > 0. At the kink x = 0 the derivative is taken as 0, as in torch."""
+    """max(x, 0); x̄ = ȳ where x > 0. At the kink x = 0 the derivative is taken as 0, as in torch."""
     y = torch.clamp_min(x, 0)
 
     def relu_pullback(ȳ: Array):
@@ -26,7 +26,7 @@ def relu(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
-    """x where x > 0, else a·x with a = `negative_slope`; dx = ȳ or a·ȳ. At x = 0 the slope is a, as in torch.
+    """x where x > 0, else a·x with a = `negative_slope`; x̄ = ȳ or a·ȳ. At x = 0 the slope is a, as in torch.
 
     Source: Maas, Hannun & Ng, *Rectifier nonlinearities improve neural network acoustic models* (2013).
     """
@@ -89,7 +89,7 @@ def silu(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def glu(x: Array) -> tuple[Array, Pullback]:
-    """y = a · σ(g) for x = (a, g), the two halves of the channels (axis 1): da = ȳ σ(g), dg = ȳ y (1 − σ(g)).
+    """y = a · σ(g) for x = (a, g), the two halves of the channels (axis 1): ā = ȳ σ(g), ḡ = ȳ y (1 − σ(g)).
 
     Source: Dauphin et al., *Language modeling with gated convolutional networks* (2017), eq. 1.
 

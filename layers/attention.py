@@ -1,5 +1,7 @@
 """Attention: weigh channels by what the whole image shows, and pixels by what all channels show.
 
+Both are gates on features. (A transformer's attention, of queries to keys, is something else.)
+
 Sources: Hu, Shen & Sun, *Squeeze-and-excitation networks* (2018); Woo et al., *CBAM: Convolutional block attention
 module* (2018).
 """
@@ -36,7 +38,10 @@ class SqueezeExcitation(Module):
 
     Args:
         channels: C of the input (N, C, H, W).
-        reduction: the hidden layer has C / reduction units.
+        reduction: the hidden layer has ⌊C / reduction⌋ units.
+
+    Raises:
+        ValueError: a number isn't whole and above 0, or `reduction` exceeds the channels.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -58,7 +63,10 @@ class ChannelAttention(Module):
 
     Args:
         channels: C of the input (N, C, H, W).
-        reduction: the hidden layer has C / reduction units.
+        reduction: the hidden layer has ⌊C / reduction⌋ units.
+
+    Raises:
+        ValueError: a number isn't whole and above 0, or `reduction` exceeds the channels.
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
@@ -82,6 +90,9 @@ class SpatialAttention(Module):
         norm: whether what the convolution gives is standardised within each image before σ (CBAM's own code does so
             within the batch). Without it, features that grow in training drive σ to 0 or 1 everywhere, where no
             gradient passes.
+
+    Raises:
+        ValueError: kernel_size isn't a whole number above 0, or is even.
     """
 
     def __init__(self, kernel_size: int = 7, norm: bool = False) -> None:
@@ -101,7 +112,7 @@ class SpatialAttention(Module):
 
 
 class CBAM(Module):
-    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties as well."""
+    """Channel attention, then spatial attention (CBAM, eq. 1); see both for arguments, errors and ties."""
 
     def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
         self.channel = ChannelAttention(channels, reduction)

@@ -2,8 +2,9 @@
 
     y[n, o, r, c]  =  b[o]  +  Σ over c', i, j of  w[o, c', i, j] · x[n, c', r + i, c + j]
 
-In x and in w this is linear, so the gradients are the adjoint maps: x̄ lays the kernel, weighted by ȳ, over every place
-that it was taken from, and w̄ sums over all places the products of ȳ with what the kernel saw there:
+(with stride s, dilation d and padding p: x at s r + d i − p and s c + d j − p, and 0 where it has no pixel). In x and
+in w this is linear, so the gradients are the adjoint maps: x̄ lays the kernel, weighted by ȳ, over every place that it
+was taken from, and w̄ sums over all places the products of ȳ with what the kernel saw there:
 
     x̄[n, c', r + i, c + j]  +=  w[o, c', i, j] · ȳ[n, o, r, c]
     w̄[o, c', i, j]          +=  x[n, c', r + i, c + j] · ȳ[n, o, r, c]
@@ -70,6 +71,9 @@ class Conv2d(Module):
 
     >>> Conv2d(3, 8, kernel_size=3, padding=1)(torch.ones(2, 3, 5, 7)).shape
     torch.Size([2, 8, 5, 7])
+
+    Raises:
+        ValueError: a size isn't a whole number in its range, or the groups don't divide the channels.
     """
 
     def __init__(

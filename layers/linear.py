@@ -10,7 +10,7 @@ from .windows import integer
 
 @primitive
 def linear(x: Array, w: Array, b: Array | None = None) -> tuple[Array, Pullback]:
-    """y = x Wᵀ + b for x (…, in), w (out, in), b (out,); dx = ȳ W, dW = ȳᵀ x, db = Σȳ.
+    """y = x Wᵀ + b for x (…, in), w (out, in), b (out,); x̄ = ȳ W, W̄ = ȳᵀ x, b̄ = Σȳ.
 
     Source: Goodfellow, Bengio & Courville, *Deep Learning* (2016), §6.5.
 
@@ -38,6 +38,9 @@ class Linear(Module):
 
     >>> Linear(4, 2)(torch.ones(5, 4)).shape
     torch.Size([5, 2])
+
+    Raises:
+        ValueError: a size isn't a whole number above 0.
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:

@@ -16,7 +16,7 @@ from ..core import HALF_PRECISION, Array, Buffer, Module, Parameter, Pullback, T
 from ..core.workers import parts
 from .windows import integer
 
-#: Bytes of a block, in what is computed with. Measured on two threads from 1/2 to 16 MiB: below, calling an operation
+#: Bytes of a block, in the dtype it is computed in. Measured on two threads from 1/2 to 16 MiB: below, calling an operation
 #: costs more than the cache saves; above, bfloat16 took up to twice as long.
 BLOCK = 2 * 2**20
 #: Takes what (N, C, 1, …) has of each channel of each image to the mean over all that share their statistics.
@@ -118,8 +118,8 @@ def _wide_dtype(x: Array) -> torch.dtype:
 
 
 def _blocks(x: Array) -> list[slice]:
-    """The images in blocks, one image at least, that stay in the cache from one operation to the next. torch's threads
-    share each operation: so few and so short ones weren't worth handing blocks to threads of ours."""
+    """The images in blocks, one image at least, that stay in the cache from one operation to the next. Each operation is
+    shared by torch's threads: sharing out the blocks instead (`core.workers`) took twice as long."""
     size = x.numel() * max(4, x.element_size())
     return parts(len(x), size // BLOCK if x.device.type == "cpu" else 1)
 
@@ -177,7 +177,8 @@ def batch_norm(
 
     Raises:
         ValueError: shapes don't fit, or a channel has a single value in training (its variance says nothing).
-        TypeError: an argument's dtype or device isn't that of x.
+        TypeError: an argument's dtype or device isn't that of x; but beside x in half precision the running statistics
+            may be in float32.
     """
     _check("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training:
@@ -194,7 +195,7 @@ def batch_norm(
 def _standardise_by(
     mean: Array, variance: Array, x: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Pullback]:
-    """The same with constants for μ and σ² (C,): a scale and a shift of each channel."""
+    """γ (x − μ) / √(σ² + ε) + β with constants μ and σ² (C,): a scale and a shift of each channel."""
     wide = _wide_dtype(x)
     μ, s = _per_channel(mean.to(wide), x), _per_channel(torch.rsqrt(variance.to(wide) + eps), x)
     scale = s if weight is None else s * _per_channel(weight.to(wide), x)
@@ -281,6 +282,11 @@ class BatchNorm1d(_BatchNorm):
         eps: added to the variance.
         momentum: how far the running statistics move towards each batch's.
         affine: whether a scale `weight` (C,) and a shift `bias` (C,) are trained.
+
+    `num_batches_tracked` is there for torch's state dicts; nothing reads it.
+
+    Raises:
+        ValueError: num_features isn't a whole number above 0.
     """
 
     axes = (2, 3)
@@ -300,6 +306,9 @@ class GroupNorm(Module):
         num_channels: C, divisible by `num_groups`.
         eps: added to the variance.
         affine: whether a scale `weight` (C,) and a shift `bias` (C,) are trained.
+
+    Raises:
+        ValueError: a number isn't whole and above 0, or the groups don't divide the channels.
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:

@@ -10,7 +10,7 @@ from .windows import integer, require_images
 
 @primitive
 def upsample_nearest(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
-    """(N, C, H, W) → (N, C, s H, s W): every pixel becomes an s × s block; dx sums ȳ over each block.
+    """(N, C, H, W) → (N, C, s H, s W): every pixel becomes an s × s block; x̄ sums ȳ over each block.
 
     Raises:
         ValueError: x isn't (N, C, H, W), or the factor isn't a positive integer.

@@ -1,13 +1,15 @@
 """The attention model: start at the Laplace equation, and learn what it leaves out.
 
     masked photo, mask ── harmonic fill, distance to the known pixels
-          │
-          ▼  pixel unshuffle: half the resolution, four times the channels
-        stem ── block ────── spatial attention ──────┐ skip
-          ▼                                          ▼
-       down ── block ──── spatial attention ──┐   merge ── block ── pixel shuffle ── residual, added in the hole
-          ▼                                   ▼      ▲
-       down ── dilated blocks ── shuffle ── merge ── block ── shuffle
+          │ pixel unshuffle: half the resolution, four times the channels
+          ▼
+    1/2  stem ── block ─┬─ spatial attention ──────────────────────► merge ── block ── pixel shuffle ── residual,
+                        │ down                                         ▲                     added in the hole
+                        ▼                                              │ pixel shuffle
+    1/4               block ─┬─ spatial attention ─► merge ── block ───┘
+                             │ down                    ▲
+                             ▼                         │ pixel shuffle
+    1/8                    dilated blocks ─────────────┘
 
 A block standardises its input (group norm), and adds to it what two convolutions make of that, weighed by channel
 attention. What goes down or up is standardised, too: or features would grow from level to level. The answer is added
@@ -42,9 +44,9 @@ from .geometry import distance_to_known, require_hole
 from .harmonic import harmonic_fill
 from .network import RepairNetwork
 
-#: Channel attention's hidden layer has this part of the channels.
+#: Channel attention's hidden layer has channels / REDUCTION units.
 REDUCTION = 8
-#: Of channels that are standardised together.
+#: So many groups of channels has each group norm.
 GROUPS = 8
 #: What can be left out, to measure what it is worth.
 PARTS = ("fill", "mask", "channel", "spatial", "skips")
@@ -85,6 +87,10 @@ class AttentionModel(RepairNetwork):
         without: the PARTS to leave out: the "fill" to start from and be added to, the "mask" among what it sees,
             "channel" or "spatial" attention, the "skips" from the encoder to the decoder.
         views: 1 or 8, see `RepairNetwork`; the weights don't depend on it.
+
+    Raises:
+        ValueError: a number is out of its range.
+        PhotomendError: there is no such part to leave out.
     """
 
     name = "attention"

@@ -59,6 +59,7 @@ def harmonic_fill(masked: Array, mask: Array) -> Array:
 
     Raises:
         ValueError: shapes don't fit, or a mask is empty or covers its photo.
+        TypeError: an argument isn't floating point, or the two are on different devices.
     """
     require_hole(masked, mask)
     known = torch.where(mask > 0.5, 0.0, masked)

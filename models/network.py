@@ -55,6 +55,7 @@ class RepairNetwork(Module):
         Raises:
             ValueError: shapes don't fit, height or width isn't divisible by the stride, a mask is empty or covers its
                 photo.
+            TypeError: an argument isn't floating point, or the two are on different devices.
         """
         return self.predict(*self.prepare(masked, mask))
 
@@ -81,6 +82,7 @@ class RepairNetwork(Module):
 
         Raises:
             ValueError: shapes don't fit, or a mask is empty or covers its photo.
+            TypeError: an argument isn't floating point, or the two are on different devices.
         """
         require_hole(masked, mask)
         was_training = self.training

@@ -74,7 +74,7 @@ class AdversarialConfig(RunConfig):
         return Adam(parameters, self.lr, betas=(0.0, 0.9))
 
     def make_schedule(self) -> Callable[[float], float]:
-        return lambda position: self.lr * self.rate(position / 10_000)
+        return lambda progress: self.lr * self.rate(progress)
 
     def rate(self, progress: float) -> float:
         """Both networks' learning rates as a share of the full ones: 1 for the first half of the run, then falling

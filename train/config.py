@@ -17,6 +17,8 @@ from .schedules import StepLR, WarmupCosine
 
 OPTIMIZERS = ("adamw", "adam", "sgd", "muon")
 SCHEDULES = ("cosine", "step")
+#: Schedules count steps, and how many a run by the clock will have nobody knows; so it is cut into so many parts.
+PARTS = 10_000
 #: What a model's runs have in place of the defaults below. Where only mean colours are painted, the squared error is
 #: what their means minimise. Those of attention are the recipe's (docs/recipe.md).
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -103,7 +105,7 @@ class RunConfig:
         raise NotImplementedError
 
     def make_schedule(self) -> Callable[[float], float]:
-        """The learning rate by position: 0 at the start of the run, 10 000 at its end, whatever its unit."""
+        """The learning rate by progress: 0 at the start of the run, 1 at its end, whatever its unit."""
         raise NotImplementedError
 
     @classmethod
@@ -191,10 +193,10 @@ class TrainConfig(RunConfig):
 
     def make_schedule(self) -> Callable[[float], float]:
         if self.schedule == "step":
-            made: StepLR | WarmupCosine = StepLR(self.lr, max(1, round(10_000 * self.lr_step)), self.gamma)
+            made: StepLR | WarmupCosine = StepLR(self.lr, max(1, round(PARTS * self.lr_step)), self.gamma)
         else:
-            made = WarmupCosine(self.lr, round(10_000 * self.warmup), 10_000, self.final_lr)
-        return lambda position: made(int(position + 1e-6))  # 10 000 · k / n may lie just under a whole number
+            made = WarmupCosine(self.lr, round(PARTS * self.warmup), PARTS, self.final_lr)
+        return lambda progress: made(int(PARTS * progress + 1e-6))  # PARTS · k / n may lie just under a whole number
 
 
 _KINDS: dict[str, tuple[str, tuple[type, ...]]] = {

@@ -18,7 +18,7 @@ def hole_loss(
     errors over the whole photo. The standard weights bring both terms to one size: on photos under the protocol the
     harmonic fill leaves a mean d² of 0.021 and a mean |d| of 0.10 in its holes, colours being from 0 to 1.
 
-    dd = (2 λ₂ d + λ₁ sign d) / n in the hole and 0 outside; at d = 0 the sign is 0.
+    d̄ = ȳ (2 λ₂ d + λ₁ sign d) / n in the hole and 0 outside; at d = 0 the sign is 0.
 
     Args:
         prediction, target: (N, C, H, W).
@@ -50,7 +50,7 @@ def hinge_loss(scores: Array, patches: Array, *, sign: int) -> tuple[Array, Pull
     """mean max(0, 1 − sign · score) over the chosen patches: what a discriminator minimises; a single number.
 
     Real patches (sign 1) should score at least 1, fake ones (sign −1) at most −1; those that do are done with, and
-    ds = −sign / n where sign · score < 1 and 0 elsewhere, so at the kink too.
+    s̄ = −ȳ sign / n for a score s where sign · s < 1 and 0 elsewhere, so at the kink too.
 
     Source: Lim & Ye, *Geometric GAN* (2017), https://arxiv.org/abs/1705.02894.
 
@@ -73,7 +73,7 @@ def hinge_loss(scores: Array, patches: Array, *, sign: int) -> tuple[Array, Pull
 
 @primitive
 def patch_mean(scores: Array, patches: Array) -> tuple[Array, Pullback]:
-    """The mean score of the chosen patches, which a generator maximises; ds = 1 / n there and 0 elsewhere.
+    """The mean score of the chosen patches, which a generator maximises; s̄ = ȳ / n there and 0 elsewhere.
 
     Args:
         scores: any shape.

@@ -1,4 +1,7 @@
-"""First-order optimizers, each the update formula of its paper and nothing else.
+"""First-order optimizers, each the update formula of its paper in torch's form.
+
+Where the two differ, the form decides what a learning rate means: in SGD it multiplies the velocity and isn't part of
+it, so that a change of the rate acts at once; and weight decay is multiplied by the rate.
 
 They work on anything that has `.data` and `.grad` (a `Parameter`), update `.data` in place, and skip a
 parameter whose gradient is None. The learning rate is the attribute `lr`: set it before a step to follow a
@@ -105,9 +108,8 @@ class SGD(Optimizer):
         g ← g + λθ          λ = weight_decay
         v ← μv + g          μ = momentum
         θ ← θ − η v         plain momentum (Polyak 1964)
-        θ ← θ − η (g + μv)  Nesterov (Sutskever et al. 2013)
 
-    Raises ValueError for a negative lr, momentum or weight_decay, and for Nesterov without momentum.
+    Raises ValueError for a negative lr, momentum or weight_decay.
     """
 
     def __init__(
@@ -115,27 +117,22 @@ class SGD(Optimizer):
         parameters: Iterable[Parameter],
         lr: float,
         momentum: float = 0.0,
-        nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
         require_at_least_zero(momentum=momentum)
-        if nesterov and momentum == 0:
-            raise ValueError("nesterov (=True) needs momentum (=0) above zero")
         self.momentum = float(momentum)
-        self.nesterov = nesterov
         self.slot_names = ("velocity",) if momentum else ()
         super().__init__(parameters, lr, weight_decay)
 
     def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
-        for velocity in slots:  # none without momentum
-            torch._foreach_mul_(velocity, self.momentum)
-            torch._foreach_add_(velocity, grads)
-            torch._foreach_add_(velocity, weights, alpha=self.weight_decay)
-        if not slots or self.nesterov:  # the step holds g + λθ itself
+        if not slots:  # without momentum
             torch._foreach_mul_(weights, 1 - self.lr * self.weight_decay)
             torch._foreach_add_(weights, grads, alpha=-self.lr)
         for velocity in slots:
-            torch._foreach_add_(weights, velocity, alpha=-self.lr * (self.momentum if self.nesterov else 1.0))
+            torch._foreach_mul_(velocity, self.momentum)
+            torch._foreach_add_(velocity, grads)
+            torch._foreach_add_(velocity, weights, alpha=self.weight_decay)
+            torch._foreach_add_(weights, velocity, alpha=-self.lr)
 
 
 class Adam(Optimizer):

@@ -1,6 +1,7 @@
 """A network in training: what one step does, and what a run needs to go on after it was cut.
 
-`Trainer.step` reads like the textbook's algorithm.
+The textbook's algorithm stands in three places: `Trainer._gradients` has the forward and the backward pass,
+`Trainer.step` clips and refuses what is no number, `BaseTrainer.advance` updates the weights and their average.
 Source: Goodfellow, Bengio & Courville, *Deep Learning* (2016), algorithm 8.1 and §8.7.3.
 """
 
@@ -35,7 +36,7 @@ class BaseTrainer(Generic[Config]):
         steps: optimizer steps done.
         seconds: wall-clock time of the run so far, validation included; `trained`: without it.
         reserve: seconds that the last validation took, kept free for the one at the end.
-        epochs: validated epochs; `validated`: the step at which the last one was, −1 before the first.
+        epochs: validated epochs; `validated`: the step of the last validation, −1 before the first.
         best: the lowest validation MSE.
         loss_sum, loss_count: of the steps since the last validation.
         photos: what is trained on: its name, and a digest of the photos' names.
@@ -100,7 +101,7 @@ class BaseTrainer(Generic[Config]):
 
     def advance(self, loss: float) -> None:
         """Let the network's optimizer step, its average follow, and the counters count."""
-        self.optimizer.lr = self.schedule(10_000 * self.progress)
+        self.optimizer.lr = self.schedule(self.progress)
         self.optimizer.step()
         self.ema.update()
         self.steps += 1
@@ -220,6 +221,15 @@ class Trainer(BaseTrainer[TrainConfig]):
             raise PhotomendError(f"training: cuda_graph (=True) needs a CUDA device, not {self.device}")
         return CapturedFunction(self._gradients, self.network)
 
+    def _gradients(self, photo: Array, mask: Array, *prepared: Array) -> Array:
+        """The loss, with its gradients left at the parameters; `prepared` is what the network predicts from."""
+        self.optimizer.zero_grad()
+        prediction = self.precision.ready().predict(*prepared)
+        loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
+        loss.backward()
+        self.precision.give_gradients()
+        return loss.data
+
     def step(self, photo: Array, mask: Array) -> tuple[float, float]:
         """One step on crops (N, 3, S, S) with holes (N, 1, S, S); returns the loss and the gradients' norm.
 
@@ -236,15 +246,6 @@ class Trainer(BaseTrainer[TrainConfig]):
             )
         self.advance(loss)
         return loss, norm
-
-    def _gradients(self, photo: Array, mask: Array, *prepared: Array) -> Array:
-        """The loss, with its gradients left at the parameters; `prepared` is what the network predicts from."""
-        self.optimizer.zero_grad()
-        prediction = self.precision.ready().predict(*prepared)
-        loss = hole_loss(prediction, photo, mask, mse_weight=self.config.mse_weight, mae_weight=self.config.mae_weight)
-        loss.backward()
-        self.precision.give_gradients()
-        return loss.data
 
 
 _PROGRESS = (

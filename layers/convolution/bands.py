@@ -33,7 +33,7 @@ from .blocks import blocks
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
 
-#: Outputs of a strip times channels, and outputs alone, at most. Both lengths were measured: see `planner.by_rule`.
+#: Outputs of a strip times channels, and outputs alone, at most; but a strip has at least two.
 WIDEST, LONGEST = 128, 16
 #: Bytes of the windows that are made at a time, if one row of outputs has no more.
 BLOCK = 2**20
@@ -55,10 +55,7 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
 
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
-    (kh, kw), (ph, pw) = shape.kernel, shape.padding
-    turned = w.flip(2, 3).transpose(0, 1)
-    back = ConvShape.of(ȳ, turned, None, 1, (kh - 1 - ph, kw - 1 - pw), 1, 1)
-    return forward(ȳ, turned, None, back)
+    return forward(ȳ, w.flip(2, 3).transpose(0, 1), None, shape.adjoint())
 
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:

@@ -1,4 +1,4 @@
-"""A dilated 3×3 convolution by Winograd's algorithm, on sub-images of every d-th pixel.
+"""A dilated 3×3 convolution by Winograd's algorithm, on sub-images of every d-th pixel ("space to batch").
 
 The taps of a kernel of dilation d lie d pixels apart, so an output sees only every d-th row and column: those in step
 with it. Sorted by their remainders, the pixels of an image make d · d smaller images, in each of which the taps are

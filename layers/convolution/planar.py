@@ -1,6 +1,6 @@
 """The weight gradient by planes: im2col's matrix transposed, a row for each tap and channel.
 
-    w̄[o, c, i, j]  =  Σ over n, r, s of  x[n, c, r + d i − p, s + d j − p] · ȳ[n, o, r, s]
+    w̄[o, c', i, j]  =  Σ over n, r, c of  x[n, c', r + d i − p, c + d j − p] · ȳ[n, o, r, c]
 
 with dilation d and padding p, x being 0 where it has no pixel, is one matrix product over all pixels of all images,
 W̄ = G · Ȳ: Ȳ (pixels, O) is ȳ with its channels last, and G (taps · C, pixels) has a plane of x for each tap and
@@ -10,7 +10,7 @@ contiguous.
 
 The same sum can be read the other way round, x's pixels by planes of ȳ,
 
-    w̄[o, c, i, j]  =  Σ over n, u, v of  ȳ[n, o, u − d i + p, v − d j + p] · x[n, c, u, v]
+    w̄[o, c', i, j]  =  Σ over n, u, v of  ȳ[n, o, u − d i + p, v − d j + p] · x[n, c', u, v]
 
 so that those are copied that have fewer channels. All of this is without a stride: with one, the rows have gaps.
 
@@ -41,7 +41,7 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     if c <= o:
         w̄ = _planes_by_pixels(x, ȳ, shape.padding, shape)
         return w̄.view(kh, kw, c, o).permute(3, 2, 0, 1).contiguous()
-    w̄ = _planes_by_pixels(ȳ, x, shape.adjoint_padding, shape)  # seen from x, the last tap comes first
+    w̄ = _planes_by_pixels(ȳ, x, shape.adjoint().padding, shape)  # seen from x, the last tap comes first
     return w̄.view(kh, kw, o, c).flip(0, 1).permute(2, 3, 0, 1).contiguous()
 
 

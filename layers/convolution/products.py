@@ -11,7 +11,7 @@ from ...core.products import product
 PARTS = 8
 #: Fewer rows than this are not worth it.
 FEWEST_ROWS = 2048
-#: Nor is a result of more entries than this, of which each thread has enough to do; by bytes of a number.
+#: Nor is a result of more entries than this, which is enough for the threads to share; by bytes of an entry.
 LARGEST_RESULT = {2: 2**18, 4: 2**14, 8: 2**14}
 
 

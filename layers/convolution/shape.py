@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -80,11 +80,18 @@ class ConvShape:
         """Without stride, dilation and groups."""
         return (self.stride, self.dilation, self.groups) == ((1, 1), (1, 1), 1)
 
-    @property
-    def adjoint_padding(self) -> Pair:
-        """Of the convolution of ȳ that is the adjoint in x if there is no stride: d (k − 1) − p, perhaps negative."""
+    def adjoint(self) -> ConvShape:
+        """The convolution of ȳ that gives x̄ where there is no stride: by the kernel turned by half a turn, with its two
+        channel axes exchanged. Its padding, d (k − 1) − p, is negative where p is larger than the kernel reaches."""
         rows, columns = (d * (k - 1) - p for d, k, p in zip(self.dilation, self.kernel, self.padding, strict=True))
-        return rows, columns
+        return replace(
+            self,
+            channels=self.out_channels,
+            out_channels=self.channels,
+            size=self.out,
+            out=self.size,
+            padding=(rows, columns),
+        )
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ whole image, shifted by (i, j), through one small matrix, and the taps' results 
 
     y[n, :, r, c] = Σ over (i, j) of  w[:, :, i, j] · x[n, :, r + i, c + j].
 
-With the pixels as the rows of a matrix X (a pixel's channels side by side), shifting the image by (i, j) is the same
-as starting i · W + j rows further down, so a tap is one matrix product on a slice of X, without any copy:
+With the pixels of the padded input as the rows of a matrix X (a pixel's channels side by side), P of them in each row
+of the image, shifting the image by (i, j) is the same as starting i · P + j rows further down, or d (i · P + j) with
+dilation d. So a tap is one matrix product on a slice of X, without any copy; with L the number of rows from the first
+output to the last, and W[i, j] = w[:, :, i, j]ᵀ,
 
     Y  +=  X[offset : offset + L] · W[i, j]            forward
     X̄[offset : offset + L]  +=  Ȳ · W[i, j]ᵀ          its adjoint in x

@@ -23,8 +23,8 @@ The pullback. Each step is linear, so the adjoint is the same steps transposed, 
 The adjoint in x could go the same way; but it is a convolution itself, of ȳ with the kernel turned by half a turn and
 its two channel axes exchanged, so that the steps of the forward pass serve for it.
 
-Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: what
-`BLOCK` says, a few times for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
+Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: a few
+times `BLOCK` for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
 times that of a plain sum of products.
 
 Sources: Winograd, *Arithmetic complexity of computations* (1980); Lavin & Gray, *Fast algorithms for convolutional
@@ -90,9 +90,8 @@ def _convolve(x: Array, u: Array, b: Array | None, shape: ConvShape) -> Array:
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     """With the kernel turned by half a turn, which is its nine weights from the last to the first."""
-    (ph, pw), to_kernel_points = shape.padding, matrices(ȳ.dtype, ȳ.device)[0]
-    u = _kernel_at_points(to_kernel_points.flip(1), w)
-    return _convolve(ȳ, u, None, ConvShape.of(ȳ, w.transpose(0, 1), None, 1, (2 - ph, 2 - pw), 1, 1))
+    u = _kernel_at_points(matrices(ȳ.dtype, ȳ.device)[0].flip(1), w)
+    return _convolve(ȳ, u, None, shape.adjoint())
 
 
 def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:

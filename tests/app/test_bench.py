@@ -81,7 +81,7 @@ def test_explain_names_the_algorithm_of_each_direction(shell: Shell, monkeypatch
     assert lines[0] == "128@56: 3×3, 3→16 channels at 8×8, ×8"
     assert [line.split(";")[0] for line in lines[1:]] == [
         "  forward: bands (rule)",
-        "  input_gradient: planes (rule)",
+        "  input_gradient: kn2row (rule)",
         "  weight_gradient: im2col (rule)",
     ]
     assert "taps " in lines[1]

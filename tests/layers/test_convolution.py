@@ -14,8 +14,8 @@ from photomend.layers.convolution import (
     ConvShape,
     bands,
     im2col,
+    kn2row,
     planar,
-    planes,
     products,
     tiles,
     winograd,
@@ -23,7 +23,7 @@ from photomend.layers.convolution import (
 from photomend.layers.convolution.bands import BANDS
 from photomend.layers.convolution.im2col import IM2COL
 from photomend.layers.convolution.interleaved import INTERLEAVED
-from photomend.layers.convolution.planes import PLANES
+from photomend.layers.convolution.kn2row import KN2ROW
 from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
@@ -73,7 +73,7 @@ def agree(algorithm: Algorithm, *arrays: Array, **options: Any) -> None:
         torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("algorithm", [TAPS, BANDS, PLANES, WINOGRAD, IM2COL], ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", [TAPS, BANDS, KN2ROW, WINOGRAD, IM2COL], ids=lambda a: a.name)
 @pytest.mark.parametrize("layout", [CONTIGUOUS, CHANNELS_LAST], ids=["contiguous", "channels last"])
 @pytest.mark.parametrize("block", [1, 20_000, 4 * 2**20])
 @pytest.mark.parametrize("size", [(12, 16), (9, 22), (3, 5)])
@@ -87,7 +87,7 @@ def test_blocks_and_layouts_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One row of tiles, some images, or everything at once; and rows of matrices one after the other, or in parts.
-    for module in (winograd, bands, planes, planar, im2col):
+    for module in (winograd, bands, kn2row, planar, im2col):
         monkeypatch.setattr(module, "BLOCK", block)
     monkeypatch.setattr(products, "FEWEST_ROWS", block)
     agree(algorithm, *drawn((5, 4, *size), (6, 4, 3, 3), layout, padding=padding), padding=padding)
@@ -104,9 +104,9 @@ OTHERS: list[tuple[Algorithm, tuple[int, ...], dict[str, Any]]] = [
     (TAPS, (3, 2), {"stride": (1, 3), "padding": (2, 0)}),
     (TAPS, (5, 3), {"stride": (3, 2), "padding": (4, 3), "dilation": (2, 1)}),
     (TAPS, (1, 3), {"stride": 2, "dilation": 3}),
-    (PLANES, (5, 3), {"padding": (4, 3), "dilation": (1, 2)}),
-    (PLANES, (1, 4), {"padding": (0, 2), "dilation": (3, 1)}),
-    (PLANES, (3, 3), {"padding": (7, 2)}),
+    (KN2ROW, (5, 3), {"padding": (4, 3), "dilation": (1, 2)}),
+    (KN2ROW, (1, 4), {"padding": (0, 2), "dilation": (3, 1)}),
+    (KN2ROW, (3, 3), {"padding": (7, 2)}),
     (IM2COL, (2, 3), {"padding": (3, 5), "dilation": (2, 1)}),
     (IM2COL, (4, 4), {"stride": 2, "padding": 1}),
     (IM2COL, (3, 2), {"stride": (1, 3), "padding": (2, 0)}),
@@ -130,7 +130,7 @@ def test_other_geometries_in_every_layout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(products, "FEWEST_ROWS", rows)
-    monkeypatch.setattr(planes, "BLOCK", rows)  # with one row, some see nothing but padding
+    monkeypatch.setattr(kn2row, "BLOCK", rows)  # with one row, some see nothing but padding
     agree(algorithm, *drawn((3, 4, *size), (6, 4, *kernel), layout, **options), **options)
 
 
@@ -172,7 +172,7 @@ SUITED: dict[Algorithm, tuple[dict[str, Any], tuple[int, int]]] = {
     POINTWISE: ({}, (1, 1)),
     BANDS: ({"padding": 2}, (5, 3)),
     WINOGRAD: ({"padding": 1}, (3, 3)),
-    PLANES: ({"padding": 2, "dilation": 2}, (5, 3)),
+    KN2ROW: ({"padding": 2, "dilation": 2}, (5, 3)),
     INTERLEAVED: ({"padding": 2, "dilation": 2}, (3, 3)),
     IM2COL: ({"stride": 2, "padding": 1}, (3, 3)),
 }
@@ -189,7 +189,7 @@ def test_no_images_give_weight_gradients_of_0(algorithm: Algorithm) -> None:
 
 
 #: Largest error beside the largest entry, with 64 channels.
-ROUNDING = {TAPS: 2e-6, POINTWISE: 2e-6, BANDS: 2e-6, PLANES: 2e-6, WINOGRAD: 1e-4, INTERLEAVED: 1e-4, IM2COL: 2e-6}
+ROUNDING = {TAPS: 2e-6, POINTWISE: 2e-6, BANDS: 2e-6, KN2ROW: 2e-6, WINOGRAD: 1e-4, INTERLEAVED: 1e-4, IM2COL: 2e-6}
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)

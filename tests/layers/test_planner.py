@@ -15,7 +15,7 @@ from photomend.layers.convolution import (
 from photomend.layers.convolution.bands import BANDS
 from photomend.layers.convolution.im2col import IM2COL
 from photomend.layers.convolution.interleaved import INTERLEAVED
-from photomend.layers.convolution.planes import PLANES
+from photomend.layers.convolution.kn2row import KN2ROW
 from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
@@ -52,8 +52,8 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
         (shape(), [WINOGRAD] * 3),
         (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
         (shape(x=(2, 16, 12, 12), w=(11, 16, 3, 3)), [TAPS, BANDS, IM2COL]),
-        (shape(x=(2, 3, 12, 12), w=(64, 3, 3, 3)), [BANDS, PLANES, IM2COL]),
-        (shape(x=(2, 64, 12, 12), w=(3, 64, 5, 5)), [PLANES, BANDS, IM2COL]),
+        (shape(x=(2, 3, 12, 12), w=(64, 3, 3, 3)), [BANDS, KN2ROW, IM2COL]),
+        (shape(x=(2, 64, 12, 12), w=(3, 64, 5, 5)), [KN2ROW, BANDS, IM2COL]),
         (shape(x=(2, 2, 12, 12), w=(1, 2, 7, 7), padding=3), [BANDS] * 3),
         (shape(x=(2, 2, 12, 12), w=(1, 2, 7, 7), padding=3, stride=2), [TAPS] * 3),
         (shape(w=(16, 16, 1, 1), padding=0, stride=2), [POINTWISE] * 3),
@@ -88,7 +88,7 @@ def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
     [
         (shape(), [IM2COL] * 3),
         (shape(x=(2, 16, 16, 16)), [IM2COL] * 3),
-        (shape(x=(2, 32, 16, 16), w=(12, 32, 3, 3)), [PLANES, IM2COL, IM2COL]),
+        (shape(x=(2, 32, 16, 16), w=(12, 32, 3, 3)), [KN2ROW, IM2COL, IM2COL]),
         (shape(x=(2, 128, 16, 16), w=(128, 128, 5, 5)), [IM2COL] * 3),
         (shape(x=(2, 128, 16, 16), w=(128, 128, 3, 3)), [WINOGRAD] * 3),
         (shape(x=(2, 128, 14, 14), w=(128, 128, 3, 3)), [IM2COL] * 3),
@@ -152,5 +152,5 @@ def test_measuring_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(0)
     found = planner.seconds(shape(x=(1, 2, 5, 5), w=(2, 2, 3, 3)), repeats=1)
     assert torch.equal(torch.rand(3), expected)
-    assert all(set(by_name) == {TAPS, BANDS, PLANES, WINOGRAD, IM2COL} for by_name in found.values())
+    assert all(set(by_name) == {TAPS, BANDS, KN2ROW, WINOGRAD, IM2COL} for by_name in found.values())
     assert all(t > 0 for by_name in found.values() for t in by_name.values())

@@ -49,7 +49,7 @@ def twin_curve(
     schedule = settings.make_schedule()
     losses = []
     for step, (photo, mask) in enumerate(batches):
-        optimizer.param_groups[0]["lr"] = schedule(10_000 * step / settings.total)
+        optimizer.param_groups[0]["lr"] = schedule(step / settings.total)
         optimizer.zero_grad()
         error = (twin(photo * (1 - mask), mask) - photo) * mask
         count = 3 * mask.sum()

@@ -19,8 +19,8 @@ from photomend.layers.convolution import (
     ConvShape,
     bands,
     im2col,
+    kn2row,
     planar,
-    planes,
     pointwise,
     taps,
     winograd,
@@ -195,7 +195,7 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     def small(direction: Callable[..., Array]) -> Callable[..., Array]:
         def in_small_blocks(*arguments: Any) -> Array:
             with ExitStack() as patches:
-                for module in (winograd, bands, planes, planar, im2col):
+                for module in (winograd, bands, kn2row, planar, im2col):
                     patches.enter_context(mock.patch.object(module, "BLOCK", 1))
                 return direction(*arguments)
 
@@ -210,7 +210,7 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     )
 
 
-_IN_SMALL_BLOCKS = tuple(map(_in_small_blocks, (bands.BANDS, planes.PLANES, winograd.WINOGRAD, im2col.IM2COL)))
+_IN_SMALL_BLOCKS = tuple(map(_in_small_blocks, (bands.BANDS, kn2row.KN2ROW, winograd.WINOGRAD, im2col.IM2COL)))
 _CONVOLUTION += [
     op(
         f"conv2d/{algorithm.name}, {setting}",

@@ -1,7 +1,7 @@
-"""Convolution with few outputs: multiply first, move afterwards.
+"""Convolution with few outputs: multiply first, move afterwards ("kn2row").
 
-    y[n, o, r, s]        =  Σ over (i, j) of  P[i, j, o][n, r + d i − p, s + d j − p]
-    P[i, j, o][n, u, v]  =  Σ over c of  w[o, c, i, j] · x[n, c, u, v]
+    y[n, o, r, c]        =  b[o]  +  Σ over (i, j) of  P[i, j, o][n, r + d i − p, c + d j − p]
+    P[i, j, o][n, u, v]  =  Σ over c' of  w[o, c', i, j] · x[n, c', u, v]
 
 with dilation d and padding p; the stride is 1, and P is 0 where x has no pixel. P has a plane for each tap and output:
 what every pixel has to say to the output that sees it through that tap. All of them are *one* product, W (taps · O, C)
@@ -14,8 +14,7 @@ one with few outputs where the forward pass has few inputs. The weight gradient 
 Memory beside input and output: about `BLOCK` bytes of planes, and those of the d (rows of the kernel − 1) rows more
 that a block of rows sees, which are computed for its neighbour as well.
 
-Source: Vasudevan, Anderson & Gregg, *Parallel multi channel convolution using general matrix multiplication* (2017),
-whose "kn2row" this is.
+Source: Vasudevan, Anderson & Gregg, *Parallel multi channel convolution using general matrix multiplication* (2017).
 """
 
 from __future__ import annotations
@@ -46,7 +45,8 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
 
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
-    return _convolve(ȳ, w.transpose(0, 1).flip(2, 3), None, shape.adjoint_padding, shape.dilation)
+    back = shape.adjoint()
+    return _convolve(ȳ, w.transpose(0, 1).flip(2, 3), None, back.padding, back.dilation)
 
 
 def _convolve(x: Array, w: Array, b: Array | None, padding: Pair, dilation: Pair) -> Array:
@@ -70,4 +70,4 @@ def _convolve(x: Array, w: Array, b: Array | None, padding: Pair, dilation: Pair
     return y.permute(0, 3, 1, 2)
 
 
-PLANES = Algorithm("planes", _suits, forward, input_gradient, weight_gradient)
+KN2ROW = Algorithm("kn2row", _suits, forward, input_gradient, weight_gradient)
