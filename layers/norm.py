@@ -16,8 +16,8 @@ from ..core import HALF_PRECISION, Array, Buffer, Module, Parameter, Pullback, T
 from ..core.workers import parts
 from .windows import integer
 
-#: Bytes of a block, in the dtype it is computed in. Measured on two threads from 1/2 to 16 MiB: below, calling an operation
-#: costs more than the cache saves; above, bfloat16 took up to twice as long.
+#: Bytes of a block, in the dtype it is computed in. Measured on two threads from 1/2 to 16 MiB: below, calling an
+#: operation costs more than the cache saves; above, bfloat16 took up to twice as long.
 BLOCK = 2 * 2**20
 #: Takes what (N, C, 1, …) has of each channel of each image to the mean over all that share their statistics.
 Average = Callable[[Array], Array]
@@ -118,8 +118,8 @@ def _wide_dtype(x: Array) -> torch.dtype:
 
 
 def _blocks(x: Array) -> list[slice]:
-    """The images in blocks, one image at least, that stay in the cache from one operation to the next. Each operation is
-    shared by torch's threads: sharing out the blocks instead (`core.workers`) took twice as long."""
+    """The images in blocks, one image at least, that stay in the cache from one operation to the next. torch's threads
+    share each operation: sharing out the blocks instead (`core.workers`) took twice as long."""
     size = x.numel() * max(4, x.element_size())
     return parts(len(x), size // BLOCK if x.device.type == "cpu" else 1)
 

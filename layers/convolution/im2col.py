@@ -12,8 +12,8 @@ accumulate in float32 inside and would be rounded after each tap otherwise.
 
 The adjoint in x gathers as well. Along one axis, output o sees input s o + d t − p through tap t; so input u sees, from
 behind, the outputs o = (u + p − d t) / s, for those taps that make o a whole number. Which taps these are depends only
-on the remainder of u divided by s. All inputs of one remainder therefore form a convolution of ȳ, without stride, with these taps,
-last one first, and s² such convolutions give x̄.
+on the remainder of u divided by s. All inputs of one remainder therefore form a convolution of ȳ, without stride, with
+these taps, last one first, and s² such convolutions give x̄.
 
 X has as many copies of a pixel as the kernel has taps. So it is made in blocks, some images or some rows of outputs at
 a time. Memory beside input and output: a block of about `BLOCK` bytes, and the padded input that it is taken from.
