@@ -112,7 +112,7 @@ class SpatialAttention(Module):
 
 
 class CBAM(Module):
-    """Channel attention, then spatial attention (CBAM, eq. 1); see both for arguments, errors and ties."""
+    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties as well, and for what they refuse."""
 
     def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
         self.channel = ChannelAttention(channels, reduction)
