@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 import torch
 from photomend.core import Array, Module, Tensor, matmul, no_grad, sum
-from photomend.layers import BatchNorm1d, BatchNorm2d, Conv2d, GroupNorm, Linear, ResidualBlock, Sequential, norm
+from photomend.layers import BatchNorm1d, BatchNorm2d, Conv2d, GroupNorm, Linear, ResidualBlock, Sequential, standardise
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
@@ -88,13 +88,13 @@ def test_no_grad_gives_the_same_value() -> None:
     assert torch.equal(y.data, block(x).data)
 
 
-@mock.patch.object(norm, "BLOCK", 2**19)
+@mock.patch.object(standardise, "BLOCK", 2**19)
 def test_norms_of_images_that_are_taken_block_by_block() -> None:
     """1.5 MB are three blocks; a mean of 1,000 leaves float32 no digit of the squares' difference."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(3, 4, 128, 128, generator=generator, dtype=torch.float64) + 1000
     v = torch.randn(x.shape, generator=generator, dtype=torch.float64)
-    assert len(norm._blocks(x)) == 3
+    assert len(standardise._blocks(x)) == 3
     for ours, twin in (
         (BatchNorm2d(4), torch.nn.BatchNorm2d(4)),
         (GroupNorm(2, 4), torch.nn.GroupNorm(2, 4)),
@@ -124,9 +124,9 @@ def test_group_norm_in_bfloat16_loses_no_more_than_the_result_does() -> None:
 def test_norms_in_half_precision_are_rounded_once(
     dtype: torch.dtype, training: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(norm, "BLOCK", 2**12)
+    monkeypatch.setattr(standardise, "BLOCK", 2**12)
     x, v = (normal(5, 4, 16, 16, seed=seed).to(dtype) for seed in (0, 1))
-    assert len(norm._blocks(x)) == 5
+    assert len(standardise._blocks(x)) == 5
     for kind, channels in ((BatchNorm2d, (4,)), (GroupNorm, (2, 4))):
         found = []
         for precision in (dtype, torch.float64):

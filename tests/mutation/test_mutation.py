@@ -145,10 +145,10 @@ def test_an_entry_that_is_noticed_ends_in_exit_code_1(
 
 
 def test_the_command_lists_without_running(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["layers/norm.py", "--list", "--sample", "5", "--seed", "3"]) == 0
+    assert command.main(["layers/standardise.py", "--list", "--sample", "5", "--seed", "3"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 5
-    assert all(line.startswith("layers/norm.py:") and " -> " in line for line in lines)
+    assert all(line.startswith("layers/standardise.py:") and " -> " in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -88,8 +88,8 @@ _NORM = [
     Break(
         "batch-norm-mean-term",
         "Batch norm's gradient without the term of the mean, as if μ didn't depend on x.",
-        "photomend.layers.norm",
-        "_standardise",
+        "photomend.layers.standardise",
+        "standardise",
         "shift = -average(scale * ȳ_mean) - slope * mean",
         "shift = -slope * mean",
         ("batch_norm", "BatchNorm2d", "GroupNorm", "ResidualBlock"),
@@ -97,8 +97,8 @@ _NORM = [
     Break(
         "batch-norm-variance-term",
         "Batch norm's gradient without the term of the variance, as if σ didn't depend on x.",
-        "photomend.layers.norm",
-        "_standardise",
+        "photomend.layers.standardise",
+        "standardise",
         "slope = -s * s * average(scale * product_mean)",
         "slope = 0 * s",
         ("batch_norm", "BatchNorm2d", "GroupNorm", "ResidualBlock"),
@@ -106,8 +106,8 @@ _NORM = [
     Break(
         "eps-outside-root",
         "ε is added to the standard deviation and not to the variance.",
-        "photomend.layers.norm",
-        "_standardise",
+        "photomend.layers.standardise",
+        "standardise",
         "s = torch.rsqrt(variance + eps)",
         "s = 1 / (torch.sqrt(variance) + eps)",
         ("batch_norm", "BatchNorm2d", "GroupNorm"),

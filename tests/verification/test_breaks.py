@@ -55,7 +55,7 @@ def test_what_is_told() -> None:
     wrong = BREAKS["batch-norm-mean-term"]
     lines = told(wrong, try_break(wrong))
     assert lines[0] == wrong.mistake
-    assert lines[2] == "layers/norm.py, _standardise"
+    assert lines[2] == "layers/standardise.py, standardise"
     assert [line[0] for line in lines[3:5]] == ["-", "+"]
     assert "average(scale * ȳ_mean)" in lines[3]
     assert "average(scale * ȳ_mean)" not in lines[4]
