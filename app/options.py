@@ -42,6 +42,16 @@ def photo_options(command: Command) -> Command:
     return command
 
 
+def views_option(command: Command) -> Command:
+    """--views."""
+    return click.option(
+        "--views",
+        type=click.Choice(["1", "8"]),
+        help="From how many sides a network looks at each hole: 8 err a little less and take eight times as long."
+        "  [default: the weights' own, 1 as shipped]",
+    )(command)
+
+
 def start(device: str, threads: int | None) -> torch.device:
     """Set the number of threads and give the device. Raises PhotomendError for one that isn't there."""
     set_threads(threads)

@@ -62,6 +62,12 @@ def find_weights(name: str) -> Path:
     return path
 
 
+def look_from(model: Reconstructor, views: str | None) -> None:
+    """Have a network look at each hole from so many sides (--views); other models, and None, stay as they are."""
+    if views is not None and isinstance(model, models.RepairNetwork):
+        model.views = int(views)
+
+
 def load_run(path: Path, device: torch.device | str = "cpu") -> models.RepairNetwork:
     """The network of a run folder (its best weights) or a weights file, whatever they are called.
 

@@ -14,8 +14,8 @@ from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
 from ...train.evaluate import evaluate_models
 from .. import shipped
 from ..comparison import ROWS, draw_comparison
-from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, write_text
-from ..reconstructors import find_weights, load_reconstructor
+from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, views_option, write_text
+from ..reconstructors import find_weights, load_reconstructor, look_from
 from ..report import write_report
 from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
@@ -37,6 +37,7 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
     help="Which of the photos; all for a folder that was never trained on.",
 )
 @click.option("--seed", type=SEED, help="Of the holes: the same seed, the same holes.  [default: 0]")
+@views_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Photos at a time.")
 @click.option("--json", "json_file", type=FILE, help="Write all numbers here; a .json file, replaced at the end.")
 @click.option("--csv", "csv_file", type=FILE, help="Write all numbers here; a .csv file, one line a model and group.")
@@ -50,6 +51,7 @@ def command(
     models: str | None,
     split: str,
     seed: int | None,
+    views: str | None,
     batch_size: int,
     json_file: Path | None,
     csv_file: Path | None,
@@ -85,6 +87,8 @@ def command(
     seed = seed or 0
     target_device = start(device, threads)
     reconstructors = {name: load_reconstructor(name, target_device) for name in names}
+    for model in reconstructors.values():
+        look_from(model, views)
     source = open_source(photos, data, split)
     samples = EvaluationSet(source if photos is not None else with_several_holes(source), seed)
     seed_everything(seed)  # for models that fill with chance

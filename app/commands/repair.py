@@ -22,8 +22,8 @@ from ...train.evaluate import Reconstructor
 from .. import shipped
 from ..cli import report
 from ..expectation import expect
-from ..options import FILE, runtime_options, start
-from ..reconstructors import load
+from ..options import FILE, runtime_options, start, views_option
+from ..reconstructors import load, look_from
 from ..repair import RepairError, repair
 
 #: The model that repairs if none is named; the harmonic fill, where the package was built without weights.
@@ -73,12 +73,7 @@ class Job:
 )
 @click.option("-o", "--output", type=FILE, required=True, help="The repaired photo, or the folder for several.")
 @click.option("--model", help="A model's name, a run folder or a weights file.  [default: attention, as shipped]")
-@click.option(
-    "--views",
-    type=click.Choice(["1", "8"]),
-    help="From how many sides a network looks at each hole: 8 err a little less and take eight times as long."
-    "  [default: the weights' own, 1 as shipped]",
-)
+@views_option
 @click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")
 @runtime_options
 def command(
@@ -112,8 +107,7 @@ def command(
     runtime = start(device, threads)
     name = model or (DEFAULT if DEFAULT in shipped.names() else HarmonicFill.name)
     reconstructor, calibration = load(name, runtime)
-    if views is not None and isinstance(reconstructor, RepairNetwork):
-        reconstructor.views = int(views)
+    look_from(reconstructor, views)
     jobs = plan(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+from photomend import models
+from photomend.train.checkpoint import Checkpoint, save_checkpoint
 from PIL import Image
 
 from .helpers import Shell, picture, tree
@@ -40,6 +43,29 @@ def test_table_and_json(shell: Shell, photos: Path, tmp_path: Path) -> None:
     assert target.read_bytes() == first
     shell(*arguments, "--json", target, "--seed", "1")
     assert target.read_bytes() != first
+
+
+def test_from_eight_sides(shell: Shell, photos: Path, tmp_path: Path) -> None:
+    """The same as weights that say so themselves; the harmonic fill has no sides."""
+    torch.manual_seed(0)
+    arguments = ("evaluate", "--photos", photos, "--split", "all")
+    for views in (1, 8):
+        network = models.build("attention", width=8, dilations=[1], window=64, views=views)
+        for parameter in network.parameters():
+            parameter.data.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) / 10)
+        save_checkpoint(
+            tmp_path / f"{views}.safetensors", Checkpoint("attention", network.state_dict(), network.config)
+        )
+    found = []
+    for views, more in ((1, ()), (1, ("--views", "8")), (8, ()), (8, ("--views", "1"))):
+        names = f"harmonic,{tmp_path / f'{views}.safetensors'}"
+        outcome = shell(*arguments, "--models", names, "--json", tmp_path / "table.json", *more)
+        assert outcome.status == 0, outcome
+        found.append([row["mse"] for row in json.loads((tmp_path / "table.json").read_text())])
+    assert found[0] == found[3]
+    assert found[1] == found[2]
+    assert found[0][0] == found[1][0]
+    assert found[0][1] != found[1][1]
 
 
 def test_csv_and_markdown(shell: Shell, photos: Path, tmp_path: Path) -> None:
