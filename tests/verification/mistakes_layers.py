@@ -133,7 +133,7 @@ _NORM = [
     Break(
         "scale-from-x",
         "The gradients of batch norm take ȳ x for ȳ (x − μ).",
-        "photomend.layers.norm",
+        "photomend.layers.standardise",
         "_moments_with",
         "(_wide(x[images]) - mean[images])",
         "x[images].clone()",
