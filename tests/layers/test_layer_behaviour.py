@@ -121,10 +121,8 @@ def test_group_norm_in_bfloat16_loses_no_more_than_the_result_does() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("training", [True, False])
-def test_norms_in_half_precision_are_rounded_once(
-    dtype: torch.dtype, training: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(standardise, "BLOCK", 2**12)
+@mock.patch.object(standardise, "BLOCK", 2**12)
+def test_norms_in_half_precision_are_rounded_once(dtype: torch.dtype, training: bool) -> None:
     x, v = (normal(5, 4, 16, 16, seed=seed).to(dtype) for seed in (0, 1))
     assert len(standardise._blocks(x)) == 5
     for kind, channels in ((BatchNorm2d, (4,)), (GroupNorm, (2, 4))):
@@ -139,4 +137,5 @@ def test_norms_in_half_precision_are_rounded_once(
             assert low is not None
             assert exact is not None
             assert low.dtype == dtype
-            assert (low.double() - exact).abs().max() <= 2 * torch.finfo(dtype).eps * exact.abs().max()
+            rounding = torch.finfo(dtype).eps / 2 * exact.abs()  # of each number by itself; float32's is far smaller
+            assert ((low.double() - exact).abs() <= rounding + 1e-5 * exact.abs().max()).all()

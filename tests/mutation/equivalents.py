@@ -52,6 +52,15 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             ("take_branch", _IN_PLACE, "held + gradient"),
         ),
     ),
+    "All terms have one shape and dtype.": _of(
+        "layers/standardise.py", "_combined", ("change_constant", "terms[0]", "terms[-1]")
+    ),
+    "A sum that is copied to its place, or onto itself, is the same one.": _of(
+        "layers/standardise.py",
+        "_combined",
+        ("take_branch", "result[images] if result.dtype == total.dtype else None", "None"),
+        ("take_branch", "if target is None", "if True"),
+    ),
     "Where y has the sign of x, both tell where x > 0; y is kept anyway.": _of(
         "layers/activation.py",
         "leaky_relu",
