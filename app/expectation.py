@@ -7,7 +7,7 @@ from math import nan
 import numpy as np
 
 from ..train.calibration import Calibration, Expected, features
-from .repair import Pixels, cell, find_holes, surroundings, to_arrays
+from .repair import Pixels, find_holes, surroundings, to_arrays
 
 
 def expect(photo: Pixels, mask: Pixels, calibration: Calibration, trained_hole: int) -> Expected:
@@ -22,7 +22,7 @@ def expect(photo: Pixels, mask: Pixels, calibration: Calibration, trained_hole: 
         calibration, trained_hole: the network's.
     """
     areas, found = [], []
-    for hole, own in find_holes(mask, cell(trained_hole)):
+    for hole, own in find_holes(mask, trained_hole):
         around = surroundings(hole, mask.shape)
         missing = mask[around]
         if missing.all():

@@ -74,7 +74,7 @@ def repair(
     trained: int | None = getattr(reconstructor, "trained_hole", None)
     limit = LARGEST if trained is None else trained
     result = photo.copy()
-    holes = list(find_holes(mask, cell(trained)))
+    holes = list(find_holes(mask, trained))
     for done, (hole, own) in enumerate(holes, start=1):
         around = surroundings(hole, mask.shape)
         within = inside(hole, around)
@@ -123,19 +123,14 @@ def fill_others(
     return ask(crop, missing, HarmonicFill(), device), missing & near
 
 
-def cell(trained: int | None) -> int:
-    """The side of the cells in which specks are taken together, for a model that was trained on holes up to this side:
-    together they are no larger than that."""
-    return CELL if trained is None else min(CELL, trained // 2)
-
-
-def find_holes(mask: Pixels, cell: int) -> Iterator[tuple[Window, Pixels]]:
+def find_holes(mask: Pixels, trained: int | None) -> Iterator[tuple[Window, Pixels]]:
     """The components of the mask: a window around each and which of the window's pixels belong to it.
 
     Small ones whose centres lie in the same cell of a grid come together, so that a photo full of dust is not
-    thousands of crops. With components of at most `cell` pixels a side, such a group spans less than twice
-    that.
+    thousands of crops. With components no larger than a cell, such a group spans less than two of them, which is no
+    more than a model that was `trained` on holes up to some side, pixels, has seen.
     """
+    cell = CELL if trained is None else min(CELL, trained // 2)
     labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
     members: defaultdict[tuple[int, ...], list[tuple[int, Window]]] = defaultdict(list)
     for label, window in enumerate(ndimage.find_objects(labels), start=1):

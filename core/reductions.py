@@ -58,7 +58,7 @@ def mean(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
 def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
     """The (biased) variance Σ(x − μ)² / n over the axes `dim`, in two passes; x̄ = ȳ · 2 (x − μ) / n, μ the mean.
 
-    The derivative of x̄ drops out, because the deviations sum to 0.
+    The derivative of μ drops out, because the deviations sum to 0.
     """
     axes, shape = _axes(x, dim), x.shape
     n = math.prod(shape[a] for a in axes)
