@@ -1,0 +1,24 @@
+"""Short runs of a small network, as several tests need them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from photomend.data.loader import EvaluationSet
+from photomend.data.sources import FolderSource
+from photomend.train.config import TrainConfig
+from photomend.train.loop import train
+from photomend.train.trainer import BaseTrainer
+from photomend.train.validation import Validator
+
+TINY = {"width": 16, "dilations": [1, 2], "window": 64}
+
+
+def config(**settings: Any) -> TrainConfig:
+    given = {"model_config": TINY, "steps": 6, "batch_size": 2, "workers": 0, "epoch_steps": 3, **settings}
+    return TrainConfig(**given)
+
+
+def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> BaseTrainer[Any]:
+    return train(settings, photos, Validator(EvaluationSet(photos)), out, quiet=True, **options)
