@@ -71,7 +71,7 @@ class RepairNetwork(Module):
     @property
     def dtype(self) -> torch.dtype:
         """What its weights are in, and what it computes in; photos and what is made of them stay as they came."""
-        return self.parameters()[0].dtype
+        return next(self.named_parameters())[1].dtype
 
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         """Fill the holes of photos of any size: masked (N, 3, H, W) in [0, 1], mask (N, 1, H, W), 1 = missing.

@@ -32,7 +32,7 @@ from ...core import Array
 from ...core.products import product
 from ...core.workspace import output, scratch
 from . import planar
-from .blocks import blocks
+from .blocks import blocks, zero_padded
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
 
@@ -92,22 +92,18 @@ class _View:
     def matrix(self, images: slice, rows: slice) -> Array:
         """X for these outputs, in scratch."""
         down, across = self.rows.seen(rows), self.columns.seen(slice(0, self.columns.outputs))
-        pixels = self.pixels[images]
-        n, c = len(pixels), pixels.shape[3]
-        padded = scratch("padded", (n, down.stop - down.start, across.stop - across.start, c), pixels)
-        top, left = max(0, -down.start), max(0, -across.start)
-        inside = pixels[:, max(0, down.start) : max(0, down.stop), max(0, across.start) : max(0, across.stop)]
-        bottom, right = top + inside.shape[1], left + inside.shape[2]
-        padded[:, :top], padded[:, bottom:] = 0, 0
-        padded[:, top:bottom, :left], padded[:, top:bottom, right:] = 0, 0
-        padded[:, top:bottom, left:right] = inside
+        padded = zero_padded(self.pixels[images], down, across)
         image, row, column, channel = padded.stride()
-        outputs, taps = (n, rows.stop - rows.start, self.columns.outputs), (len(self.rows.taps), len(self.columns.taps))
+        outputs, taps = (
+            (len(padded), rows.stop - rows.start, self.columns.outputs),
+            (len(self.rows.taps), len(self.columns.taps)),
+        )
         apart = (self.rows.apart * row, self.columns.apart * column)
         windows = padded.as_strided(
-            (*outputs, *taps, c), (image, self.rows.step * row, self.columns.step * column, *apart, channel)
+            (*outputs, *taps, padded.shape[3]),
+            (image, self.rows.step * row, self.columns.step * column, *apart, channel),
         )
-        matrix = scratch("windows", windows.shape, pixels)
+        matrix = scratch("windows", windows.shape, padded)
         return matrix.copy_(windows).view(math.prod(outputs), self.width)
 
     def weights(self, w: Array) -> Array:

@@ -30,9 +30,10 @@ from .pointwise import POINTWISE
 from .shape import Algorithm, ConvShape
 from .taps import TAPS
 from .winograd import WINOGRAD
+from .winograd1d import WINOGRAD1D
 
 #: The general one first.
-ALGORITHMS = (TAPS, POINTWISE, BANDS, KN2ROW, WINOGRAD, INTERLEAVED, IM2COL)
+ALGORITHMS = (TAPS, POINTWISE, BANDS, KN2ROW, WINOGRAD, WINOGRAD1D, INTERLEAVED, IM2COL)
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,13 @@ FEWEST_CHANNELS = 12
 MOST_PLANES = 12
 #: FEWEST_CHANNELS for Winograd on the sub-images of a dilated convolution, which have to be sorted first.
 FEWEST_INTERLEAVED = 32
-#: Where oneDNN multiplies, from so many channels on Winograd is faster than one large product; with just so many only
-#: if the output isn't so small that the products it makes have few rows.
-MANY_CHANNELS, SMALL_OUTPUT = 128, 14 * 14
-#: The same for compiled transforms.
-MANY_COMPILED, SMALL_COMPILED = 64, 32 * 32
+#: So many pixels by input channels by output channels, and so many pixels, pay for Winograd along one axis; and where
+#: oneDNN multiplies, so many channels.
+ONE_AXIS_WORK, ONE_AXIS_PIXELS, ONE_AXIS_CHANNELS = 2**24, 1200, 48
+#: From so many channels on, both axes are faster then, if MKL multiplies or Winograd's transforms are compiled.
+BOTH_AXES = 256
+#: With oneDNN's products, what the weight gradient along one axis takes to be worth it: channels and work.
+GRADIENT_CHANNELS, GRADIENT_WORK = 64, 2**26
 
 
 def by_rule(shape: ConvShape) -> Plan:
@@ -85,7 +88,8 @@ def by_rule(shape: ConvShape) -> Plan:
     if shape.device != "cpu":
         return Plan(TAPS, TAPS, TAPS)
     fewest = min(shape.channels, shape.out_channels)
-    half, one_product = shape.dtype in HALF_PRECISION, _one_product(shape)
+    half, one_product, large = shape.dtype in HALF_PRECISION, _one_product(shape), _is_large(shape)
+    both_axes = fewest >= BOTH_AXES and (compiles_functions() or not one_product)
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
@@ -98,26 +102,45 @@ def by_rule(shape: ConvShape) -> Plan:
             return BANDS
         if KN2ROW.suits(shape) and given <= min(MOST_PLANES, seen // 2):
             return KN2ROW
+        if large:
+            return WINOGRAD if both_axes else WINOGRAD1D
         if one_product:
             return IM2COL
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
 
     of_input, of_output = chosen(shape.channels, shape.out_channels), chosen(shape.out_channels, shape.channels)
-    by_planes = shape.stride == (1, 1) and shape.groups == 1  # im2col's weight gradient
+    return Plan(of_input, of_output, _of_weights(shape, of_input))
+
+
+def _of_weights(shape: ConvShape, otherwise: Algorithm) -> Algorithm:
+    """The weight gradient's algorithm."""
+    fewest, one_product = min(shape.channels, shape.out_channels), _one_product(shape)
+    if _is_large(shape):
+        if compiles_functions() and fewest < BOTH_AXES:
+            return WINOGRAD
+        if not one_product or (fewest >= GRADIENT_CHANNELS and _work(shape) >= GRADIENT_WORK):
+            return WINOGRAD1D
+    by_planes = shape.stride == (1, 1) and shape.groups == 1  # im2col's
     few = fewest < FEWEST_CHANNELS <= shape.channels * shape.out_channels
-    return Plan(of_input, of_output, IM2COL if by_planes and (few or one_product) else of_input)
+    return IM2COL if by_planes and (few or one_product) else otherwise
+
+
+def _work(shape: ConvShape) -> int:
+    """Pixels by input channels by output channels."""
+    return shape.images * math.prod(shape.out) * shape.channels * shape.out_channels
+
+
+def _is_large(shape: ConvShape) -> bool:
+    """Whether Winograd's transforms cost less than they save."""
+    fewest = ONE_AXIS_CHANNELS if _one_product(shape) else FEWEST_CHANNELS
+    enough = min(shape.channels, shape.out_channels) >= fewest and _work(shape) >= ONE_AXIS_WORK
+    return WINOGRAD.suits(shape) and enough and shape.images * math.prod(shape.out) >= ONE_AXIS_PIXELS
 
 
 def _one_product(shape: ConvShape) -> bool:
-    """Whether one product over all taps is the fastest, because oneDNN multiplies."""
-    fewest = min(shape.channels, shape.out_channels)
-    if shape.dtype != torch.float32 or fewest < FEWEST_CHANNELS or shape.groups > 1 or not has_onednn():
-        return False
-    if not WINOGRAD.suits(shape) and not INTERLEAVED.suits(shape):
-        return True
-    if compiles_functions() and shape.plain and fewest >= MANY_COMPILED and math.prod(shape.out) > SMALL_COMPILED:
-        return False
-    return fewest < MANY_CHANNELS or (fewest == MANY_CHANNELS and math.prod(shape.out) <= SMALL_OUTPUT)
+    """Whether one product over all taps beats many small ones, because oneDNN multiplies."""
+    enough = min(shape.channels, shape.out_channels) >= FEWEST_CHANNELS
+    return shape.dtype == torch.float32 and enough and shape.groups == 1 and has_onednn()
 
 
 @contextmanager

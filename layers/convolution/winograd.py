@@ -1,12 +1,11 @@
 """Winograd's convolution F(4×4, 3×3): a quarter of the multiplications, for 3×3 kernels.
 
-Four neighbouring outputs of a kernel of 3 taps take 12 multiplications. Six are enough: input and kernel are seen as
-polynomials, evaluated at six points (0, 1, −1, 2, −2, ∞), multiplied point by point, and the product's coefficients
-are read off its values there. All of that is linear. For a piece d of 6 inputs and a kernel g of 3,
+`points.py` has the idea: along one axis, four neighbouring outputs y of a kernel g of 3 taps come from 6 inputs d by six
+multiplications in place of 12,
 
-    y  =  Aᵀ [(G g) ⊙ (Bᵀ d)],
+    y  =  Aᵀ [(G g) ⊙ (Bᵀ d)].
 
-and for images, along rows and columns one after the other: tiles of 6×6 inputs give 4×4 outputs with 36
+For images this is done along rows and columns one after the other: tiles of 6×6 inputs give 4×4 outputs with 36
 multiplications in place of 144. The tiles overlap by two pixels. With channels, a multiplication at a point becomes a
 sum over the input channels, and for all tiles together it is a matrix product at each of the 36 points:
 
@@ -38,7 +37,7 @@ import torch
 from ...core import Array
 from ...core.products import batch_product, product
 from ...core.workspace import output, scratch
-from .blocks import blocks
+from .blocks import blocks, zero_padded
 from .shape import Algorithm, ConvShape
 from .tiles import from_points, input_to_points, matrices, output_to_points
 
@@ -114,20 +113,11 @@ def _blocks(shape: ConvShape, channels: int) -> list[Block]:
 
 
 def _padded(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) -> Array:
-    """What a block's tiles see of the images (N, H, W, C), zero-padded: (n, 4 down + 2, 4 across + 2, C) for n images
-    with `down` rows of tiles each, in scratch."""
-    n, down, across = images.stop - images.start, tile_rows.stop - tile_rows.start, -(-shape.out[1] // 4)
-    h, w, c = pixels.shape[1:]
-    ph, pw = shape.padding
-    padded = scratch("pixels", (n, 4 * down + 2, 4 * across + 2, c), pixels)
-    start = 4 * tile_rows.start - ph  # the image row that lies in row 0 here
-    above, below = max(0, -start), min(4 * down + 2, h - start)
-    padded[:, :above] = 0
-    padded[:, below:] = 0
-    padded[:, above:below, :pw] = 0
-    padded[:, above:below, pw + w :] = 0
-    padded[:, above:below, pw : pw + w] = pixels[images, start + above : start + below]
-    return padded
+    """What a block's tiles see of the images (N, H, W, C): (n, 4 down + 2, 4 across + 2, C) for n images with `down`
+    rows of tiles each."""
+    (ph, pw), across = shape.padding, -(-shape.out[1] // 4)
+    rows = slice(4 * tile_rows.start - ph, 4 * tile_rows.stop - ph + 2)
+    return zero_padded(pixels[images], rows, slice(-pw, 4 * across - pw + 2))
 
 
 def _whole_tiles(cotangents: Array, images: slice, tile_rows: slice) -> Array:

@@ -19,6 +19,7 @@ from photomend.layers.convolution.kn2row import KN2ROW
 from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
+from photomend.layers.convolution.winograd1d import WINOGRAD1D
 
 from .shapes import shape
 
@@ -50,6 +51,8 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
     ("this", "chosen"),
     [
         (shape(), [WINOGRAD] * 3),
+        (shape(x=(2, 128, 32, 32), w=(128, 128, 3, 3)), [WINOGRAD1D] * 3),
+        (shape(x=(2, 256, 32, 32), w=(256, 256, 3, 3)), [WINOGRAD, WINOGRAD, WINOGRAD1D]),
         (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
         (shape(x=(2, 16, 12, 12), w=(11, 16, 3, 3)), [TAPS, BANDS, IM2COL]),
         (shape(x=(2, 3, 12, 12), w=(64, 3, 3, 3)), [BANDS, KN2ROW, IM2COL]),
@@ -66,6 +69,8 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
     ids=[
         *(
             "3x3",
+            "3x3, large",
+            "3x3, large, many",
             "few in",
             "few out",
             "very few in",
@@ -90,14 +95,34 @@ def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
         (shape(x=(2, 16, 16, 16)), [IM2COL] * 3),
         (shape(x=(2, 32, 16, 16), w=(12, 32, 3, 3)), [KN2ROW, IM2COL, IM2COL]),
         (shape(x=(2, 128, 16, 16), w=(128, 128, 5, 5)), [IM2COL] * 3),
-        (shape(x=(2, 128, 16, 16), w=(128, 128, 3, 3)), [WINOGRAD] * 3),
-        (shape(x=(2, 128, 14, 14), w=(128, 128, 3, 3)), [IM2COL] * 3),
+        (shape(x=(8, 47, 96, 96), w=(47, 47, 3, 3)), [IM2COL] * 3),
+        (shape(x=(8, 48, 96, 96), w=(48, 48, 3, 3)), [WINOGRAD1D, WINOGRAD1D, IM2COL]),
+        (shape(x=(8, 64, 64, 64), w=(64, 64, 3, 3)), [WINOGRAD1D] * 3),
+        (shape(x=(4, 256, 32, 32), w=(256, 256, 3, 3)), [WINOGRAD1D] * 3),
+        (shape(x=(1, 256, 32, 32), w=(256, 256, 3, 3)), [IM2COL] * 3),
+        (shape(x=(8, 64, 64, 64), w=(64, 64, 3, 5)), [IM2COL] * 3),
         (shape(x=(2, 32, 12, 12), w=(32, 32, 3, 3), padding=2, dilation=2), [IM2COL] * 3),
         (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
         (shape(w=(16, 8, 3, 3), groups=2), [TAPS] * 3),
         (dataclasses.replace(shape(), dtype=torch.float64), [WINOGRAD] * 3),
     ],
-    ids=["small", "few", "few out", "5x5", "many", "many, small", "dilation", "few in", "groups", "float64"],
+    ids=[
+        *(
+            "small",
+            "few",
+            "few out",
+            "5x5",
+            "large, few",
+            "large, some",
+            "large",
+            "many",
+            "few pixels",
+            "3x5",
+            "dilation",
+            "few in",
+        ),
+        *("groups", "float64"),
+    ],
 )
 def test_where_onednn_multiplies_one_large_product_is_preferred(
     this: ConvShape, chosen: list[Algorithm], monkeypatch: pytest.MonkeyPatch
@@ -106,12 +131,13 @@ def test_where_onednn_multiplies_one_large_product_is_preferred(
     assert list(vars(plan(this)).values()) == chosen
 
 
-def test_compiled_transforms_are_preferred_for_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_transforms_are_preferred_where_both_axes_win(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "has_onednn", lambda: True)
     monkeypatch.setattr(planner, "compiles_functions", lambda: True)
-    many, few = (shape(x=(2, c, 36, 36), w=(c, c, 3, 3)) for c in (64, 32))
-    assert plan(many).forward is WINOGRAD
-    assert plan(few).forward is IM2COL
+    some, many, small = (shape(x=(4, c, s, s), w=(c, c, 3, 3)) for c, s in ((64, 40), (256, 40), (64, 12)))
+    assert list(vars(plan(some)).values()) == [WINOGRAD1D, WINOGRAD1D, WINOGRAD]
+    assert list(vars(plan(many)).values()) == [WINOGRAD, WINOGRAD, WINOGRAD1D]
+    assert list(vars(plan(small)).values()) == [IM2COL] * 3
 
 
 def test_elsewhere_only_what_needs_no_tiles() -> None:
@@ -152,5 +178,5 @@ def test_measuring_leaves_the_random_numbers_alone() -> None:
     torch.manual_seed(0)
     found = planner.seconds(shape(x=(1, 2, 5, 5), w=(2, 2, 3, 3)), repeats=1)
     assert torch.equal(torch.rand(3), expected)
-    assert all(set(by_name) == {TAPS, BANDS, KN2ROW, WINOGRAD, IM2COL} for by_name in found.values())
+    assert all(set(by_name) == {TAPS, BANDS, KN2ROW, WINOGRAD, WINOGRAD1D, IM2COL} for by_name in found.values())
     assert all(t > 0 for by_name in found.values() for t in by_name.values())

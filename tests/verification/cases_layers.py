@@ -24,6 +24,7 @@ from photomend.layers.convolution import (
     pointwise,
     taps,
     winograd,
+    winograd1d,
 )
 from photomend.layers.convolution.planner import only
 from photomend.tests.reference import twins
@@ -185,6 +186,7 @@ _BY_ALGORITHM = [
     ("fewer outputs, dilation", (2, 3, 6, 8), (2, 3, 2, 3), {"padding": (2, 1), "dilation": (3, 2)}),
     ("stride of rows, padding", (1, 2, 8, 7), (2, 2, 3, 3), {"stride": (3, 2), "padding": (1, 2)}),
     ("stride and dilation", (1, 2, 7, 9), (2, 2, 2, 3), {"stride": (1, 2), "dilation": (1, 2)}),
+    ("three rows of wide kernels", (2, 2, 6, 5), (3, 2, 3, 4), {"padding": (2, 3)}),
     ("stride and groups", (2, 4, 5, 7), (4, 2, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
 ]
 
@@ -195,8 +197,9 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     def small(direction: Callable[..., Array]) -> Callable[..., Array]:
         def in_small_blocks(*arguments: Any) -> Array:
             with ExitStack() as patches:
-                for module in (winograd, bands, kn2row, planar, im2col):
+                for module in (winograd, winograd1d, bands, kn2row, planar, im2col):
                     patches.enter_context(mock.patch.object(module, "BLOCK", 1))
+                patches.enter_context(mock.patch.object(winograd1d, "GRADIENT_BLOCK", 1))
                 return direction(*arguments)
 
         return in_small_blocks
@@ -210,7 +213,7 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     )
 
 
-_IN_SMALL_BLOCKS = tuple(map(_in_small_blocks, (bands.BANDS, kn2row.KN2ROW, winograd.WINOGRAD, im2col.IM2COL)))
+_BLOCKED = (bands.BANDS, kn2row.KN2ROW, winograd.WINOGRAD, winograd1d.WINOGRAD1D, im2col.IM2COL)
 _CONVOLUTION += [
     op(
         f"conv2d/{algorithm.name}, {setting}",
@@ -223,7 +226,7 @@ _CONVOLUTION += [
         linear_in=((0, 2), (1, 2)),
         **options,
     )
-    for algorithm in (*ALGORITHMS, *_IN_SMALL_BLOCKS)
+    for algorithm in (*ALGORITHMS, *map(_in_small_blocks, _BLOCKED))
     for setting, x, w, options in _BY_ALGORITHM
     if algorithm.suits(
         ConvShape.of(
@@ -247,6 +250,7 @@ _CONVOLUTION += [
         (taps.TAPS, "depthwise", 4, (3, 3), {"groups": 4}),
         (pointwise.POINTWISE, "one tap", 3, (1, 1), {}),
         (winograd.WINOGRAD, "plain", 3, (3, 3), {}),
+        (winograd1d.WINOGRAD1D, "plain", 3, (3, 3), {}),
     )
 ]
 _CONVOLUTION += [
