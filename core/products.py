@@ -21,8 +21,6 @@ from .workspace import output
 #: Multiplications of one product. Measured from 2¹² to 2²⁸ with 16 to 256 columns on one thread: from here on oneDNN
 #: was about as fast or faster, up to 2.5 times; below, calling it cost more than it saved.
 FEWEST = 2**20
-#: Rows of a for which laying out b anew costs little beside the product.
-MANY_ROWS = 512
 
 #: (a, b, bias or None) → a · b + bias
 _Product = Callable[[Array, Array, Array | None], Array]
@@ -53,10 +51,9 @@ def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
 def product(a: Array, b: Array, bias: Array | None = None, out: Array | None = None) -> Array:
     """a · b, plus `bias` (m,) in every row: (n, k) and (k, m) to (n, m), in `out` or in a new array."""
     if (onednn := _onednn_for(a, b)) is not None:
-        # Of a matrix with gaps, such as every ninth number of another, oneDNN's product took 90 times as long; of a
-        # transposed one, for many rows, up to 1.3 times.
-        as_it_lies = b.is_contiguous() or (b.mT.is_contiguous() and len(a) < MANY_ROWS)
-        found = onednn(a, b if as_it_lies else b.contiguous(), bias)
+        # Of a matrix with gaps, such as every ninth number of another, oneDNN's product took 90 times as long.
+        dense = b.is_contiguous() or b.mT.is_contiguous()
+        found = onednn(a, b if dense else b.contiguous(), bias)
         return found if out is None else out.copy_(found)
     y = output((len(a), b.shape[1]), a) if out is None else out
     return torch.mm(a, b, out=y) if bias is None else torch.addmm(bias, a, b, out=y)

@@ -62,30 +62,32 @@ def standardise(
     return y, mean, variance, standardise_pullback
 
 
-def _moments(x: Array) -> tuple[Array, Array]:
+def _moments(x: Array) -> list[Array]:
     """The mean and the biased variance of each channel of each image, (N, C, 1, …) each.
 
     In two passes over a block that is in the cache: E[x²] − E[x]² would lose all its digits where |μ| ≫ σ.
     """
-    means, variances = _per_image(x), _per_image(x)
 
-    for images in _blocks(x):
-        pixels = _wide(x[images])
-        means[images] = _pixel_mean(pixels)
-        variances[images] = _pixel_mean((pixels - means[images]).square_())
-    return means, variances
+    def moments(pixels: Array) -> tuple[Array, Array]:
+        mean = _pixel_mean(pixels)
+        return mean, _pixel_mean((pixels - mean).square_())
+
+    return _by_blocks(moments, x)
 
 
-def _moments_with(ȳ: Array, x: Array, mean: Array) -> tuple[Array, Array]:
+def _moments_with(ȳ: Array, x: Array, mean: Array) -> list[Array]:
     """The means of ȳ and of ȳ (x − μ) over the pixels of each channel of each image, (N, C, 1, …) each."""
-    means, products = _per_image(x), _per_image(x)
-    mean = mean.expand_as(means)
 
-    for images in _blocks(x):
-        cotangents = _wide(ȳ[images])
-        means[images] = _pixel_mean(cotangents)
-        products[images] = _pixel_mean((_wide(x[images]) - mean[images]).mul_(cotangents))
-    return means, products
+    def moments(cotangents: Array, pixels: Array, mean: Array) -> tuple[Array, Array]:
+        return _pixel_mean(cotangents), _pixel_mean((pixels - mean).mul_(cotangents))
+
+    return _by_blocks(moments, ȳ, x, mean.expand(len(x), *mean.shape[1:]))
+
+
+def _by_blocks(moments: Callable[..., tuple[Array, ...]], *arrays: Array) -> list[Array]:
+    """What `moments` makes of some images of each array at a time, put together again."""
+    found = [moments(*(_wide(a[images]) for a in arrays)) for images in _blocks(arrays[0])]
+    return [pieces[0] if len(pieces) == 1 else torch.cat(pieces) for pieces in zip(*found, strict=True)]
 
 
 def _combined(shift: Array, *terms: tuple[Array, Array]) -> Array:
@@ -118,11 +120,6 @@ def _blocks(x: Array) -> list[slice]:
     share each operation: sharing out the blocks instead (`core.workers`) took twice as long."""
     size = x.numel() * max(4, x.element_size())
     return parts(len(x), size // BLOCK if x.device.type == "cpu" else 1)
-
-
-def _per_image(x: Array) -> Array:
-    """Room for a number for each channel of each image."""
-    return x.new_empty((*x.shape[:2], *[1] * (x.ndim - 2)), dtype=_wide_dtype(x))
 
 
 def _pixel_mean(x: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Work on images cut into blocks that fit a cache."""
+"""Work on images cut into blocks that fit a cache, and what a block sees of its images."""
 
 from __future__ import annotations
 

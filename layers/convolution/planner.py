@@ -69,13 +69,18 @@ FEWEST_CHANNELS = 12
 MOST_PLANES = 12
 #: FEWEST_CHANNELS for Winograd on the sub-images of a dilated convolution, which have to be sorted first.
 FEWEST_INTERLEAVED = 32
-#: So many pixels by input channels by output channels, and so many pixels, pay for Winograd along one axis; and where
-#: oneDNN multiplies, so many channels.
-ONE_AXIS_WORK, ONE_AXIS_PIXELS, ONE_AXIS_CHANNELS = 2**24, 1200, 48
-#: From so many channels on, both axes are faster then, if MKL multiplies or Winograd's transforms are compiled.
+#: 3×3 convolutions are large if their pixels × input channels × output channels are so many, …
+LARGE_WORK = 2**24
+#: … and so are their pixels: a quarter of them are the rows of each product of Winograd along one axis …
+LARGE_PIXELS = 1200
+#: … and, where oneDNN multiplies, their channels on either side. Then Winograd along one axis is the fastest, but …
+LARGE_CHANNELS = 48
+#: … from so many channels on along both axes, if MKL multiplies or the transforms are compiled.
 BOTH_AXES = 256
-#: With oneDNN's products, what the weight gradient along one axis takes to be worth it: channels and work.
-GRADIENT_CHANNELS, GRADIENT_WORK = 64, 2**26
+#: Where oneDNN multiplies, large convolutions take their weight gradient along one axis from so many channels …
+GRADIENT_CHANNELS = 64
+#: … and so much work on.
+GRADIENT_WORK = 2**26
 
 
 def by_rule(shape: ConvShape) -> Plan:
@@ -131,10 +136,10 @@ def _work(shape: ConvShape) -> int:
 
 
 def _is_large(shape: ConvShape) -> bool:
-    """Whether Winograd's transforms cost less than they save."""
-    fewest = ONE_AXIS_CHANNELS if _one_product(shape) else FEWEST_CHANNELS
-    enough = min(shape.channels, shape.out_channels) >= fewest and _work(shape) >= ONE_AXIS_WORK
-    return WINOGRAD.suits(shape) and enough and shape.images * math.prod(shape.out) >= ONE_AXIS_PIXELS
+    """Whether Winograd's transforms along one axis cost less than they save."""
+    fewest = LARGE_CHANNELS if _one_product(shape) else FEWEST_CHANNELS
+    enough = min(shape.channels, shape.out_channels) >= fewest and _work(shape) >= LARGE_WORK
+    return WINOGRAD.suits(shape) and enough and shape.images * math.prod(shape.out) >= LARGE_PIXELS
 
 
 def _one_product(shape: ConvShape) -> bool:

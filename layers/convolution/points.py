@@ -1,15 +1,23 @@
-"""Winograd's F(4, 3) along one axis: to the six points and back, and the adjoint.
+"""Winograd's F(4, 3): four neighbouring outputs of a kernel of three taps by six multiplications in place of twelve.
 
-Four neighbouring outputs of a kernel of 3 taps take 12 multiplications. Six are enough: input and kernel are seen as
-polynomials, evaluated at six points (0, 1, −1, 2, −2, ∞), multiplied point by point, and the product's coefficients
-are read off its values there. All of that is linear. For a piece d of 6 inputs and a kernel g of 3,
+Take two polynomials, one with the 4 coefficients ȳ and one with the 3 coefficients g. Their product has 6, so that it
+is known by its values at six points: evaluate both there (A ȳ and G g), multiply point by point, and interpolate (B).
+The points are 0, 1, −1, 2, −2 and ∞, where a polynomial's value is its last coefficient:
+
+    d̄  =  B [(G g) ⊙ (A ȳ)],        which are the sums  d̄[m] = Σ over j of  g[j] · ȳ[m − j].
+
+That is the adjoint of what is wanted, y[k] = Σ over j of g[j] · d[k + j] for 6 inputs d. For a given g it is a matrix,
+B · diag(G g) · A, and what is wanted is its transpose:
 
     y  =  Aᵀ [(G g) ⊙ (Bᵀ d)].
 
-Here a "number" is a whole array of them, and Bᵀ, Aᵀ and A are applied by the fewest additions: what the values at a
-and −a have in common is added up once. Where `into` is given, the results are written there.
+The denominators of the interpolation stand in G, so that B has whole numbers. Here a "number" is a whole array of them,
+so that many such pieces are worked on at once, and what the values at z and −z have in common is added up once. A
+number that isn't finite reaches all four outputs of its piece.
 
-Source: Lavin & Gray, *Fast algorithms for convolutional neural networks* (2016), whose matrices these are.
+Sources: Toom, *The complexity of a scheme of functional elements* (1963), for products of polynomials; Winograd,
+*Arithmetic complexity of computations* (1980), for the transpose; Lavin & Gray, *Fast algorithms for convolutional
+neural networks* (2016), whose matrices these are.
 """
 
 from __future__ import annotations
@@ -31,15 +39,16 @@ BT = [
 ]
 AT = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
 
-#: Of an axis of a tile, or of the points: arrays that stand for single numbers.
+#: Of a piece, or of the points: arrays that stand for single numbers.
 Numbers = Sequence[Array]
+#: Where results are written, or None for a new array.
 Into = Sequence[Array | None]
 
 _NEW: Into = (None,) * 6
 
 
-def bt(d: Numbers, into: Into = _NEW) -> list[Array]:
-    """Bᵀ d for six numbers."""
+def input_to_points(d: Numbers, into: Into = _NEW) -> list[Array]:
+    """Bᵀ d of six numbers."""
     add, sub = torch.add, torch.sub
     even, odd = add(d[4], d[2], alpha=-4), add(d[3], d[1], alpha=-4)
     outer, inner = d[4] - d[2], d[3] - d[1]
@@ -53,8 +62,8 @@ def bt(d: Numbers, into: Into = _NEW) -> list[Array]:
     ]
 
 
-def at(m: Numbers, into: Into = _NEW) -> list[Array]:
-    """Aᵀ m for six numbers."""
+def points_to_output(m: Numbers, into: Into = _NEW) -> list[Array]:
+    """Aᵀ m of six numbers: four."""
     add = torch.add
     near, far = m[1] + m[2], m[3] + m[4]
     near_slope, far_slope = m[1] - m[2], m[3] - m[4]
@@ -66,8 +75,8 @@ def at(m: Numbers, into: Into = _NEW) -> list[Array]:
     ]
 
 
-def a(y: Numbers) -> list[Array]:
-    """A y for four numbers."""
+def output_to_points(y: Numbers) -> list[Array]:
+    """A y of four numbers: six, of which the first and the last are the first and the last number themselves."""
     add, sub = torch.add, torch.sub
     even, odd = y[0] + y[2], y[1] + y[3]
     far_even, far_odd = add(y[0], y[2], alpha=4), add(y[1], y[3], alpha=4)

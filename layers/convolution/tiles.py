@@ -21,14 +21,16 @@ from ...core import Array
 from ...core.compiling import Compilable, compiles_functions
 from ...core.products import product
 from ...core.workspace import scratch
-from .points import AT, BT, G, Numbers, a, at, bt
+from . import points as one_axis
 
 
 @functools.cache
 def matrices(dtype: torch.dtype, device: torch.device) -> tuple[Array, Array, Array]:
     """G ⊗ G (36, 9), Bᵀ ⊗ Bᵀ (36, 36) and Aᵀ ⊗ Aᵀ (16, 36)."""
     with torch.inference_mode(False):  # they are kept, and serve outside of that mode, too
-        to_kernel, to_input, to_output = (torch.tensor(rows, dtype=torch.float64) for rows in (G, BT, AT))
+        to_kernel, to_input, to_output = (
+            torch.tensor(rows, dtype=torch.float64) for rows in (one_axis.G, one_axis.BT, one_axis.AT)
+        )
         pairs = (torch.kron(m, m).to(device, dtype) for m in (to_kernel / 24, to_input, to_output))
         return tuple(pairs)  # type: ignore[return-value]
 
@@ -82,21 +84,21 @@ def _compiled(like: Array) -> bool:
 def _input_to_points(images: Array) -> Array:
     down, across = images.shape[1] // 4, images.shape[2] // 4
     tile = [[images[:, i : i + 4 * down - 3 : 4, j : j + 4 * across - 3 : 4] for j in range(6)] for i in range(6)]
-    columns = [bt([tile[i][j] for i in range(6)]) for j in range(6)]
-    rows = [bt([columns[j][i] for j in range(6)]) for i in range(6)]
+    columns = [one_axis.input_to_points([tile[i][j] for i in range(6)]) for j in range(6)]
+    rows = [one_axis.input_to_points([columns[j][i] for j in range(6)]) for i in range(6)]
     return torch.stack([number for row in rows for number in row]).flatten(1, 3)
 
 
 @Compilable
 def _output_to_points(images: Array) -> Array:
     tile = [[images[:, i::4, j::4] for j in range(4)] for i in range(4)]
-    columns = [a([tile[i][j] for i in range(4)]) for j in range(4)]
-    rows = [a([columns[j][i] for j in range(4)]) for i in range(6)]
+    columns = [one_axis.output_to_points([tile[i][j] for i in range(4)]) for j in range(4)]
+    rows = [one_axis.output_to_points([columns[j][i] for j in range(4)]) for i in range(6)]
     return torch.stack([number for row in rows for number in row]).flatten(1, 3)
 
 
 @Compilable
-def _from_points(points: Numbers) -> Array:
-    columns = [at([points[6 * i + j] for i in range(6)]) for j in range(6)]
-    rows = [at([columns[j][i] for j in range(6)]) for i in range(4)]
+def _from_points(points: one_axis.Numbers) -> Array:
+    columns = [one_axis.points_to_output([points[6 * i + j] for i in range(6)]) for j in range(6)]
+    rows = [one_axis.points_to_output([columns[j][i] for j in range(6)]) for i in range(4)]
     return torch.stack([number for row in rows for number in row])

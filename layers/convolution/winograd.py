@@ -1,7 +1,7 @@
 """Winograd's convolution F(4×4, 3×3): a quarter of the multiplications, for 3×3 kernels.
 
-`points.py` has the idea: along one axis, four neighbouring outputs y of a kernel g of 3 taps come from 6 inputs d by six
-multiplications in place of 12,
+`points.py` has the idea: along one axis, four neighbouring outputs y of a kernel g of 3 taps come from 6 inputs d by
+six multiplications in place of 12,
 
     y  =  Aᵀ [(G g) ⊙ (Bᵀ d)].
 
@@ -123,14 +123,11 @@ def _padded(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) ->
 def _whole_tiles(cotangents: Array, images: slice, tile_rows: slice) -> Array:
     """A block's rows of the cotangents (N, H', W', O), with zeros beyond the last row and column:
     (n, 4 down, 4 across, O)."""
-    columns, o = cotangents.shape[2:]
-    inside = cotangents[images, 4 * tile_rows.start : 4 * tile_rows.stop]
-    whole = (len(inside), 4 * (tile_rows.stop - tile_rows.start), 4 * -(-columns // 4), o)
-    if inside.shape == whole:
+    rows, columns = slice(4 * tile_rows.start, 4 * tile_rows.stop), slice(0, 4 * -(-cotangents.shape[2] // 4))
+    inside = cotangents[images, rows]
+    if inside.shape[1:3] == (rows.stop - rows.start, columns.stop):
         return inside
-    padded = scratch("output pixels", whole, cotangents).zero_()
-    padded[:, : inside.shape[1], :columns] = inside
-    return padded
+    return zero_padded(cotangents[images], rows, columns)
 
 
 WINOGRAD = Algorithm("winograd", _suits, forward, input_gradient, weight_gradient)

@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 from photomend.core import Array
-from photomend.core.workspace import scratch
 from photomend.layers.convolution import (
     ALGORITHMS,
     Algorithm,
@@ -137,7 +136,8 @@ def test_other_geometries_in_every_layout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(products, "FEWEST_ROWS", rows)
-    monkeypatch.setattr(kn2row, "BLOCK", rows)  # with one row, some see nothing but padding
+    for module, name in ((kn2row, "BLOCK"), (winograd1d, "BLOCK"), (winograd1d, "GRADIENT_BLOCK")):
+        monkeypatch.setattr(module, name, rows)  # with one row of kn2row's, some see nothing but padding
     agree(algorithm, *drawn((3, 4, *size), (6, 4, *kernel), layout, **options), **options)
 
 
@@ -274,9 +274,47 @@ def test_inference_mode_leaves_nothing_behind(algorithm: Algorithm) -> None:
 
 
 def test_what_is_in_memory_reaches_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Winograd's rows go on into what lies behind them, and these products must be left out, or be by nothing."""
-    arrays = [a.float() for a in drawn((2, 16, 10, 7), (16, 16, 3, 3), CHANNELS_LAST, padding=1)]
+    """Winograd's rows go on into what lies behind them: those products must be left out, and none be beyond the end."""
     for module in (winograd1d, blocks):
-        monkeypatch.setattr(module, "scratch", lambda *arguments: scratch(*arguments).fill_(torch.nan))
-    for found in three_directions(WINOGRAD1D, *arrays, padding=1):
-        assert found.isfinite().all()
+        monkeypatch.setattr(module, "scratch", lambda _, sizes, like: like.new_full(sizes, torch.nan))
+    for sizes, kernel in (((2, 16, 10, 7), (16, 16, 3, 3)), ((1, 3, 5, 6), (4, 3, 3, 5))):
+        agree(WINOGRAD1D, *drawn(sizes, kernel, CHANNELS_LAST, padding=1), padding=1)
+
+
+@pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D], ids=lambda a: a.name)
+def test_nan_reaches_what_sees_it_and_no_other_image(algorithm: Algorithm) -> None:
+    x, w, b, ȳ = drawn((3, 4, 9, 9), (5, 4, 3, 3), padding=1)
+    x[1, 2, 0, 8] = torch.nan
+    y, x̄, w̄ = three_directions(algorithm, x, w, b, ȳ, padding=1)
+    assert y[1, :, :2, 7:].isnan().all()
+    assert y[::2].isfinite().all()
+    assert x̄.isfinite().all()
+    assert w̄[:, 2, 1:, :2].isnan().all()
+    assert w̄[:, [0, 1, 3]].isfinite().all()
+
+
+@pytest.mark.parametrize("channels", [(8, 64), (64, 8)])
+def test_blocks_of_one_axis_are_bounded_by_the_side_with_more_channels(channels: tuple[int, int]) -> None:
+    this = shape(x=(1, channels[0], 64, 62), w=(channels[1], channels[0], 3, 3))
+    row = 6 * 64 * 64 * 4  # bytes of V for a row of tiles
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert [tiles.stop - tiles.start for _, tiles in winograd1d._blocks(this, 4 * row)] == [4] * 4
+        assert len(winograd1d._blocks(this, 10**12)) == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_is_asked_for_beside_an_image_is_0() -> None:
+    pixels = numbers(2, 3, 4, 5, seed=0)
+    padded = F.pad(pixels, (0, 0, 6, 6, 6, 6))
+    for down, across in (
+        ((-2, 5), (-1, 6)),
+        ((1, 2), (2, 4)),
+        ((-5, -2), (0, 4)),
+        ((4, 6), (-3, -1)),
+        ((-6, 9), (4, 10)),
+    ):
+        expected = padded[:, down[0] + 6 : down[1] + 6, across[0] + 6 : across[1] + 6]
+        assert torch.equal(blocks.zero_padded(pixels, slice(*down), slice(*across)), expected)

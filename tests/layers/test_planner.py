@@ -95,34 +95,13 @@ def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
         (shape(x=(2, 16, 16, 16)), [IM2COL] * 3),
         (shape(x=(2, 32, 16, 16), w=(12, 32, 3, 3)), [KN2ROW, IM2COL, IM2COL]),
         (shape(x=(2, 128, 16, 16), w=(128, 128, 5, 5)), [IM2COL] * 3),
-        (shape(x=(8, 47, 96, 96), w=(47, 47, 3, 3)), [IM2COL] * 3),
-        (shape(x=(8, 48, 96, 96), w=(48, 48, 3, 3)), [WINOGRAD1D, WINOGRAD1D, IM2COL]),
-        (shape(x=(8, 64, 64, 64), w=(64, 64, 3, 3)), [WINOGRAD1D] * 3),
-        (shape(x=(4, 256, 32, 32), w=(256, 256, 3, 3)), [WINOGRAD1D] * 3),
-        (shape(x=(1, 256, 32, 32), w=(256, 256, 3, 3)), [IM2COL] * 3),
         (shape(x=(8, 64, 64, 64), w=(64, 64, 3, 5)), [IM2COL] * 3),
         (shape(x=(2, 32, 12, 12), w=(32, 32, 3, 3), padding=2, dilation=2), [IM2COL] * 3),
         (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
         (shape(w=(16, 8, 3, 3), groups=2), [TAPS] * 3),
         (dataclasses.replace(shape(), dtype=torch.float64), [WINOGRAD] * 3),
     ],
-    ids=[
-        *(
-            "small",
-            "few",
-            "few out",
-            "5x5",
-            "large, few",
-            "large, some",
-            "large",
-            "many",
-            "few pixels",
-            "3x5",
-            "dilation",
-            "few in",
-        ),
-        *("groups", "float64"),
-    ],
+    ids=["small", "few", "few out", "5x5", "3x5", "dilation", "few in", "groups", "float64"],
 )
 def test_where_onednn_multiplies_one_large_product_is_preferred(
     this: ConvShape, chosen: list[Algorithm], monkeypatch: pytest.MonkeyPatch
@@ -131,13 +110,54 @@ def test_where_onednn_multiplies_one_large_product_is_preferred(
     assert list(vars(plan(this)).values()) == chosen
 
 
-def test_compiled_transforms_are_preferred_where_both_axes_win(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "has_onednn", lambda: True)
+def square(pixels: tuple[int, int, int], channels: tuple[int, int]) -> ConvShape:
+    """3×3, so many images of rows × columns, from so many channels to so many."""
+    n, rows, columns = pixels
+    return shape(x=(n, channels[0], rows, columns), w=(channels[1], channels[0], 3, 3))
+
+
+#: Just within and just outside each limit of large convolutions: (shape, with oneDNN, with MKL).
+LIMITS = {
+    "2²⁴ of work": (square((1, 64, 64), (64, 64)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "less work": (square((1, 64, 63), (64, 64)), [IM2COL] * 3, [WINOGRAD] * 3),
+    "more channels behind": (square((1, 32, 64), (64, 128)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "more channels before": (square((1, 32, 64), (128, 64)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "1,200 pixels": (square((1, 30, 40), (128, 128)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "1,199 pixels": (square((1, 11, 109), (128, 128)), [IM2COL] * 3, [WINOGRAD] * 3),
+    "47 channels before": (square((2, 64, 64), (47, 48)), [IM2COL] * 3, [WINOGRAD1D] * 3),
+    "47 channels behind": (square((2, 64, 64), (48, 47)), [IM2COL] * 3, [WINOGRAD1D] * 3),
+    "12 channels": (square((8, 128, 128), (12, 12)), [IM2COL] * 3, [WINOGRAD1D] * 3),
+    "2²⁶ of work": (square((4, 64, 64), (64, 64)), [WINOGRAD1D] * 3, [WINOGRAD1D] * 3),
+    "less than 2²⁶": (square((4, 64, 63), (64, 64)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "63 channels before": (square((8, 64, 64), (63, 64)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "63 channels behind": (square((8, 64, 64), (64, 63)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
+    "256 channels": (square((1, 40, 40), (256, 256)), [WINOGRAD1D] * 3, [WINOGRAD, WINOGRAD, WINOGRAD1D]),
+    "255 channels before": (square((1, 40, 40), (255, 256)), [WINOGRAD1D] * 3, [WINOGRAD1D] * 3),
+    "255 channels behind": (square((1, 40, 40), (256, 255)), [WINOGRAD1D] * 3, [WINOGRAD1D] * 3),
+    "float64": (
+        dataclasses.replace(square((1, 40, 40), (256, 256)), dtype=torch.float64),
+        [WINOGRAD, WINOGRAD, WINOGRAD1D],
+        [WINOGRAD, WINOGRAD, WINOGRAD1D],
+    ),
+}
+
+
+@pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "MKL"])
+@pytest.mark.parametrize("limit", LIMITS)
+def test_what_is_large_is_convolved_along_one_axis(limit: str, onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
+    this, with_onednn, with_mkl = LIMITS[limit]
+    assert list(vars(plan(this)).values()) == (with_onednn if onednn else with_mkl)
+
+
+@pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "MKL"])
+def test_compiled_transforms_are_preferred_where_both_axes_win(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
     monkeypatch.setattr(planner, "compiles_functions", lambda: True)
     some, many, small = (shape(x=(4, c, s, s), w=(c, c, 3, 3)) for c, s in ((64, 40), (256, 40), (64, 12)))
     assert list(vars(plan(some)).values()) == [WINOGRAD1D, WINOGRAD1D, WINOGRAD]
     assert list(vars(plan(many)).values()) == [WINOGRAD, WINOGRAD, WINOGRAD1D]
-    assert list(vars(plan(small)).values()) == [IM2COL] * 3
+    assert list(vars(plan(small)).values()) == [IM2COL if onednn else WINOGRAD] * 3
 
 
 def test_elsewhere_only_what_needs_no_tiles() -> None:

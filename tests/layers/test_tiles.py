@@ -6,7 +6,7 @@ import pytest
 import torch
 from photomend.core import Array, compiling
 from photomend.core.compiling import compile_functions
-from photomend.layers.convolution import ConvShape, tiles
+from photomend.layers.convolution import ConvShape, points, tiles
 from photomend.layers.convolution.winograd import WINOGRAD
 
 
@@ -24,6 +24,39 @@ def otherwise(request: pytest.FixtureRequest) -> Iterator[Callable[..., Array]]:
         pytest.skip("no C++ compiler that torch can use")
     yield lambda function, argument: function(argument)
     compile_functions(False)
+
+
+@pytest.mark.parametrize(
+    ("transform", "matrix"),
+    [
+        (points.input_to_points, torch.tensor(points.BT)),
+        (points.points_to_output, torch.tensor(points.AT)),
+        (points.output_to_points, torch.tensor(points.AT).T),
+    ],
+    ids=["input", "output", "adjoint"],
+)
+def test_of_one_axis_the_additions_are_the_matrix(transform: Callable[..., list[Array]], matrix: Array) -> None:
+    given = numbers(matrix.shape[1], 3, 2).double()
+    expected = torch.einsum("ij,jkl->ikl", matrix.double(), given)
+    torch.testing.assert_close(torch.stack(transform(given.unbind())), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_of_one_axis_results_are_written_where_they_are_wanted() -> None:
+    given, into = numbers(6, 4), torch.zeros(6, 4, 2)
+    found = points.input_to_points(given.unbind(), into[..., 1].unbind())
+    assert torch.equal(torch.stack(found), into[..., 1])
+    assert torch.equal(torch.stack(points.input_to_points(given.unbind())), into[..., 1])
+    assert not into[..., 0].any()
+
+
+def test_four_outputs_of_three_taps_from_six_products() -> None:
+    d, g = numbers(6).double(), numbers(3).double()
+    m = [
+        (torch.tensor(row).double() @ g) / 24 * v
+        for row, v in zip(points.G, points.input_to_points(d.unbind()), strict=True)
+    ]
+    expected = torch.stack([d[k : k + 3] @ g for k in range(4)])
+    torch.testing.assert_close(torch.stack(points.points_to_output(m)), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_both_ways_are_the_same_map(otherwise: Callable[..., Array]) -> None:

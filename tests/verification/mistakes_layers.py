@@ -135,8 +135,8 @@ _NORM = [
         "The gradients of batch norm take ȳ x for ȳ (x − μ).",
         "photomend.layers.standardise",
         "_moments_with",
-        "(_wide(x[images]) - mean[images])",
-        "x[images].clone()",
+        "(pixels - mean)",
+        "pixels.clone()",
         ("batch_norm", "BatchNorm1d", "BatchNorm2d"),
     ),
     Break(
