@@ -75,8 +75,10 @@ LARGE_WORK = 2**24
 LARGE_PIXELS = 1200
 #: … and, where oneDNN multiplies, their channels on either side. Then Winograd along one axis is the fastest, but …
 LARGE_CHANNELS = 48
-#: … from so many channels on along both axes, if MKL multiplies or the transforms are compiled.
+#: … from so many channels on along both axes, if MKL multiplies, …
 BOTH_AXES = 256
+#: … and from so many on if the transforms are compiled.
+BOTH_AXES_COMPILED = 128
 #: Where oneDNN multiplies, large convolutions take their weight gradient along one axis from so many channels …
 GRADIENT_CHANNELS = 64
 #: … and so much work on.
@@ -94,7 +96,6 @@ def by_rule(shape: ConvShape) -> Plan:
         return Plan(TAPS, TAPS, TAPS)
     fewest = min(shape.channels, shape.out_channels)
     half, one_product, large = shape.dtype in HALF_PRECISION, _one_product(shape), _is_large(shape)
-    both_axes = fewest >= BOTH_AXES and (compiles_functions() or not one_product)
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
@@ -108,7 +109,7 @@ def by_rule(shape: ConvShape) -> Plan:
         if KN2ROW.suits(shape) and given <= min(MOST_PLANES, seen // 2):
             return KN2ROW
         if large:
-            return WINOGRAD if both_axes else WINOGRAD1D
+            return WINOGRAD if _along_both_axes(shape) else WINOGRAD1D
         if one_product:
             return IM2COL
         return WINOGRAD if WINOGRAD.suits(shape) and fewest >= FEWEST_CHANNELS else TAPS
@@ -121,7 +122,7 @@ def _of_weights(shape: ConvShape, otherwise: Algorithm) -> Algorithm:
     """The weight gradient's algorithm."""
     fewest, one_product = min(shape.channels, shape.out_channels), _one_product(shape)
     if _is_large(shape):
-        if compiles_functions() and fewest < BOTH_AXES:
+        if _along_both_axes(shape):
             return WINOGRAD
         if not one_product or (fewest >= GRADIENT_CHANNELS and _work(shape) >= GRADIENT_WORK):
             return WINOGRAD1D
@@ -140,6 +141,14 @@ def _is_large(shape: ConvShape) -> bool:
     fewest = LARGE_CHANNELS if _one_product(shape) else FEWEST_CHANNELS
     enough = min(shape.channels, shape.out_channels) >= fewest and _work(shape) >= LARGE_WORK
     return WINOGRAD.suits(shape) and enough and shape.images * math.prod(shape.out) >= LARGE_PIXELS
+
+
+def _along_both_axes(shape: ConvShape) -> bool:
+    """Whether, of a large convolution, Winograd along both axes is faster than along one."""
+    fewest = min(shape.channels, shape.out_channels)
+    if compiles_functions():
+        return fewest >= BOTH_AXES_COMPILED
+    return fewest >= BOTH_AXES and not _one_product(shape)
 
 
 def _one_product(shape: ConvShape) -> bool:

@@ -52,7 +52,7 @@ def test_what_nothing_else_can_do_goes_tap_by_tap(other: ConvShape) -> None:
     [
         (shape(), [WINOGRAD] * 3),
         (shape(x=(2, 128, 32, 32), w=(128, 128, 3, 3)), [WINOGRAD1D] * 3),
-        (shape(x=(2, 256, 32, 32), w=(256, 256, 3, 3)), [WINOGRAD, WINOGRAD, WINOGRAD1D]),
+        (shape(x=(2, 256, 32, 32), w=(256, 256, 3, 3)), [WINOGRAD] * 3),
         (shape(x=(2, 11, 12, 12), w=(16, 11, 3, 3)), [BANDS, TAPS, IM2COL]),
         (shape(x=(2, 16, 12, 12), w=(11, 16, 3, 3)), [TAPS, BANDS, IM2COL]),
         (shape(x=(2, 3, 12, 12), w=(64, 3, 3, 3)), [BANDS, KN2ROW, IM2COL]),
@@ -131,13 +131,13 @@ LIMITS = {
     "less than 2²⁶": (square((4, 64, 63), (64, 64)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
     "63 channels before": (square((8, 64, 64), (63, 64)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
     "63 channels behind": (square((8, 64, 64), (64, 63)), [WINOGRAD1D, WINOGRAD1D, IM2COL], [WINOGRAD1D] * 3),
-    "256 channels": (square((1, 40, 40), (256, 256)), [WINOGRAD1D] * 3, [WINOGRAD, WINOGRAD, WINOGRAD1D]),
+    "256 channels": (square((1, 40, 40), (256, 256)), [WINOGRAD1D] * 3, [WINOGRAD] * 3),
     "255 channels before": (square((1, 40, 40), (255, 256)), [WINOGRAD1D] * 3, [WINOGRAD1D] * 3),
     "255 channels behind": (square((1, 40, 40), (256, 255)), [WINOGRAD1D] * 3, [WINOGRAD1D] * 3),
     "float64": (
         dataclasses.replace(square((1, 40, 40), (256, 256)), dtype=torch.float64),
-        [WINOGRAD, WINOGRAD, WINOGRAD1D],
-        [WINOGRAD, WINOGRAD, WINOGRAD1D],
+        [WINOGRAD] * 3,
+        [WINOGRAD] * 3,
     ),
 }
 
@@ -154,10 +154,11 @@ def test_what_is_large_is_convolved_along_one_axis(limit: str, onednn: bool, mon
 def test_compiled_transforms_are_preferred_where_both_axes_win(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
     monkeypatch.setattr(planner, "compiles_functions", lambda: True)
-    some, many, small = (shape(x=(4, c, s, s), w=(c, c, 3, 3)) for c, s in ((64, 40), (256, 40), (64, 12)))
-    assert list(vars(plan(some)).values()) == [WINOGRAD1D, WINOGRAD1D, WINOGRAD]
-    assert list(vars(plan(many)).values()) == [WINOGRAD, WINOGRAD, WINOGRAD1D]
-    assert list(vars(plan(small)).values()) == [IM2COL if onednn else WINOGRAD] * 3
+    along_one = [WINOGRAD1D, WINOGRAD1D, IM2COL] if onednn else [WINOGRAD1D] * 3
+    for channels, chosen in (((64, 64), along_one), ((127, 128), [WINOGRAD1D] * 3), ((128, 127), [WINOGRAD1D] * 3)):
+        assert list(vars(plan(square((4, 40, 40), channels))).values()) == chosen
+    assert list(vars(plan(square((4, 40, 40), (128, 128)))).values()) == [WINOGRAD] * 3
+    assert list(vars(plan(square((4, 12, 12), (64, 64)))).values()) == [IM2COL if onednn else WINOGRAD] * 3
 
 
 def test_elsewhere_only_what_needs_no_tiles() -> None:
