@@ -122,7 +122,7 @@ def _of_weights(shape: ConvShape, otherwise: Algorithm) -> Algorithm:
     """The weight gradient's algorithm."""
     fewest, one_product = min(shape.channels, shape.out_channels), _one_product(shape)
     if _is_large(shape):
-        if _along_both_axes(shape):
+        if _along_both_axes(shape) and not (one_product and fewest >= BOTH_AXES):
             return WINOGRAD
         if not one_product or (fewest >= GRADIENT_CHANNELS and _work(shape) >= GRADIENT_WORK):
             return WINOGRAD1D

@@ -158,6 +158,9 @@ def test_compiled_transforms_are_preferred_where_both_axes_win(onednn: bool, mon
     for channels, chosen in (((64, 64), along_one), ((127, 128), [WINOGRAD1D] * 3), ((128, 127), [WINOGRAD1D] * 3)):
         assert list(vars(plan(square((4, 40, 40), channels))).values()) == chosen
     assert list(vars(plan(square((4, 40, 40), (128, 128)))).values()) == [WINOGRAD] * 3
+    of_weights = WINOGRAD1D if onednn else WINOGRAD
+    assert list(vars(plan(square((4, 40, 40), (255, 256)))).values()) == [WINOGRAD] * 3
+    assert list(vars(plan(square((4, 40, 40), (256, 256)))).values()) == [WINOGRAD, WINOGRAD, of_weights]
     assert list(vars(plan(square((4, 12, 12), (64, 64)))).values()) == [IM2COL if onednn else WINOGRAD] * 3
 
 
