@@ -128,7 +128,9 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         "layers/convolution/bands.py", "_diagonals", ("drop_term", "s + kw - 1", "-1")
     ),
     "A copy of whole tiles holds the same numbers.": _of(
-        "layers/convolution/winograd.py", "_whole_tiles", ("take_branch", "if inside.shape == whole", "if False")
+        "layers/convolution/winograd.py",
+        "_whole_tiles",
+        ("take_branch", "if inside.shape[1:3] == (rows.stop - rows.start, columns.stop)", "if False"),
     ),
     "The transforms as additions give what the matrices give, compiled or not.": _of(
         "layers/convolution/tiles.py",

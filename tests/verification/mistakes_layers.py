@@ -135,8 +135,8 @@ _NORM = [
         "The gradients of batch norm take ȳ x for ȳ (x − μ).",
         "photomend.layers.standardise",
         "_moments_with",
-        "(pixels - mean)",
-        "pixels.clone()",
+        "(pixels - mean).mul_(cotangents)",
+        "pixels.clone().mul_(cotangents)",
         ("batch_norm", "BatchNorm1d", "BatchNorm2d"),
     ),
     Break(
