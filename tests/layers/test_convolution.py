@@ -281,6 +281,11 @@ def test_what_is_in_memory_reaches_no_result(monkeypatch: pytest.MonkeyPatch) ->
         agree(WINOGRAD1D, *drawn(sizes, kernel, CHANNELS_LAST, padding=1), padding=1)
 
 
+def test_kernels_of_three_rows_and_one_column_see_every_pixel() -> None:
+    """No columns are added then, so that the last pixel of the last image counts."""
+    agree(WINOGRAD1D, *drawn((2, 3, 6, 5), (4, 3, 3, 1), CHANNELS_LAST, padding=(1, 0)), padding=(1, 0))
+
+
 @pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D], ids=lambda a: a.name)
 def test_nan_reaches_what_sees_it_and_no_other_image(algorithm: Algorithm) -> None:
     x, w, b, ȳ = drawn((3, 4, 9, 9), (5, 4, 3, 3), padding=1)
