@@ -94,10 +94,8 @@ class _View:
         down, across = self.rows.seen(rows), self.columns.seen(slice(0, self.columns.outputs))
         padded = zero_padded(self.pixels[images], down, across)
         image, row, column, channel = padded.stride()
-        outputs, taps = (
-            (len(padded), rows.stop - rows.start, self.columns.outputs),
-            (len(self.rows.taps), len(self.columns.taps)),
-        )
+        outputs = (len(padded), rows.stop - rows.start, self.columns.outputs)
+        taps = (len(self.rows.taps), len(self.columns.taps))
         apart = (self.rows.apart * row, self.columns.apart * column)
         windows = padded.as_strided(
             (*outputs, *taps, padded.shape[3]),

@@ -95,7 +95,7 @@ def by_rule(shape: ConvShape) -> Plan:
     if shape.device != "cpu":
         return Plan(TAPS, TAPS, TAPS)
     fewest = min(shape.channels, shape.out_channels)
-    half, one_product, large = shape.dtype in HALF_PRECISION, _one_product(shape), _is_large(shape)
+    half, one_product = shape.dtype in HALF_PRECISION, _one_product(shape)
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
@@ -108,7 +108,7 @@ def by_rule(shape: ConvShape) -> Plan:
             return BANDS
         if KN2ROW.suits(shape) and given <= min(MOST_PLANES, seen // 2):
             return KN2ROW
-        if large:
+        if _is_large(shape):
             return WINOGRAD if _along_both_axes(shape) else WINOGRAD1D
         if one_product:
             return IM2COL
