@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from photomend import layers
 from photomend.core import Array, Buffer, Module, Primitive, Tensor
 from photomend.tests.reference import twins
 
 State = dict[str, np.ndarray]
 Draw = Callable[[torch.Generator], Array]
 Device = torch.device | str
+#: Groups of arguments in each of which something is linear.
+Groups = tuple[tuple[int | str, ...], ...]
 
 
 class Call(Module):
@@ -60,7 +63,7 @@ class Case:
     make_twin: Callable[[], torch.nn.Module]
     draws: tuple[Draw, ...]
     loops: Callable[..., np.ndarray]
-    linear_in: tuple[tuple[int | str, ...], ...] = ()
+    linear_in: Groups = ()
     training: bool = True
     settle: Callable[[Module], None] | None = None
     step: float = 1e-3
@@ -104,7 +107,7 @@ def op(
     *draws: Draw,
     twin: Callable[..., Array],
     loops: Callable[..., np.ndarray],
-    linear_in: tuple[tuple[int | str, ...], ...] = (),
+    linear_in: Groups = (),
     **options: Any,
 ) -> Case:
     """The case of a primitive, whose twin and loops take the same inputs and options."""
@@ -121,6 +124,23 @@ def op(
         loops=with_options,
         linear_in=linear_in,
     )
+
+
+def layer(
+    name: str,
+    arguments: tuple[Any, ...],
+    twin: Callable[[], torch.nn.Module],
+    draw: Draw,
+    loops: Callable[[State, np.ndarray], np.ndarray],
+    *,
+    linear_in: Groups = (),
+    training: bool = True,
+    settle: Callable[[Module], None] | None = None,
+    **options: Any,
+) -> Case:
+    """The case of a layer, made with `arguments` and `options`."""
+    kind: type[Module] = getattr(layers, name.partition("/")[0])
+    return Case(name, lambda: kind(*arguments, **options), twin, (draw,), loops, linear_in, training, settle)
 
 
 def normal(*shape: int) -> Draw:

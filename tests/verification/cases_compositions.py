@@ -13,8 +13,7 @@ from photomend.core import Array, Module, Tensor, checkpoint
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import attention, conv, norm
 from photomend.tests.reference.loops.activation import elementwise, silu
-from photomend.tests.verification.case import Case, State, apart, normal, op
-from photomend.tests.verification.cases_layers import layer
+from photomend.tests.verification.case import Case, State, apart, layer, normal, op
 from torch import nn
 
 _NORM_PRIMITIVES = [

@@ -10,8 +10,7 @@ from photomend.layers import SpectralConv2d, spectral_norm
 from photomend.layers.spectral_norm import power_iteration
 from photomend.tests.reference import gan_twins as twins
 from photomend.tests.reference.loops import gan as loops
-from photomend.tests.verification.case import Case, apart, normal, op, positive
-from photomend.tests.verification.cases_layers import layer
+from photomend.tests.verification.case import Case, apart, layer, normal, op, positive
 from photomend.train.losses import hinge_loss, patch_mean
 
 

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 
 from photomend.tests.verification.case import Case
 from photomend.tests.verification.cases_compositions import COMPOSITION_CASES
+from photomend.tests.verification.cases_convolution import CONVOLUTION_CASES
 from photomend.tests.verification.cases_core import CORE_CASES
 from photomend.tests.verification.cases_gan import GAN_CASES
 from photomend.tests.verification.cases_layers import LAYER_CASES
 from photomend.tests.verification.cases_models import MODEL_CASES
 from photomend.tests.verification.cases_train import TRAIN_CASES
 
-_FAMILIES = (CORE_CASES, LAYER_CASES, COMPOSITION_CASES, MODEL_CASES, TRAIN_CASES, GAN_CASES)
+_FAMILIES = (CORE_CASES, CONVOLUTION_CASES, LAYER_CASES, COMPOSITION_CASES, MODEL_CASES, TRAIN_CASES, GAN_CASES)
 
 
 def registry(cases: Iterable[Case]) -> dict[str, Case]:

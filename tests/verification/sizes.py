@@ -16,10 +16,9 @@ import torch.nn.functional as F
 from photomend import core, layers
 from photomend.core import Array, Module
 from photomend.tests.reference import cell_twins, gan_twins, model_twins, twins
-from photomend.tests.verification.case import Case, Draw, normal, op, positive
+from photomend.tests.verification.case import Case, Draw, layer, normal, op, positive
 from photomend.tests.verification.cases_core import _where
 from photomend.tests.verification.cases_gan import _hinge_loss, _patch_mean
-from photomend.tests.verification.cases_layers import layer
 from photomend.tests.verification.cases_models import discriminator, model
 from photomend.tests.verification.cases_train import _hole_loss, _twin
 from torch import nn
