@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
@@ -14,26 +13,17 @@ from photomend.data.sources import FolderSource
 from photomend.models.attention import PARTS
 
 from .app.helpers import picture
-
-
-def script(name: str) -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from .scripts import script
 
 
 @pytest.fixture(scope="module")
 def ablation() -> ModuleType:
-    return script("ablation")
+    return script("benchmarks/ablation")
 
 
 @pytest.fixture
 def accuracy(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    module = script("accuracy")
+    module = script("benchmarks/accuracy")
     for name, value in {"CROPS": 2, "PHOTOS": 2, "LAST": 1}.items():
         monkeypatch.setattr(module, name, value)
     return module

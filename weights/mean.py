@@ -1,0 +1,61 @@
+"""Average the weights of several runs that began with the same ones: weights to go on from, or to use.
+
+    python weights/mean.py runs/first runs/second/last.safetensors --out runs/mean.safetensors
+
+Runs that left one point at a high rate and came down again ended in one valley, on different slopes; their mean is
+nearer its floor (Izmailov et al., *Averaging weights leads to wider optima and better generalization*, 2018). A run
+folder means its best weights. What validation found of the runs and their expected error isn't true of the mean, and is
+left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import torch
+from photomend.app.options import check_target
+from photomend.core import Array, PhotomendError
+from photomend.train.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command(help=__doc__.split("\n\n")[0])
+@click.argument("runs", nargs=-1, required=True, type=FILE)
+@click.option("--out", type=FILE, required=True, help="Write them here; a .safetensors file.")
+def main(runs: tuple[Path, ...], out: Path) -> None:
+    try:
+        check_target(out, ".safetensors")
+        save_checkpoint(out, averaged([find_checkpoint(run) for run in runs]))
+    except PhotomendError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{out}: the mean of {len(runs)}")
+
+
+def averaged(files: list[Path]) -> Checkpoint:
+    """The mean of the files' weights, which must be of one network; counters are the first one's.
+
+    Raises:
+        PhotomendError: naming the file, when it can't be read or holds another network's weights than the first.
+    """
+    first, *rest = (load_checkpoint(file) for file in files)
+    for file, other in zip(files[1:], rest, strict=True):
+        if other.model != first.model or _shapes(other) != _shapes(first):
+            raise PhotomendError(f"{file}: holds another network than {files[0]}, so their weights have no mean")
+    weights = {name: _mean([one, *(other.weights[name] for other in rest)]) for name, one in first.weights.items()}
+    return Checkpoint(first.model, weights, first.config)
+
+
+def _mean(arrays: list[Array]) -> Array:
+    """Their mean, or the first one if they are counters."""
+    first = arrays[0]
+    return torch.stack([one.double() for one in arrays]).mean(0).to(first.dtype) if first.is_floating_point() else first
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, torch.Size]:
+    return {name: one.shape for name, one in checkpoint.weights.items()}
+
+
+if __name__ == "__main__":
+    main()
