@@ -48,7 +48,7 @@ def views_option(command: Command) -> Command:
         "--views",
         type=click.Choice(["1", "8"]),
         help="From how many sides a network looks at each hole: 8 err a little less and take eight times as long."
-        "  [default: the weights' own, 1 as shipped]",
+        "  [default: the weights' own: 8 of photomend-m, else 1]",
     )(command)
 
 

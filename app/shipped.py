@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from ..core import PhotomendError
+from ..models import TRAINED
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
@@ -32,6 +33,11 @@ def shipped() -> dict[str, str]:
 def names() -> tuple[str, ...]:
     """All names under which `find` knows weights."""
     return (*(name for name, file in MEANT.items() if file in shipped()), *shipped())
+
+
+def others() -> tuple[str, ...]:
+    """The weights that no network's name means, neither as it is nor through MEANT."""
+    return tuple(name for name in shipped() if name not in TRAINED and name not in MEANT.values())
 
 
 def find(name: str) -> Path | None:

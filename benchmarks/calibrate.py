@@ -17,8 +17,8 @@ import click
 import numpy as np
 import torch
 from photomend.app.expectation import expect
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
-from photomend.app.reconstructors import load_run
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, views_option, write_text
+from photomend.app.reconstructors import load_run, look_from
 from photomend.app.sources import open_source
 from photomend.benchmarks.kinds import KINDS, LARGE, Repaired, holed
 from photomend.core import Array
@@ -81,12 +81,16 @@ def table(seen: list[Seen], expected: list[Expected]) -> str:
 @click.option("--photos", type=FOLDER, required=True, help="A folder of photos.")
 @click.option("--limit", type=click.IntRange(min=10), default=200, show_default=True, help="Photos of each kind.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
+@views_option
 @runtime_options
-def main(run: Path, photos: Path, limit: int, markdown: Path | None, device: str, threads: int | None) -> None:
+def main(
+    run: Path, photos: Path, limit: int, markdown: Path | None, views: str | None, device: str, threads: int | None
+) -> None:
     if markdown is not None:
         check_target(markdown, ".md")
     target = start(device, threads)
     network = load_run(run, target)
+    look_from(network, views)
     model = Repaired(network, target)
     known = rebuild(open_source(photos, None, "validation"), model, limit)
     calibration: Calibration = fit(torch.stack([s.features for s in known]), [s.error for s in known])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> N
     tiny, out = save(tmp_path / "a.safetensors", 1.0, **TINY), tmp_path / "mean.safetensors"
     for other, why in (
         (save(tmp_path / "deeper.safetensors", 1.0, **{**TINY, "dilations": [1, 2]}), "holds another network than"),
+        (save(tmp_path / "dilated.safetensors", 1.0, **{**TINY, "dilations": [2]}), "holds another network than"),
         (save(tmp_path / "linear.safetensors", 1.0, "linear"), "holds another network than"),
         (tmp_path / "none.safetensors", "none.safetensors"),
     ):
@@ -57,10 +59,17 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> N
     assert not out.exists()
 
 
-def test_what_is_packed_can_be_repaired_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pack = script("weights/pack")
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package without weights yet."""
     monkeypatch.setattr(shipped, "FOLDER", tmp_path)
-    monkeypatch.setattr(pack, "FOLDER", tmp_path)
+    yield tmp_path
+    shipped.shipped.cache_clear()
+
+
+def test_what_is_packed_can_be_repaired_with(box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack = script("weights/pack")
+    monkeypatch.setattr(pack, "FOLDER", box)
     made = pack.pack(save(tmp_path / "run.st", 1 / 3, **TINY), "photomend-m", {"views": 8})
     shipped.shipped.cache_clear()
     assert load_checkpoint(made).weights["stem.1.weight"].dtype == torch.float16
@@ -68,4 +77,3 @@ def test_what_is_packed_can_be_repaired_with(tmp_path: Path, monkeypatch: pytest
     assert isinstance(network, models.AttentionModel)
     assert network.views == 8
     assert all((p.data == torch.tensor(1 / 3).half()).all() for p in network.parameters())
-    shipped.shipped.cache_clear()

@@ -32,9 +32,11 @@ def load_start(model: str, start: str, device: torch.device | str = "cpu") -> Ch
 def start_settings(model: str, start: str) -> dict[str, Any]:
     """The network's settings that these weights were trained with, and that a run that begins with them shares.
 
+    From how many sides the finished network looks (`views`) is not among them: nothing is trained that way.
+
     Raises what `load_start` does.
     """
-    return load_start(model, start).config
+    return {key: value for key, value in load_start(model, start).config.items() if key != "views"}
 
 
 #: Settings of a network that may be others than those its weights were trained with.

@@ -2,10 +2,10 @@
 
     python weights/mean.py runs/first runs/second/last.safetensors --out runs/mean.safetensors
 
-Runs that left one point at a high rate and came down again ended in one valley, on different slopes; their mean is
-nearer its floor (Izmailov et al., *Averaging weights leads to wider optima and better generalization*, 2018). A run
-folder means its best weights. What validation found of the runs and their expected error isn't true of the mean, and is
-left out.
+Runs that went on from one point may end in one valley, on different slopes; then their mean is nearer its floor
+(Izmailov et al., *Averaging weights leads to wider optima and better generalization*, 2018). A run folder means its
+best weights; what is named twice counts twice. What validation found of the runs and their expected error isn't true of
+the mean, and is left out.
 """
 
 from __future__ import annotations
@@ -41,20 +41,22 @@ def averaged(files: list[Path]) -> Checkpoint:
     """
     first, *rest = (load_checkpoint(file) for file in files)
     for file, other in zip(files[1:], rest, strict=True):
-        if other.model != first.model or _shapes(other) != _shapes(first):
+        if _network(other) != _network(first):
             raise PhotomendError(f"{file}: holds another network than {files[0]}, so their weights have no mean")
     weights = {name: _mean([one, *(other.weights[name] for other in rest)]) for name, one in first.weights.items()}
     return Checkpoint(first.model, weights, first.config)
 
 
 def _mean(arrays: list[Array]) -> Array:
-    """Their mean, or the first one if they are counters."""
+    """Their mean in float32, also of packed weights; the first one if they are counters."""
     first = arrays[0]
-    return torch.stack([one.double() for one in arrays]).mean(0).to(first.dtype) if first.is_floating_point() else first
+    return torch.stack([one.double() for one in arrays]).mean(0).float() if first.is_floating_point() else first
 
 
-def _shapes(checkpoint: Checkpoint) -> dict[str, torch.Size]:
-    return {name: one.shape for name, one in checkpoint.weights.items()}
+def _network(checkpoint: Checkpoint) -> tuple[object, ...]:
+    """What must be the same: all but the crops' side and the number of views, which weights don't depend on."""
+    settings = {key: value for key, value in checkpoint.config.items() if key not in ("window", "views")}
+    return checkpoint.model, settings, {name: one.shape for name, one in checkpoint.weights.items()}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Make a run's best weights part of the package: in half precision, with their SHA-256.
 
-    python weights/pack.py runs/attention photomend-s views=8
+    python weights/pack.py runs/deeper photomend-m views=8
 
 What follows the name are settings of the network that differ from the run's and that the weights don't depend on.
 float16 keeps 11 binary digits; what that costs stands in the model card, README.md.

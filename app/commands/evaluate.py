@@ -124,5 +124,6 @@ def command(
 
 
 def default_models() -> list[str]:
-    """What is compared if nothing else is asked for: two fills, and every network that weights come with."""
-    return [BorderFill.name, HarmonicFill.name, *(name for name in TRAINED if name in shipped.names())]
+    """What is compared if nothing else is asked for: two fills, and all weights that come with the package."""
+    networks = (name for name in TRAINED if name in shipped.names())
+    return [BorderFill.name, HarmonicFill.name, *networks, *shipped.others()]

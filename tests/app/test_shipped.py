@@ -29,8 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     weights.mkdir()
     here.mkdir()
     calibration = Calibration((1.0, 0.1, 0.2, 0.3), 1.1, 0.5, 1.9).to_dict()
-    for name, model, config in (("photomend-s", "attention", TINY), ("linear", "linear", {})):
-        network = models.build(model, **config)
+    for name, model in (("photomend-m", "attention"), ("photomend-s", "attention"), ("linear", "linear")):
+        network = models.build(model, **(TINY if model == "attention" else {}))
         half = {k: v.half() for k, v in network.state_dict().items()}
         carried = calibration if model == "attention" else {}
         save_checkpoint(weights / f"{name}.safetensors", Checkpoint(model, half, network.config, calibration=carried))
@@ -49,11 +49,13 @@ def sum_up(weights: Path) -> None:
 
 def test_names_mean_the_shipped_weights(folder: Path) -> None:
     assert find_weights("attention") == find_weights("photomend-s") == folder / "photomend-s.safetensors"
+    assert find_weights("photomend-m") == folder / "photomend-m.safetensors"
     network = load_reconstructor("attention")
     assert isinstance(network, AttentionModel)
     assert all(p.dtype == torch.float32 for p in network.parameters())
     assert isinstance(load_reconstructor("linear"), LinearModel)
-    assert shipped.names() == ("attention", "linear", "photomend-s")
+    assert shipped.names() == ("attention", "linear", "photomend-m", "photomend-s")
+    assert shipped.others() == ("photomend-m",)
 
 
 def test_a_run_folder_of_that_name_comes_first(folder: Path) -> None:
@@ -109,7 +111,7 @@ def test_evaluate_compares_all_of_them_if_none_is_named(folder: Path, shell: She
     outcome = shell("evaluate", "--photos", "photos", "--split", "all", "--json", "table.json", "--report", "page.html")
     assert outcome.status == 0, outcome
     shown = [line.split()[0] for line in outcome.out.splitlines() if line.split()[1:2] == ["3"]]
-    assert shown[:4] == ["border", "harmonic", "linear", "attention"]
+    assert shown[:5] == ["border", "harmonic", "linear", "attention", "photomend-m"]
 
 
 def test_a_run_can_begin_with_them(folder: Path, shell: Shell) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 import torch
+from photomend import models
 from photomend.core import PhotomendError
 from photomend.data.sources import FolderSource
 from photomend.tests.models.holes import crops
 from photomend.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.loop import train
+from photomend.train.start import start_settings
 
 from .runs import TINY, config, run
 
@@ -27,6 +29,12 @@ def test_a_run_begins_with_the_weights_of_an_earlier_one_at_any_crop(photos: Fol
     with pytest.raises(PhotomendError, match=r"began with the weights of .*first, and can't go on with start \(=\)"):
         run(own, photos, tmp_path / "second", resume=True)
     assert run(dataclasses.replace(begun, steps=2), photos, tmp_path / "second", resume=True).steps == 2
+
+
+def test_from_how_many_sides_the_weights_look_is_not_passed_on(tmp_path: Path) -> None:
+    network = models.build("attention", **TINY, views=8)
+    save_checkpoint(tmp_path / "best.safetensors", Checkpoint("attention", network.state_dict(), network.config))
+    assert start_settings("gan", str(tmp_path)) == models.build("attention", **TINY).config
 
 
 def test_a_run_that_began_with_random_weights_cannot_have_begun_with_others(
