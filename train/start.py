@@ -40,7 +40,7 @@ def start_settings(model: str, start: str) -> dict[str, Any]:
 
 
 #: Settings of a network that may be others than those its weights were trained with.
-_FREE = {"window", "views"}
+FREE = {"window", "views"}
 
 
 def take_over(network: RepairNetwork, start: Checkpoint, path: str) -> None:
@@ -53,7 +53,7 @@ def take_over(network: RepairNetwork, start: Checkpoint, path: str) -> None:
     Raises PhotomendError: the weights don't fit, or with these settings the network gives something else.
     """
     mine = network.config
-    other = [key for key in {**mine, **start.config} if key not in _FREE and mine.get(key) != start.config.get(key)]
+    other = [key for key in {**mine, **start.config} if key not in FREE and mine.get(key) != start.config.get(key)]
     own = network.state_dict() if other else {}
     _load(network, {**own, **start.weights}, path)
     if other and not _same(network, _as_it_was(start, path)):

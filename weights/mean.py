@@ -17,6 +17,7 @@ import torch
 from photomend.app.options import check_target
 from photomend.core import Array, PhotomendError
 from photomend.train.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from photomend.train.start import FREE
 
 FILE = click.Path(path_type=Path)
 
@@ -55,7 +56,7 @@ def _mean(arrays: list[Array]) -> Array:
 
 def _network(checkpoint: Checkpoint) -> tuple[object, ...]:
     """What must be the same: all but the crops' side and the number of views, which weights don't depend on."""
-    settings = {key: value for key, value in checkpoint.config.items() if key not in ("window", "views")}
+    settings = {key: value for key, value in checkpoint.config.items() if key not in FREE}
     return checkpoint.model, settings, {name: one.shape for name, one in checkpoint.weights.items()}
 
 

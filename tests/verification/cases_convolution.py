@@ -37,6 +37,29 @@ def _conv2d(options: dict[str, Any], state: State, x: np.ndarray) -> np.ndarray:
     return conv.conv2d(x, state["weight"], state["bias"], **options)
 
 
+def _case(
+    name: str,
+    function: Callable[..., Tensor],
+    x: tuple[int, ...],
+    w: tuple[int, ...],
+    *,
+    bias: bool = True,
+    **options: Any,
+) -> Case:
+    """The case of a convolution of an image and a kernel of these shapes, by `function`."""
+    return op(
+        name,
+        function,
+        normal(*x),
+        normal(*w),
+        *([normal(w[0])] if bias else []),
+        twin=F.conv2d,
+        loops=conv.conv2d,
+        linear_in=((0, 2), (1, 2)) if bias else ((0,), (1,)),
+        **options,
+    )
+
+
 #: (setting, input, weight, options)
 _GEOMETRIES: list[tuple[str, tuple[int, ...], tuple[int, int, int, int], dict[str, Any]]] = [
     ("plain", (2, 3, 5, 4), (4, 3, 3, 3), {}),
@@ -57,17 +80,7 @@ CONVOLUTION_CASES: list[Case] = [
     case
     for setting, x, w, options in _GEOMETRIES
     for case in (
-        op(
-            f"conv2d/{setting}",
-            layers.conv2d,
-            normal(*x),
-            normal(*w),
-            normal(w[0]),
-            twin=F.conv2d,
-            loops=conv.conv2d,
-            linear_in=((0, 2), (1, 2)),
-            **options,
-        ),
+        _case(f"conv2d/{setting}", layers.conv2d, x, w, **options),
         layer(
             f"Conv2d/{setting}",
             (x[1], w[0], w[2:]),
@@ -140,17 +153,7 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
 
 _BLOCKED = (bands.BANDS, kn2row.KN2ROW, winograd.WINOGRAD, winograd1d.WINOGRAD1D, im2col.IM2COL)
 CONVOLUTION_CASES += [
-    op(
-        f"conv2d/{algorithm.name}, {setting}",
-        _conv2d_by(algorithm),
-        normal(*x),
-        normal(*w),
-        normal(w[0]),
-        twin=F.conv2d,
-        loops=conv.conv2d,
-        linear_in=((0, 2), (1, 2)),
-        **options,
-    )
+    _case(f"conv2d/{algorithm.name}, {setting}", _conv2d_by(algorithm), x, w, **options)
     for algorithm in (*ALGORITHMS, *map(_in_small_blocks, _BLOCKED))
     for setting, x, w, options in _BY_ALGORITHM
     if algorithm.suits(
@@ -160,14 +163,12 @@ CONVOLUTION_CASES += [
     )
 ]
 CONVOLUTION_CASES += [
-    op(
+    _case(
         f"conv2d/{algorithm.name}, {setting}, no bias",
         _conv2d_by(algorithm),
-        normal(2, c, 12, 9),
-        normal(4, c // options.get("groups", 1), *kernel),
-        twin=F.conv2d,
-        loops=conv.conv2d,
-        linear_in=((0,), (1,)),
+        (2, c, 12, 9),
+        (4, c // options.get("groups", 1), *kernel),
+        bias=False,
         **options,
     )
     for algorithm, setting, c, kernel, options in (
@@ -179,16 +180,7 @@ CONVOLUTION_CASES += [
     )
 ]
 CONVOLUTION_CASES += [
-    op(
-        "conv2d/no bias",
-        layers.conv2d,
-        normal(2, 3, 4, 5),
-        normal(2, 3, 3, 3),
-        twin=F.conv2d,
-        loops=conv.conv2d,
-        linear_in=((0,), (1,)),
-        padding=1,
-    ),
+    _case("conv2d/no bias", layers.conv2d, (2, 3, 4, 5), (2, 3, 3, 3), bias=False, padding=1),
     layer(
         "Conv2d/no bias",
         (3, 2, 3),
