@@ -64,9 +64,20 @@ def _twice(x: Array) -> Array:
     return x + x
 
 
+#: Of an intermediate result: so many readers and so long a computation, and Inductor keeps it in memory, by itself from
+#: four readers or thirty operations on. Here they are to stay in registers, however often they are needed.
+_MOST = 2**16
+_IN_REGISTERS = {
+    "realize_reads_threshold": _MOST,
+    "realize_acc_reads_threshold": _MOST,
+    "realize_opcount_threshold": _MOST,
+}
+
+
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compiled once for arrays of all sizes (and once more where an axis has a single element)."""
-    made: Any = torch.compile(function, dynamic=True, fullgraph=True)
+    options: Any = _IN_REGISTERS
+    made: Any = torch.compile(function, dynamic=True, fullgraph=True, options=options)
     return made
 
 

@@ -21,7 +21,7 @@ import torch
 
 from ...core import HALF_PRECISION, Array
 from ...core.compiling import compiles_functions
-from ...core.products import has_onednn
+from ...core.products import has_onednn, has_wide_onednn
 from .bands import BANDS
 from .im2col import IM2COL
 from .interleaved import INTERLEAVED
@@ -85,6 +85,23 @@ GRADIENT_CHANNELS = 64
 GRADIENT_WORK = 2**26
 
 
+@dataclass(frozen=True)
+class _Batched:
+    """The limits where oneDNN multiplies, but no faster than MKL multiplies batches: there the 36 products of both axes
+    cost the least, and weight gradients of what is large always go along both."""
+
+    large_work: int = 2**23
+    large_channels: int = 24
+    #: If the transforms are compiled, what is large goes along both axes whatever its channels.
+    both_axes: int = 96
+    interleaved_channels: int = 96
+    #: Rows and columns of a sub-image: smaller ones end in tiles that are mostly empty.
+    interleaved_size: int = 8
+
+
+BATCHED = _Batched()
+
+
 def by_rule(shape: ConvShape) -> Plan:
     """The choice without measuring.
 
@@ -99,7 +116,7 @@ def by_rule(shape: ConvShape) -> Plan:
     if IM2COL.suits(shape) and (half or max(shape.stride) > 1) and fewest >= FEWEST_CHANNELS:
         return Plan(IM2COL, IM2COL, IM2COL)
     if INTERLEAVED.suits(shape) and fewest >= FEWEST_INTERLEAVED:
-        best = IM2COL if one_product else INTERLEAVED
+        best = IM2COL if one_product and not _sub_images_are_large(shape) else INTERLEAVED
         return Plan(best, best, best)
 
     def chosen(seen: int, given: int) -> Algorithm:
@@ -122,7 +139,7 @@ def _of_weights(shape: ConvShape, otherwise: Algorithm) -> Algorithm:
     """The weight gradient's algorithm."""
     fewest, one_product = min(shape.channels, shape.out_channels), _one_product(shape)
     if _is_large(shape):
-        if _along_both_axes(shape) and not (one_product and fewest >= BOTH_AXES):
+        if _batched(shape) or (_along_both_axes(shape) and not (one_product and fewest >= BOTH_AXES)):
             return WINOGRAD
         if not one_product or (fewest >= GRADIENT_CHANNELS and _work(shape) >= GRADIENT_WORK):
             return WINOGRAD1D
@@ -137,24 +154,42 @@ def _work(shape: ConvShape) -> int:
 
 
 def _is_large(shape: ConvShape) -> bool:
-    """Whether Winograd's transforms along one axis cost less than they save."""
-    fewest = LARGE_CHANNELS if _one_product(shape) else FEWEST_CHANNELS
-    enough = min(shape.channels, shape.out_channels) >= fewest and _work(shape) >= LARGE_WORK
-    return WINOGRAD.suits(shape) and enough and shape.images * math.prod(shape.out) >= LARGE_PIXELS
+    """Whether Winograd's transforms cost less than they save."""
+    fewest, work = min(shape.channels, shape.out_channels), _work(shape)
+    if not WINOGRAD.suits(shape):
+        return False
+    if _batched(shape):
+        return fewest >= BATCHED.large_channels and work >= BATCHED.large_work
+    enough = fewest >= (LARGE_CHANNELS if _one_product(shape) else FEWEST_CHANNELS) and work >= LARGE_WORK
+    return enough and shape.images * math.prod(shape.out) >= LARGE_PIXELS
 
 
 def _along_both_axes(shape: ConvShape) -> bool:
     """Whether, of a large convolution, Winograd along both axes is faster than along one."""
     fewest = min(shape.channels, shape.out_channels)
+    if _batched(shape):
+        return compiles_functions() or fewest >= BATCHED.both_axes
     if compiles_functions():
         return fewest >= BOTH_AXES_COMPILED
     return fewest >= BOTH_AXES and not _one_product(shape)
+
+
+def _sub_images_are_large(shape: ConvShape) -> bool:
+    """Whether a dilated convolution is worth sorting into sub-images where one product is at hand for it."""
+    enough = min(shape.channels, shape.out_channels) >= BATCHED.interleaved_channels
+    least = min(size // d for size, d in zip(shape.out, shape.dilation, strict=True))
+    return _batched(shape) and enough and least >= BATCHED.interleaved_size
 
 
 def _one_product(shape: ConvShape) -> bool:
     """Whether one product over all taps beats many small ones, because oneDNN multiplies."""
     enough = min(shape.channels, shape.out_channels) >= FEWEST_CHANNELS
     return shape.dtype == torch.float32 and enough and shape.groups == 1 and has_onednn()
+
+
+def _batched(shape: ConvShape) -> bool:
+    """Whether oneDNN multiplies, but a batch of products is as fast by MKL."""
+    return _one_product(shape) and not has_wide_onednn()
 
 
 @contextmanager

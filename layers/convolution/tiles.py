@@ -66,7 +66,7 @@ def from_points(points: Sequence[Array] | Array) -> Array:
     The points may be one array (36, T, O), or 36 of them: what is compiled reads these where they are.
     """
     if _compiled(points[0]):
-        return _from_points(list(points))
+        return _from_points(points if isinstance(points, Array) else list(points))
     if isinstance(points, Array):
         together = points
     else:
@@ -98,7 +98,7 @@ def _output_to_points(images: Array) -> Array:
 
 
 @Compilable
-def _from_points(points: one_axis.Numbers) -> Array:
+def _from_points(points: one_axis.Numbers | Array) -> Array:
     columns = [one_axis.points_to_output([points[6 * i + j] for i in range(6)]) for j in range(6)]
     rows = [one_axis.points_to_output([columns[j][i] for j in range(6)]) for i in range(4)]
     return torch.stack([number for row in rows for number in row])

@@ -9,17 +9,19 @@ import torch
 from photomend.core import Array, products
 from photomend.core.products import batch_product, product
 
+#: Processors with AVX-512: Zen 5, Zen 4, and one of Intel's.
+PROCESSORS = [("AuthenticAMD", 26), ("AuthenticAMD", 25), ("GenuineIntel", 6)]
 
-@pytest.fixture(params=["AuthenticAMD", "GenuineIntel"])
-def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The library that is asked on a processor of this maker with AVX-512, whatever this one is."""
-    monkeypatch.setattr(products, "_vendor", lambda: request.param)
+
+@pytest.fixture(params=PROCESSORS, ids=["Zen 5", "Zen 4", "Intel"])
+def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """As if this processor were that one."""
+    monkeypatch.setattr(products, "_processor", lambda: request.param)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     products._onednn.cache_clear()
-    name = "MKL" if products._onednn() is None else "oneDNN"
-    if request.param == "AuthenticAMD" and name == "MKL":
+    if request.param[0] == "AuthenticAMD" and products._onednn() is None:
         pytest.skip("this torch has no oneDNN")
-    yield name
+    yield request.param
     products._onednn.cache_clear()
 
 
@@ -31,15 +33,23 @@ def close(ours: Array, exact: Array) -> None:
     torch.testing.assert_close(ours.double(), exact, rtol=1e-4, atol=1e-5 * exact.abs().max().clamp_min(1).item())
 
 
-def test_the_maker_decides(library: str) -> None:
-    assert products._vendor() == {"oneDNN": "AuthenticAMD", "MKL": "GenuineIntel"}[library]
+def test_the_processor_decides(processor: tuple[str, int]) -> None:
+    decided = products.has_onednn(), products.has_wide_onednn()
+    assert decided == {26: (True, True), 25: (True, False), 6: (False, False)}[processor[1]]
+
+
+def test_batches_go_one_by_one_only_where_onednn_is_far_ahead(processor: tuple[str, int]) -> None:
+    found = batch_product(numbers(3, 300, 64, seed=0), numbers(3, 64, 64, seed=1))
+    assert isinstance(found, list) == (processor[1] == 26)
 
 
 @pytest.mark.parametrize(("n", "k", "m"), [(1, 1, 1), (5, 3, 4), (36, 36, 900), (400, 64, 48)])
 @pytest.mark.parametrize("a_layout", ["plain", "transposed", "part"])
 @pytest.mark.parametrize("b_layout", ["plain", "transposed", "part"])
 @pytest.mark.parametrize("with_bias", [False, True])
-def test_product(library: str, n: int, k: int, m: int, a_layout: str, b_layout: str, with_bias: bool) -> None:
+def test_product(
+    processor: tuple[str, int], n: int, k: int, m: int, a_layout: str, b_layout: str, with_bias: bool
+) -> None:
     def laid_out(layout: str, rows: int, columns: int, seed: int) -> Array:
         if layout == "transposed":
             return numbers(columns, rows, seed=seed).mT
@@ -57,26 +67,26 @@ def test_product(library: str, n: int, k: int, m: int, a_layout: str, b_layout: 
 
 @pytest.mark.parametrize(("n", "k", "m"), [(4, 3, 5), (300, 64, 64)])  # below and above FEWEST
 @pytest.mark.parametrize("turned", [False, True])
-def test_batch_product(library: str, n: int, k: int, m: int, turned: bool) -> None:
+def test_batch_product(processor: tuple[str, int], n: int, k: int, m: int, turned: bool) -> None:
     a = numbers(36, k, n, seed=0).mT if turned else numbers(36, n, k, seed=0)
     b = numbers(36, k, m, seed=1)
     close(torch.stack(list(batch_product(a, b))), a.double() @ b.double())
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
-def test_other_dtypes(library: str, dtype: torch.dtype) -> None:
+def test_other_dtypes(processor: tuple[str, int], dtype: torch.dtype) -> None:
     a, b = numbers(6, 5, seed=0).to(dtype), numbers(5, 4, seed=1).to(dtype)
     assert torch.equal(product(a, b), torch.mm(a, b))
 
 
 @pytest.mark.parametrize(("n", "k", "m"), [(0, 3, 2), (2, 0, 3), (2, 3, 0)])
-def test_nothing_to_multiply(library: str, n: int, k: int, m: int) -> None:
+def test_nothing_to_multiply(processor: tuple[str, int], n: int, k: int, m: int) -> None:
     assert torch.equal(product(torch.ones(n, k), torch.ones(k, m)), torch.zeros(n, m))
 
 
 def test_a_torch_in_which_it_is_called_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then every product is torch.mm's."""
-    monkeypatch.setattr(products, "_vendor", lambda: "AuthenticAMD")
+    monkeypatch.setattr(products, "_processor", lambda: ("AuthenticAMD", 26))
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", None, raising=False)
     products._onednn.cache_clear()
@@ -90,9 +100,25 @@ def test_a_torch_in_which_it_is_called_otherwise(monkeypatch: pytest.MonkeyPatch
         products._onednn.cache_clear()
 
 
-def test_no_processor_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
-    assert products._vendor() == ""
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("processor\t: 0\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n\nprocessor\t: 1\n", ("AuthenticAMD", 25)),
+        ("processor\t: 0\nBogoMIPS\t: 48.00\nCPU implementer\t: 0x41\n", ("", 0)),  # ARM
+        ("vendor_id\t: GenuineIntel\ncpu family\t: unknown\n", ("GenuineIntel", 0)),
+        (None, ("", 0)),
+    ],
+)
+def test_what_linux_says_of_the_processor(
+    told: str | None, read: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_text(*_: object, **__: object) -> str:
+        if told is None:
+            raise FileNotFoundError
+        return told
+
+    monkeypatch.setattr("pathlib.Path.read_text", read_text)
+    assert products._processor.__wrapped__() == read
 
 
 def test_onednn_is_given_no_matrix_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:

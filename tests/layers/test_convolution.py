@@ -92,6 +92,7 @@ def test_blocks_and_layouts_change_nothing(
     # One row of tiles, some images, or everything at once; and rows of matrices one after the other, or in parts.
     for module in (winograd, winograd1d, bands, kn2row, planar, im2col):
         monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(winograd, "BATCH_BLOCK", block)
     monkeypatch.setattr(winograd1d, "GRADIENT_BLOCK", block)
     monkeypatch.setattr(products, "FEWEST_ROWS", block)
     agree(algorithm, *drawn((5, 4, *size), (6, 4, 3, 3), layout, padding=padding), padding=padding)
@@ -323,3 +324,25 @@ def test_what_is_asked_for_beside_an_image_is_0() -> None:
     ):
         expected = padded[:, down[0] + 6 : down[1] + 6, across[0] + 6 : across[1] + 6]
         assert torch.equal(blocks.zero_padded(pixels, slice(*down), slice(*across)), expected)
+
+
+@pytest.mark.parametrize(
+    ("libraries", "channels", "tiles"),
+    [
+        ((True, True), 64, 2 * 4 * 2**20 // (36 * 64 * 4)),
+        ((False, False), 64, 2 * 4 * 2**20 // (36 * 64 * 4)),
+        ((True, False), 64, 2 * 2 * 2**20 // (36 * 64 * 4)),
+        ((True, False), 256, 256),
+    ],
+    ids=["oneDNN far ahead", "MKL", "as fast", "many channels"],
+)
+def test_winograds_blocks_fit_a_cache_but_are_no_smaller_than_the_kernel(
+    libraries: tuple[bool, bool], channels: int, tiles: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "has_onednn", lambda: libraries[0])
+    monkeypatch.setattr(winograd, "has_wide_onednn", lambda: libraries[1])
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    this = shape(x=(1, channels, 4 * 2000, 4), w=(channels, channels, 3, 3))
+    found = [rows.stop - rows.start for _, rows in winograd._blocks(this, channels)]
+    assert sum(found) == 2000
+    assert len(found) == -(-2000 // tiles)

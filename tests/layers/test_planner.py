@@ -27,7 +27,13 @@ from .shapes import shape
 @pytest.fixture(autouse=True)
 def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same rules on every processor."""
-    monkeypatch.setattr(planner, "has_onednn", lambda: False)
+    libraries(monkeypatch, onednn=False)
+
+
+def libraries(monkeypatch: pytest.MonkeyPatch, onednn: bool, wide: bool = True) -> None:
+    """As if oneDNN multiplied here, far faster than MKL or not, or MKL did."""
+    monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
+    monkeypatch.setattr(planner, "has_wide_onednn", lambda: onednn and wide)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,7 @@ def test_the_rules(this: ConvShape, chosen: list[Algorithm]) -> None:
 def test_where_onednn_multiplies_one_large_product_is_preferred(
     this: ConvShape, chosen: list[Algorithm], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planner, "has_onednn", lambda: True)
+    libraries(monkeypatch, onednn=True)
     assert list(vars(plan(this)).values()) == chosen
 
 
@@ -145,14 +151,14 @@ LIMITS = {
 @pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "MKL"])
 @pytest.mark.parametrize("limit", LIMITS)
 def test_what_is_large_is_convolved_along_one_axis(limit: str, onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
+    libraries(monkeypatch, onednn)
     this, with_onednn, with_mkl = LIMITS[limit]
     assert list(vars(plan(this)).values()) == (with_onednn if onednn else with_mkl)
 
 
 @pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "MKL"])
 def test_compiled_transforms_are_preferred_where_both_axes_win(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
+    libraries(monkeypatch, onednn)
     monkeypatch.setattr(planner, "compiles_functions", lambda: True)
     along_one = [WINOGRAD1D, WINOGRAD1D, IM2COL] if onednn else [WINOGRAD1D] * 3
     for channels, chosen in (((64, 64), along_one), ((127, 128), [WINOGRAD1D] * 3), ((128, 127), [WINOGRAD1D] * 3)):
@@ -162,6 +168,45 @@ def test_compiled_transforms_are_preferred_where_both_axes_win(onednn: bool, mon
     assert list(vars(plan(square((4, 40, 40), (255, 256)))).values()) == [WINOGRAD] * 3
     assert list(vars(plan(square((4, 40, 40), (256, 256)))).values()) == [WINOGRAD, WINOGRAD, of_weights]
     assert list(vars(plan(square((4, 12, 12), (64, 64)))).values()) == [IM2COL if onednn else WINOGRAD] * 3
+
+
+def dilated(side: int, channels: tuple[int, int], dilation: int) -> ConvShape:
+    sizes = {"x": (8, channels[0], side, side), "w": (channels[1], channels[0], 3, 3)}
+    return shape(**sizes, padding=dilation, dilation=dilation)
+
+
+#: Where oneDNN multiplies, but batches are MKL's, just within and just outside each limit: (shape, not compiled,
+#: compiled).
+BATCHED_LIMITS = {
+    "2²³ of work": (square((8, 16, 64), (32, 32)), [WINOGRAD1D, WINOGRAD1D, WINOGRAD], [WINOGRAD] * 3),
+    "less work": (square((8, 16, 63), (32, 32)), [IM2COL] * 3, [IM2COL] * 3),
+    "24 channels": (square((8, 64, 64), (24, 24)), [WINOGRAD1D, WINOGRAD1D, WINOGRAD], [WINOGRAD] * 3),
+    "23 channels before": (square((8, 64, 64), (23, 32)), [IM2COL] * 3, [IM2COL] * 3),
+    "23 channels behind": (square((8, 64, 64), (32, 23)), [IM2COL] * 3, [IM2COL] * 3),
+    "96 channels, few pixels": (square((8, 12, 12), (96, 96)), [WINOGRAD] * 3, [WINOGRAD] * 3),
+    "95 channels before": (square((8, 12, 12), (95, 96)), [WINOGRAD1D, WINOGRAD1D, WINOGRAD], [WINOGRAD] * 3),
+    "95 channels behind": (square((8, 12, 12), (96, 95)), [WINOGRAD1D, WINOGRAD1D, WINOGRAD], [WINOGRAD] * 3),
+    "sub-images of 8": (dilated(16, (96, 96), 2), [INTERLEAVED] * 3, [INTERLEAVED] * 3),
+    "sub-images of 7": (dilated(15, (96, 96), 2), [IM2COL] * 3, [IM2COL] * 3),
+    "dilation, 95 channels": (dilated(16, (95, 96), 2), [IM2COL] * 3, [IM2COL] * 3),
+    "few in": (square((8, 64, 64), (3, 64)), [BANDS, KN2ROW, IM2COL], [BANDS, KN2ROW, IM2COL]),
+    "float64": (
+        dataclasses.replace(square((1, 40, 40), (128, 128)), dtype=torch.float64),
+        [WINOGRAD1D] * 3,
+        [WINOGRAD] * 3,
+    ),
+}
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["not compiled", "compiled"])
+@pytest.mark.parametrize("limit", BATCHED_LIMITS)
+def test_where_batches_are_as_fast_as_large_products(
+    limit: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries(monkeypatch, onednn=True, wide=False)
+    monkeypatch.setattr(planner, "compiles_functions", lambda: compiled)
+    this, plain, with_compiler = BATCHED_LIMITS[limit]
+    assert list(vars(plan(this)).values()) == (with_compiler if compiled else plain)
 
 
 def test_elsewhere_only_what_needs_no_tiles() -> None:
