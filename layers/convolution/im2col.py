@@ -106,13 +106,7 @@ class _View:
 
     def weights(self, w: Array) -> Array:
         """Of w (kernel rows, kernel columns, C, O) the taps that are looked through: (taps · C, O)."""
-        for axis, taps in enumerate((self.rows.taps, self.columns.taps)):
-            if taps.step < 0:
-                w = w.flip(axis)
-                last = w.shape[axis] - 1
-                taps = range(last - taps.start, last - taps.stop, -taps.step)
-            w = w[(slice(None),) * axis + (slice(taps.start, taps.stop, taps.step),)]
-        return w.reshape(self.width, w.shape[3])
+        return w[[[row] for row in self.rows.taps], list(self.columns.taps)].reshape(self.width, w.shape[3])
 
     def multiplied(self, w: Array, b: Array | None, y: Array) -> None:
         """y = X · w + b for y (N, rows of outputs, columns of outputs, O)."""
