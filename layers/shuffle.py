@@ -11,7 +11,6 @@ from itertools import product
 from ..core import Array, Module, Pullback, Tensor, primitive
 from .windows import integer, require_images
 
-
 # One pixel of the blocks after the other, for all blocks at once: a single copy of six axes took five times as long.
 
 
