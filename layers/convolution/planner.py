@@ -94,6 +94,9 @@ class _Batched:
     large_channels: int = 24
     #: If the transforms are compiled, what is large goes along both axes whatever its channels.
     both_axes: int = 96
+    #: Of so few pixels, all of which stay in the cache, from so many channels on.
+    both_axes_of_few: int = 64
+    few_pixels: int = 8192
     interleaved_channels: int = 96
     #: Rows and columns of a sub-image: smaller ones end in tiles that are mostly empty.
     interleaved_size: int = 8
@@ -168,7 +171,8 @@ def _along_both_axes(shape: ConvShape) -> bool:
     """Whether, of a large convolution, Winograd along both axes is faster than along one."""
     fewest = min(shape.channels, shape.out_channels)
     if _batched(shape):
-        return compiles_functions() or fewest >= BATCHED.both_axes
+        few = shape.images * math.prod(shape.out) <= BATCHED.few_pixels
+        return compiles_functions() or fewest >= (BATCHED.both_axes_of_few if few else BATCHED.both_axes)
     if compiles_functions():
         return fewest >= BOTH_AXES_COMPILED
     return fewest >= BOTH_AXES and not _one_product(shape)
