@@ -64,19 +64,19 @@ def _twice(x: Array) -> Array:
     return x + x
 
 
-#: Of an intermediate result: so many readers and so long a computation, and Inductor keeps it in memory, by itself from
-#: four readers or thirty operations on. Here they are to stay in registers, however often they are needed.
-_MOST = 2**16
-_IN_REGISTERS = {
-    "realize_reads_threshold": _MOST,
-    "realize_acc_reads_threshold": _MOST,
-    "realize_opcount_threshold": _MOST,
-}
+#: From how many readers, reads or operations on Inductor puts an intermediate result into memory: by itself from a few
+#: or a few dozen. Here they are to stay in registers, however often they are needed.
+_REALIZE = (
+    *("realize_reads_threshold", "realize_opcount_threshold", "realize_acc_reads_threshold"),
+    *("realize_cpu_opcount_threshold", "realize_cpu_acc_reads_threshold"),
+)
 
 
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compiled once for arrays of all sizes (and once more where an axis has a single element)."""
-    options: Any = _IN_REGISTERS
+    from torch._inductor import config  # takes a second, and only what is compiled needs it
+
+    options: Any = {name: 2**16 for name in _REALIZE if hasattr(config, name)}  # not all releases have all of them
     made: Any = torch.compile(function, dynamic=True, fullgraph=True, options=options)
     return made
 

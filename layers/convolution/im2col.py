@@ -106,7 +106,7 @@ class _View:
 
     def weights(self, w: Array) -> Array:
         """Of w (kernel rows, kernel columns, C, O) the taps that are looked through: (taps · C, O)."""
-        return w[[[row] for row in self.rows.taps], list(self.columns.taps)].reshape(self.width, w.shape[3])
+        return torch.stack([w[i, j] for i in self.rows.taps for j in self.columns.taps]).view(self.width, w.shape[3])
 
     def multiplied(self, w: Array, b: Array | None, y: Array) -> None:
         """y = X · w + b for y (N, rows of outputs, columns of outputs, O)."""

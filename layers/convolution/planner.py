@@ -21,7 +21,7 @@ import torch
 
 from ...core import HALF_PRECISION, Array
 from ...core.compiling import compiles_functions
-from ...core.products import has_onednn, has_wide_onednn
+from ...core.products import batches_by_mkl, has_onednn
 from .bands import BANDS
 from .im2col import IM2COL
 from .interleaved import INTERLEAVED
@@ -87,12 +87,14 @@ GRADIENT_WORK = 2**26
 
 @dataclass(frozen=True)
 class _Batched:
-    """The limits where oneDNN multiplies, but no faster than MKL multiplies batches: there the 36 products of both axes
-    cost the least, and weight gradients of what is large always go along both."""
+    """The limits where single products are oneDNN's, but batches MKL's. There the 36 products of both axes cost less:
+    weight gradients of what is large always go along both, and so does everything else of it with many channels, or if
+    the transforms are compiled."""
 
     large_work: int = 2**23
     large_channels: int = 24
-    #: If the transforms are compiled, what is large goes along both axes whatever its channels.
+    #: Fewer leave so few tiles that the kernel at the points is most of the work.
+    large_pixels: int = 256
     both_axes: int = 96
     #: Of so few pixels, all of which stay in the cache, from so many channels on.
     both_axes_of_few: int = 64
@@ -153,25 +155,31 @@ def _of_weights(shape: ConvShape, otherwise: Algorithm) -> Algorithm:
 
 def _work(shape: ConvShape) -> int:
     """Pixels by input channels by output channels."""
-    return shape.images * math.prod(shape.out) * shape.channels * shape.out_channels
+    return _pixels(shape) * shape.channels * shape.out_channels
+
+
+def _pixels(shape: ConvShape) -> int:
+    """Of the output, in all images."""
+    return shape.images * math.prod(shape.out)
 
 
 def _is_large(shape: ConvShape) -> bool:
     """Whether Winograd's transforms cost less than they save."""
-    fewest, work = min(shape.channels, shape.out_channels), _work(shape)
+    fewest, work, pixels = min(shape.channels, shape.out_channels), _work(shape), _pixels(shape)
     if not WINOGRAD.suits(shape):
         return False
     if _batched(shape):
-        return fewest >= BATCHED.large_channels and work >= BATCHED.large_work
+        enough = fewest >= BATCHED.large_channels and work >= BATCHED.large_work
+        return enough and pixels >= BATCHED.large_pixels
     enough = fewest >= (LARGE_CHANNELS if _one_product(shape) else FEWEST_CHANNELS) and work >= LARGE_WORK
-    return enough and shape.images * math.prod(shape.out) >= LARGE_PIXELS
+    return enough and pixels >= LARGE_PIXELS
 
 
 def _along_both_axes(shape: ConvShape) -> bool:
     """Whether, of a large convolution, Winograd along both axes is faster than along one."""
     fewest = min(shape.channels, shape.out_channels)
     if _batched(shape):
-        few = shape.images * math.prod(shape.out) <= BATCHED.few_pixels
+        few = _pixels(shape) <= BATCHED.few_pixels
         return compiles_functions() or fewest >= (BATCHED.both_axes_of_few if few else BATCHED.both_axes)
     if compiles_functions():
         return fewest >= BOTH_AXES_COMPILED
@@ -192,8 +200,8 @@ def _one_product(shape: ConvShape) -> bool:
 
 
 def _batched(shape: ConvShape) -> bool:
-    """Whether oneDNN multiplies, but a batch of products is as fast by MKL."""
-    return _one_product(shape) and not has_wide_onednn()
+    """Whether oneDNN multiplies, but batches are MKL's."""
+    return _one_product(shape) and batches_by_mkl()
 
 
 @contextmanager

@@ -23,8 +23,8 @@ The adjoint in x could go the same way; but it is a convolution itself, of ȳ wi
 its two channel axes exchanged, so that the steps of the forward pass serve for it.
 
 Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: a few
-times `BLOCK` for each thread. Rounding: about 10⁻⁵ of the largest output in float32, a few
-times that of a plain sum of products.
+times `BLOCK` for each thread, or as many tiles as `MOST_TILES` if they take more. Rounding: about 10⁻⁵ of the largest
+output in float32, a few times that of a plain sum of products.
 
 Sources: Winograd, *Arithmetic complexity of computations* (1980); Lavin & Gray, *Fast algorithms for convolutional
 neural networks* (2016), whose points these are.
@@ -35,7 +35,7 @@ from __future__ import annotations
 import torch
 
 from ...core import Array
-from ...core.products import batch_product, has_onednn, has_wide_onednn, product
+from ...core.products import batch_product, batches_by_mkl, product
 from ...core.workspace import output, scratch
 from .blocks import blocks, zero_padded
 from .shape import Algorithm, ConvShape
@@ -43,8 +43,10 @@ from .tiles import from_points, input_to_points, matrices, output_to_points
 
 #: Bytes of a block at the 36 points, for each thread. Its input, the products and the output need about as much each.
 BLOCK = 4 * 2**20
-#: The same where batches are multiplied in one call, and the transforms by oneDNN: then a block may be smaller.
+#: The same where batches are MKL's (`batches_by_mkl`): a block may be smaller there …
 BATCH_BLOCK = 2 * 2**20
+#: … but should have about as many tiles as there are channels, up to so many, since every block goes through all of U.
+MOST_TILES = 512
 
 #: A block of tiles: which images, and which rows of tiles of each.
 Block = tuple[slice, slice]
@@ -103,18 +105,19 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
         v = input_to_points(_padded(pixels, images, tile_rows, shape))
         ȳ_points = output_to_points(_whole_tiles(cotangents, images, tile_rows))
         ū.baddbmm_(ȳ_points.mT, v)
-    # Turned after the product, not before: a product whose first matrix has 36 columns took five times as long.
+    # Turned after the product, not before: with 36 columns in the first matrix it took 3.9 ms for 1.1 (256 channels).
     w̄ = product(matrices(x.dtype, x.device)[0].mT, ū.view(36, o * c))
     return w̄.view(3, 3, o, c).permute(2, 3, 0, 1).contiguous()
 
 
 def _blocks(shape: ConvShape, channels: int) -> list[Block]:
-    """All tiles in blocks of about `BLOCK` bytes a thread: several whole images, or some rows of tiles of one. But no
-    fewer tiles than there are channels: every block has to go through all of U."""
+    """All tiles in blocks of about `BLOCK` bytes a thread: several whole images, or some rows of tiles of one."""
     down, across = (-(-size // 4) for size in shape.out)
-    block = BATCH_BLOCK if has_onednn() and not has_wide_onednn() else BLOCK
-    tiles = block * torch.get_num_threads() // (36 * channels * shape.dtype.itemsize)
-    return blocks(shape.images, down, max(tiles, channels) // across)
+    tile = 36 * channels * shape.dtype.itemsize
+    tiles = BLOCK * torch.get_num_threads() // tile
+    if shape.dtype == torch.float32 and shape.device == "cpu" and batches_by_mkl():
+        tiles = max(BATCH_BLOCK * torch.get_num_threads() // tile, min(channels, MOST_TILES))
+    return blocks(shape.images, down, tiles // across)
 
 
 def _padded(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -327,22 +328,21 @@ def test_what_is_asked_for_beside_an_image_is_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("libraries", "channels", "tiles"),
+    ("by_mkl", "channels", "dtype", "tiles"),
     [
-        ((True, True), 64, 2 * 4 * 2**20 // (36 * 64 * 4)),
-        ((False, False), 64, 2 * 4 * 2**20 // (36 * 64 * 4)),
-        ((True, False), 64, 2 * 2 * 2**20 // (36 * 64 * 4)),
-        ((True, False), 256, 256),
+        (False, 64, torch.float32, 910),
+        (True, 64, torch.float32, 455),
+        (True, 64, torch.float64, 455),
+        (False, 1024, torch.float32, 56),
+        (True, 256, torch.float32, 256),
+        (True, 1024, torch.float32, 512),
     ],
-    ids=["oneDNN far ahead", "MKL", "as fast", "many channels"],
 )
 def test_winograds_blocks_fit_a_cache_but_are_no_smaller_than_the_kernel(
-    libraries: tuple[bool, bool], channels: int, tiles: int, monkeypatch: pytest.MonkeyPatch
+    by_mkl: bool, channels: int, dtype: torch.dtype, tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "has_onednn", lambda: libraries[0])
-    monkeypatch.setattr(winograd, "has_wide_onednn", lambda: libraries[1])
+    monkeypatch.setattr(winograd, "batches_by_mkl", lambda: by_mkl)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    this = shape(x=(1, channels, 4 * 2000, 4), w=(channels, channels, 3, 3))
-    found = [rows.stop - rows.start for _, rows in winograd._blocks(this, channels)]
-    assert sum(found) == 2000
-    assert len(found) == -(-2000 // tiles)
+    this = shape(x=(1, channels, 4 * tiles * 3, 4), w=(channels, channels, 3, 3))
+    blocks = winograd._blocks(dataclasses.replace(this, dtype=dtype), channels)
+    assert [rows.stop - rows.start for _, rows in blocks] == [tiles] * 3

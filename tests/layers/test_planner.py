@@ -30,10 +30,10 @@ def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     libraries(monkeypatch, onednn=False)
 
 
-def libraries(monkeypatch: pytest.MonkeyPatch, onednn: bool, wide: bool = True) -> None:
-    """As if oneDNN multiplied here, far faster than MKL or not, or MKL did."""
+def libraries(monkeypatch: pytest.MonkeyPatch, onednn: bool, batches_by_mkl: bool = False) -> None:
+    """As if oneDNN multiplied here, batches or not, or MKL did."""
     monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
-    monkeypatch.setattr(planner, "has_wide_onednn", lambda: onednn and wide)
+    monkeypatch.setattr(planner, "batches_by_mkl", lambda: batches_by_mkl)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,8 @@ def dilated(side: int, channels: tuple[int, int], dilation: int) -> ConvShape:
 BATCHED_LIMITS = {
     "2²³ of work": (square((8, 16, 64), (32, 32)), [WINOGRAD1D, WINOGRAD1D, WINOGRAD], [WINOGRAD] * 3),
     "less work": (square((8, 16, 63), (32, 32)), [IM2COL] * 3, [IM2COL] * 3),
+    "256 pixels": (square((1, 16, 16), (256, 256)), [WINOGRAD] * 3, [WINOGRAD] * 3),
+    "fewer pixels": (square((1, 15, 17), (256, 256)), [IM2COL] * 3, [IM2COL] * 3),
     "24 channels": (square((8, 64, 64), (24, 24)), [WINOGRAD1D, WINOGRAD1D, WINOGRAD], [WINOGRAD] * 3),
     "23 channels before": (square((8, 64, 64), (23, 32)), [IM2COL] * 3, [IM2COL] * 3),
     "23 channels behind": (square((8, 64, 64), (32, 23)), [IM2COL] * 3, [IM2COL] * 3),
@@ -206,7 +208,7 @@ BATCHED_LIMITS = {
 def test_where_batches_are_as_fast_as_large_products(
     limit: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    libraries(monkeypatch, onednn=True, wide=False)
+    libraries(monkeypatch, onednn=True, batches_by_mkl=True)
     monkeypatch.setattr(planner, "compiles_functions", lambda: compiled)
     this, plain, with_compiler = BATCHED_LIMITS[limit]
     assert list(vars(plan(this)).values()) == (with_compiler if compiled else plain)

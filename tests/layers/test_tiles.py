@@ -8,6 +8,7 @@ from photomend.core import Array, compiling
 from photomend.core.compiling import compile_functions
 from photomend.layers.convolution import ConvShape, points, tiles
 from photomend.layers.convolution.winograd import WINOGRAD
+from torch._inductor.utils import run_and_get_code
 
 
 def numbers(*sizes: int) -> Array:
@@ -64,12 +65,24 @@ def test_both_ways_are_the_same_map(otherwise: Callable[..., Array]) -> None:
     found = [
         otherwise(tiles._input_to_points, seen),
         otherwise(tiles._output_to_points, output),
+        otherwise(tiles._from_points, points),
         otherwise(tiles._from_points, list(points)),
     ]
     compile_functions(False)
-    expected = tiles.input_to_points(seen), tiles.output_to_points(output), tiles.from_points(points)
+    back = tiles.from_points(points)
+    expected = tiles.input_to_points(seen), tiles.output_to_points(output), back, back
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_a_compiled_transform_writes_only_its_result_to_memory() -> None:
+    """Without options torch 2.13 writes 24 intermediate results, too."""
+    if not compile_functions():
+        pytest.skip("no C++ compiler that torch can use")
+    compile_functions(False)
+    seen = numbers(3, 14, 10, 5)
+    _, (code,) = run_and_get_code(compiling._compiled(tiles._input_to_points.function), seen)
+    assert code.count("= empty_strided_cpu(") == 1
 
 
 def test_convolution_by_plain_additions(monkeypatch: pytest.MonkeyPatch) -> None:
