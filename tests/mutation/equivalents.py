@@ -131,6 +131,12 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         "layers/convolution/winograd.py",
         "_whole_tiles",
         ("take_branch", "if inside.shape[1:3] == (rows.stop - rows.start, columns.stop)", "if False"),
+        ("change_constant", "inside.shape[1:3]", "inside.shape[0:3]"),
+    ),
+    "One piece joined with nothing is the same piece.": _of(
+        "layers/standardise.py",
+        "_by_blocks",
+        ("take_branch", "pieces[0] if len(pieces) == 1 else torch.cat(pieces)", "torch.cat(pieces)"),
     ),
     "The transforms as additions give what the matrices give, compiled or not.": _of(
         "layers/convolution/tiles.py",
