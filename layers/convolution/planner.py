@@ -69,42 +69,48 @@ FEWEST_CHANNELS = 12
 MOST_PLANES = 12
 #: FEWEST_CHANNELS for Winograd on the sub-images of a dilated convolution, which have to be sorted first.
 FEWEST_INTERLEAVED = 32
-#: 3×3 convolutions are large if their pixels × input channels × output channels are so many, …
-LARGE_WORK = 2**24
-#: … and so are their pixels: a quarter of them are the rows of each product of Winograd along one axis …
-LARGE_PIXELS = 1200
-#: … and, where oneDNN multiplies, their channels on either side. Then Winograd along one axis is the fastest, but …
-LARGE_CHANNELS = 48
-#: … from so many channels on along both axes, if MKL multiplies, …
-BOTH_AXES = 256
-#: … and from so many on if the transforms are compiled.
-BOTH_AXES_COMPILED = 128
-#: Where oneDNN multiplies, large convolutions take their weight gradient along one axis from so many channels …
+#: Sub-images of so many channels, …
+INTERLEAVED_CHANNELS = 96
+#: … rows and columns are worth sorting where one product is at hand. Smaller ones end in tiles that are mostly empty.
+INTERLEAVED_SIZE = 8
+#: Where oneDNN multiplies batches, too, large convolutions take their weight gradient along one axis from so many
+#: channels …
 GRADIENT_CHANNELS = 64
-#: … and so much work on.
+#: … and so much work on, and along both with fewer channels than this.
 GRADIENT_WORK = 2**26
+GRADIENT_BOTH_AXES = 256
 
 
 @dataclass(frozen=True)
-class _Batched:
-    """The limits where single products are oneDNN's, but batches MKL's. There the 36 products of both axes cost less:
-    weight gradients of what is large always go along both, and so does everything else of it with many channels, or if
-    the transforms are compiled."""
+class _Limits:
+    """From what on a 3×3 convolution is large, so that Winograd's transforms along one axis cost less than they save,
+    and from what on along both axes it is faster still.
 
-    large_work: int = 2**23
-    large_channels: int = 24
-    #: Fewer leave so few tiles that the kernel at the points is most of the work.
-    large_pixels: int = 256
-    both_axes: int = 96
-    #: Of so few pixels, all of which stay in the cache, from so many channels on.
-    both_axes_of_few: int = 64
-    few_pixels: int = 8192
-    interleaved_channels: int = 96
-    #: Rows and columns of a sub-image: smaller ones end in tiles that are mostly empty.
-    interleaved_size: int = 8
+    Attributes:
+        work: pixels × input channels × output channels of a large one.
+        pixels: its pixels, of which the tiles are made that every product has as rows.
+        channels: its channels on either side.
+        both_axes: from so many channels on along both axes.
+        both_axes_compiled: the same if the transforms are compiled.
+        few_pixels: of so few pixels, all of which stay in the cache, …
+        both_axes_of_few: … from so many channels on.
+    """
+
+    work: int
+    pixels: int
+    channels: int
+    both_axes: float
+    both_axes_compiled: int
+    few_pixels: int = 0
+    both_axes_of_few: float = math.inf
 
 
-BATCHED = _Batched()
+#: MKL multiplies.
+MKL = _Limits(2**24, 1200, FEWEST_CHANNELS, both_axes=256, both_axes_compiled=128)
+#: oneDNN does.
+ONEDNN = _Limits(2**24, 1200, 48, both_axes=math.inf, both_axes_compiled=128)
+#: Single products are oneDNN's, but batches MKL's.
+BATCHED = _Limits(2**23, 256, 24, both_axes=96, both_axes_compiled=24, few_pixels=8192, both_axes_of_few=64)
 
 
 def by_rule(shape: ConvShape) -> Plan:
@@ -144,7 +150,7 @@ def _of_weights(shape: ConvShape, otherwise: Algorithm) -> Algorithm:
     """The weight gradient's algorithm."""
     fewest, one_product = min(shape.channels, shape.out_channels), _one_product(shape)
     if _is_large(shape):
-        if _batched(shape) or (_along_both_axes(shape) and not (one_product and fewest >= BOTH_AXES)):
+        if _batched(shape) or (_along_both_axes(shape) and not (one_product and fewest >= GRADIENT_BOTH_AXES)):
             return WINOGRAD
         if not one_product or (fewest >= GRADIENT_CHANNELS and _work(shape) >= GRADIENT_WORK):
             return WINOGRAD1D
@@ -163,34 +169,33 @@ def _pixels(shape: ConvShape) -> int:
     return shape.images * math.prod(shape.out)
 
 
+def _limits(shape: ConvShape) -> _Limits:
+    if _batched(shape):
+        return BATCHED
+    return ONEDNN if _one_product(shape) else MKL
+
+
 def _is_large(shape: ConvShape) -> bool:
     """Whether Winograd's transforms cost less than they save."""
-    fewest, work, pixels = min(shape.channels, shape.out_channels), _work(shape), _pixels(shape)
-    if not WINOGRAD.suits(shape):
-        return False
-    if _batched(shape):
-        enough = fewest >= BATCHED.large_channels and work >= BATCHED.large_work
-        return enough and pixels >= BATCHED.large_pixels
-    enough = fewest >= (LARGE_CHANNELS if _one_product(shape) else FEWEST_CHANNELS) and work >= LARGE_WORK
-    return enough and pixels >= LARGE_PIXELS
+    limits, fewest = _limits(shape), min(shape.channels, shape.out_channels)
+    enough = fewest >= limits.channels and _work(shape) >= limits.work and _pixels(shape) >= limits.pixels
+    return enough and WINOGRAD.suits(shape)
 
 
 def _along_both_axes(shape: ConvShape) -> bool:
     """Whether, of a large convolution, Winograd along both axes is faster than along one."""
-    fewest = min(shape.channels, shape.out_channels)
-    if _batched(shape):
-        few = _pixels(shape) <= BATCHED.few_pixels
-        return compiles_functions() or fewest >= (BATCHED.both_axes_of_few if few else BATCHED.both_axes)
+    limits, fewest = _limits(shape), min(shape.channels, shape.out_channels)
     if compiles_functions():
-        return fewest >= BOTH_AXES_COMPILED
-    return fewest >= BOTH_AXES and not _one_product(shape)
+        return fewest >= limits.both_axes_compiled
+    few = _pixels(shape) <= limits.few_pixels
+    return fewest >= (limits.both_axes_of_few if few else limits.both_axes)
 
 
 def _sub_images_are_large(shape: ConvShape) -> bool:
     """Whether a dilated convolution is worth sorting into sub-images where one product is at hand for it."""
-    enough = min(shape.channels, shape.out_channels) >= BATCHED.interleaved_channels
+    enough = min(shape.channels, shape.out_channels) >= INTERLEAVED_CHANNELS
     least = min(size // d for size, d in zip(shape.out, shape.dilation, strict=True))
-    return _batched(shape) and enough and least >= BATCHED.interleaved_size
+    return _batched(shape) and enough and least >= INTERLEAVED_SIZE
 
 
 def _one_product(shape: ConvShape) -> bool:

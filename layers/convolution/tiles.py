@@ -66,7 +66,7 @@ def from_points(points: Sequence[Array] | Array) -> Array:
     The points may be one array (36, T, O), or 36 of them: what is compiled reads these where they are.
     """
     if _compiled(points[0]):
-        return _from_points(points if isinstance(points, Array) else list(points))
+        return _from_points(points)
     if isinstance(points, Array):
         together = points
     else:
