@@ -72,10 +72,18 @@ _REALIZE = (
 )
 
 
+#: How often one function may be compiled. Each is for arrays of all sizes; but an axis of a single element, in the
+#: array or in what it is a view of, makes it another one, and torch gives up after eight.
+_VARIANTS = 64
+
+
 def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compiled once for arrays of all sizes (and once more where an axis has a single element)."""
-    from torch._inductor import config  # takes a second, and only what is compiled needs it
+    # They take a second, and only what is compiled needs them.
+    from torch._dynamo import config as dynamo
+    from torch._inductor import config
 
+    dynamo.recompile_limit = max(dynamo.recompile_limit, _VARIANTS)
     options: Any = {name: 2**16 for name in _REALIZE if hasattr(config, name)}  # not all releases have all of them
     made: Any = torch.compile(function, dynamic=True, fullgraph=True, options=options)
     return made

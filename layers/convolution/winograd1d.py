@@ -113,7 +113,7 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
 def _to_kernel_points(dtype: torch.dtype, device: torch.device) -> Array:
     """G (6, 3)."""
     with torch.inference_mode(False):  # it is kept, and serves outside of that mode, too
-        return (torch.tensor(points.G, dtype=torch.float64) / 24).to(device, dtype)
+        return (torch.tensor(points.F43.g, dtype=torch.float64) / points.F43.over).to(device, dtype)
 
 
 def _blocks(shape: ConvShape, size: int) -> list[tuple[slice, slice]]:

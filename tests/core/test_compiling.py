@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +46,19 @@ def test_compiled_once_for_all_sizes() -> None:
             x = torch.randn(size)
             torch.testing.assert_close(scaled(x), 3 * x + 1)
     assert compiles_functions()  # or the failure would have turned it off
+
+
+@pytest.mark.usefixtures("compiler")
+def test_compiled_for_more_kinds_of_arrays_than_torch_allows_by_itself() -> None:
+    """An axis of a single element makes another kind, in the array and in what it is a view of."""
+
+    @Compilable
+    def scaled(x: Array) -> Array:
+        return 3 * x + 1
+
+    for n, m, k, base in itertools.product((1, 2), (1, 2), (1, 2), (1, 2)):
+        scaled(torch.randn(base * n, m, k)[:n])
+    assert compiles_functions()
 
 
 def test_a_context_ends_as_it_began(monkeypatch: pytest.MonkeyPatch) -> None:

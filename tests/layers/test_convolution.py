@@ -20,8 +20,8 @@ from photomend.layers.convolution import (
     planar,
     products,
     tiles,
-    winograd,
     winograd1d,
+    winograd_strided,
 )
 from photomend.layers.convolution.bands import BANDS
 from photomend.layers.convolution.im2col import IM2COL
@@ -31,6 +31,7 @@ from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
 from photomend.layers.convolution.winograd1d import WINOGRAD1D
+from photomend.layers.convolution.winograd_strided import WINOGRAD_STRIDED
 
 from .shapes import shape
 
@@ -91,9 +92,8 @@ def test_blocks_and_layouts_change_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # One row of tiles, some images, or everything at once; and rows of matrices one after the other, or in parts.
-    for module in (winograd, winograd1d, bands, kn2row, planar, im2col):
+    for module in (blocks, winograd1d, bands, kn2row, planar, im2col):
         monkeypatch.setattr(module, "BLOCK", block)
-    monkeypatch.setattr(winograd, "BATCH_BLOCK", block)
     monkeypatch.setattr(winograd1d, "GRADIENT_BLOCK", block)
     monkeypatch.setattr(products, "FEWEST_ROWS", block)
     agree(algorithm, *drawn((5, 4, *size), (6, 4, 3, 3), layout, padding=padding), padding=padding)
@@ -115,6 +115,9 @@ OTHERS: list[tuple[Algorithm, tuple[int, ...], dict[str, Any]]] = [
     (KN2ROW, (3, 3), {"padding": (7, 2)}),
     (WINOGRAD1D, (3, 1), {"padding": (2, 0)}),
     (WINOGRAD1D, (3, 6), {"padding": (1, 5)}),
+    (WINOGRAD_STRIDED, (4, 4), {"stride": 2, "padding": 1}),
+    (WINOGRAD_STRIDED, (4, 4), {"stride": 2}),
+    (WINOGRAD_STRIDED, (4, 4), {"stride": 2, "padding": (3, 2)}),
     (IM2COL, (2, 3), {"padding": (3, 5), "dilation": (2, 1)}),
     (IM2COL, (4, 4), {"stride": 2, "padding": 1}),
     (IM2COL, (3, 2), {"stride": (1, 3), "padding": (2, 0)}),
@@ -138,7 +141,7 @@ def test_other_geometries_in_every_layout(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(products, "FEWEST_ROWS", rows)
-    for module, name in ((kn2row, "BLOCK"), (winograd1d, "BLOCK"), (winograd1d, "GRADIENT_BLOCK")):
+    for module, name in ((kn2row, "BLOCK"), (winograd1d, "BLOCK"), (winograd1d, "GRADIENT_BLOCK"), (blocks, "BLOCK")):
         monkeypatch.setattr(module, name, rows)  # with one row of kn2row's, some see nothing but padding
     agree(algorithm, *drawn((3, 4, *size), (6, 4, *kernel), layout, **options), **options)
 
@@ -182,6 +185,7 @@ SUITED: dict[Algorithm, tuple[dict[str, Any], tuple[int, int]]] = {
     BANDS: ({"padding": 2}, (5, 3)),
     WINOGRAD: ({"padding": 1}, (3, 3)),
     WINOGRAD1D: ({"padding": (1, 2)}, (3, 4)),
+    WINOGRAD_STRIDED: ({"stride": 2, "padding": 1}, (4, 4)),
     KN2ROW: ({"padding": 2, "dilation": 2}, (5, 3)),
     INTERLEAVED: ({"padding": 2, "dilation": 2}, (3, 3)),
     IM2COL: ({"stride": 2, "padding": 1}, (3, 3)),
@@ -199,7 +203,7 @@ def test_no_images_give_weight_gradients_of_0(algorithm: Algorithm) -> None:
 
 
 #: Largest error beside the largest entry, with 64 channels.
-ROUNDING = {WINOGRAD: 1e-4, INTERLEAVED: 1e-4, WINOGRAD1D: 1e-5}
+ROUNDING = {WINOGRAD: 1e-4, INTERLEAVED: 1e-4, WINOGRAD1D: 1e-5, WINOGRAD_STRIDED: 1e-5}
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
@@ -252,10 +256,9 @@ def test_two_calls_give_the_same_bits(algorithm: Algorithm) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda a: a.name)
 def test_a_weights_gradient_lies_in_memory_as_the_weight_does(algorithm: Algorithm) -> None:
     """Or the optimizer would go through the two in different orders."""
-    kernel = (1, 1) if algorithm is POINTWISE else (3, 3)
-    dilation = 2 if algorithm is INTERLEAVED else 1
-    x, w, b, ȳ = drawn((2, 4, 9, 9), (5, 4, *kernel), CHANNELS_LAST, dilation=dilation)
-    assert three_directions(algorithm, x, w, b, ȳ, dilation=dilation)[2].stride() == w.stride()
+    options, kernel = SUITED[algorithm]
+    x, w, b, ȳ = drawn((2, 4, 12, 12), (5, 4, *kernel), CHANNELS_LAST, **options)
+    assert three_directions(algorithm, x, w, b, ȳ, **options)[2].stride() == w.stride()
 
 
 def test_rows_of_one_large_image_are_windowed_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +271,7 @@ def test_rows_of_one_large_image_are_windowed_in_parts(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D], ids=lambda a: a.name)
 def test_inference_mode_leaves_nothing_behind(algorithm: Algorithm) -> None:
     arrays = drawn((2, 16, 12, 12), (16, 16, 3, 3), CHANNELS_LAST, padding=1)
-    tiles.matrices.cache_clear()
+    tiles.Tiles.matrices.cache_clear()
     winograd1d._to_kernel_points.cache_clear()
     with torch.inference_mode():
         three_directions(algorithm, *arrays, padding=1)
@@ -341,8 +344,24 @@ def test_what_is_asked_for_beside_an_image_is_0() -> None:
 def test_winograds_blocks_fit_a_cache_but_are_no_smaller_than_the_kernel(
     by_mkl: bool, channels: int, dtype: torch.dtype, tiles: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "batches_by_mkl", lambda: by_mkl)
+    monkeypatch.setattr(blocks, "batches_by_mkl", lambda: by_mkl)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     this = shape(x=(1, channels, 4 * tiles * 3, 4), w=(channels, channels, 3, 3))
-    blocks = winograd._blocks(dataclasses.replace(this, dtype=dtype), channels)
-    assert [rows.stop - rows.start for _, rows in blocks] == [tiles] * 3
+    found = blocks.tile_blocks(dataclasses.replace(this, dtype=dtype), 36 * channels)
+    assert [rows.stop - rows.start for _, rows in found] == [tiles] * 3
+
+
+@pytest.mark.parametrize("side", [31, 32, 33, 34, 35])
+def test_with_a_stride_what_no_window_reaches_has_no_gradient(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what two blocks of rows reach has both their gradients."""
+    monkeypatch.setattr(blocks, "BLOCK", 1)
+    for module in (tiles, blocks, winograd_strided):
+        monkeypatch.setattr(module, "scratch", lambda _, sizes, like: like.new_full(sizes, torch.nan))
+    monkeypatch.setattr(winograd_strided, "output", lambda sizes, like: like.new_full(sizes, torch.nan))
+    for padding in (0, 1):
+        agree(
+            WINOGRAD_STRIDED,
+            *drawn((2, 3, side, side), (4, 3, 4, 4), stride=2, padding=padding),
+            stride=2,
+            padding=padding,
+        )

@@ -11,6 +11,7 @@ from photomend.layers.convolution import (
     ConvShape,
     plan,
     planner,
+    rules,
 )
 from photomend.layers.convolution.bands import BANDS
 from photomend.layers.convolution.im2col import IM2COL
@@ -20,6 +21,7 @@ from photomend.layers.convolution.pointwise import POINTWISE
 from photomend.layers.convolution.taps import TAPS
 from photomend.layers.convolution.winograd import WINOGRAD
 from photomend.layers.convolution.winograd1d import WINOGRAD1D
+from photomend.layers.convolution.winograd_strided import WINOGRAD_STRIDED
 
 from .shapes import shape
 
@@ -32,8 +34,8 @@ def without_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def libraries(monkeypatch: pytest.MonkeyPatch, onednn: bool, batches_by_mkl: bool = False) -> None:
     """As if oneDNN multiplied here, batches or not, or MKL did."""
-    monkeypatch.setattr(planner, "has_onednn", lambda: onednn)
-    monkeypatch.setattr(planner, "batches_by_mkl", lambda: batches_by_mkl)
+    monkeypatch.setattr(rules, "has_onednn", lambda: onednn)
+    monkeypatch.setattr(rules, "batches_by_mkl", lambda: batches_by_mkl)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_what_is_large_is_convolved_along_one_axis(limit: str, onednn: bool, mon
 @pytest.mark.parametrize("onednn", [True, False], ids=["oneDNN", "MKL"])
 def test_compiled_transforms_are_preferred_where_both_axes_win(onednn: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     libraries(monkeypatch, onednn)
-    monkeypatch.setattr(planner, "compiles_functions", lambda: True)
+    monkeypatch.setattr(rules, "compiles_functions", lambda: True)
     along_one = [WINOGRAD1D, WINOGRAD1D, IM2COL] if onednn else [WINOGRAD1D] * 3
     for channels, chosen in (((64, 64), along_one), ((127, 128), [WINOGRAD1D] * 3), ((128, 127), [WINOGRAD1D] * 3)):
         assert list(vars(plan(square((4, 40, 40), channels))).values()) == chosen
@@ -209,14 +211,43 @@ def test_where_batches_are_as_fast_as_large_products(
     limit: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     libraries(monkeypatch, onednn=True, batches_by_mkl=True)
-    monkeypatch.setattr(planner, "compiles_functions", lambda: compiled)
+    monkeypatch.setattr(rules, "compiles_functions", lambda: compiled)
     this, plain, with_compiler = BATCHED_LIMITS[limit]
     assert list(vars(plan(this)).values()) == (with_compiler if compiled else plain)
 
 
+def strided(pixels: tuple[int, int, int], channels: tuple[int, int], dtype: torch.dtype = torch.float32) -> ConvShape:
+    """4×4 with stride 2, so many images of rows × columns of output, from so many channels to so many."""
+    n, rows, columns = pixels
+    this = shape(x=(n, channels[0], 2 * rows, 2 * columns), w=(channels[1], channels[0], 4, 4), stride=2)
+    return dataclasses.replace(this, dtype=dtype)
+
+
+@pytest.mark.parametrize("library", ["MKL", "oneDNN", "oneDNN, batches by MKL"])
+@pytest.mark.parametrize(
+    ("this", "large"),
+    [
+        (strided((1, 32, 32), (48, 48)), True),
+        (strided((1, 31, 33), (48, 48)), False),
+        (strided((1, 32, 32), (47, 48)), False),
+        (strided((1, 32, 32), (48, 47)), False),
+        (strided((1, 32, 32), (48, 48), torch.float64), True),
+        (strided((1, 32, 32), (48, 48), torch.bfloat16), False),
+        (dataclasses.replace(strided((1, 32, 32), (48, 48)), kernel=(3, 3)), False),
+    ],
+    ids=["large", "1,023 pixels", "47 channels before", "47 behind", "float64", "bfloat16", "3x3"],
+)
+def test_large_kernels_of_4x4_with_stride_2_go_by_tiles(
+    this: ConvShape, large: bool, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    libraries(monkeypatch, onednn="oneDNN" in library, batches_by_mkl="batches" in library)
+    measured = library != "oneDNN" or this.dtype == torch.float64
+    assert list(vars(plan(this)).values()) == [WINOGRAD_STRIDED if large and measured else IM2COL] * 3
+
+
 def test_elsewhere_only_what_needs_no_tiles() -> None:
     for this, chosen in ((shape(), TAPS), (shape(w=(16, 16, 1, 1), padding=0), POINTWISE)):
-        assert set(vars(planner.by_rule(dataclasses.replace(this, device="cuda"))).values()) == {chosen}
+        assert set(vars(rules.by_rule(dataclasses.replace(this, device="cuda"))).values()) == {chosen}
 
 
 def test_only_ends_with_its_context() -> None:

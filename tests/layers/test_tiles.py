@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from photomend.core import Array, compiling
-from photomend.core.compiling import compile_functions
-from photomend.layers.convolution import ConvShape, points, tiles
+from photomend.core.compiling import Compilable, compile_functions
+from photomend.layers.convolution import Algorithm, ConvShape, points
+from photomend.layers.convolution.tiles import THREE_TAPS, TWO_TAPS, Tiles
 from photomend.layers.convolution.winograd import WINOGRAD
+from photomend.layers.convolution.winograd_strided import WINOGRAD_STRIDED
 from torch._inductor.utils import run_and_get_code
 
 
@@ -30,9 +32,9 @@ def otherwise(request: pytest.FixtureRequest) -> Iterator[Callable[..., Array]]:
 @pytest.mark.parametrize(
     ("transform", "matrix"),
     [
-        (points.input_to_points, torch.tensor(points.BT)),
-        (points.points_to_output, torch.tensor(points.AT)),
-        (points.output_to_points, torch.tensor(points.AT).T),
+        (points.input_to_points, torch.tensor(points.F43.bt)),
+        (points.points_to_output, torch.tensor(points.F43.at)),
+        (points.output_to_points, torch.tensor(points.F43.at).T),
     ],
     ids=["input", "output", "adjoint"],
 )
@@ -50,26 +52,29 @@ def test_of_one_axis_results_are_written_where_they_are_wanted() -> None:
     assert not into[..., 0].any()
 
 
-def test_four_outputs_of_three_taps_from_six_products() -> None:
-    d, g = numbers(6).double(), numbers(3).double()
-    m = [
-        (torch.tensor(row).double() @ g) / 24 * v
-        for row, v in zip(points.G, points.input_to_points(d.unbind()), strict=True)
-    ]
-    expected = torch.stack([d[k : k + 3] @ g for k in range(4)])
-    torch.testing.assert_close(torch.stack(points.points_to_output(m)), expected, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("axis", [points.F43, points.F42], ids=["three taps", "two taps"])
+def test_four_outputs_from_as_many_products_as_points(axis: points.Points) -> None:
+    g, bt, at = (torch.tensor(m).double() for m in (axis.g, axis.bt, axis.at))
+    d, kernel = numbers(len(bt)).double(), numbers(g.shape[1]).double()
+    expected = torch.stack([d[k : k + len(kernel)] @ kernel for k in range(4)])
+    torch.testing.assert_close(at @ ((g @ kernel / axis.over) * (bt @ d)), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_both_ways_are_the_same_map(otherwise: Callable[..., Array]) -> None:
-    seen, output, points = numbers(3, 14, 10, 5), numbers(3, 8, 12, 5), numbers(36, 7, 5)
+BOTH = pytest.mark.parametrize("tiles", [THREE_TAPS, TWO_TAPS], ids=["three taps", "two taps"])
+
+
+@BOTH
+def test_both_ways_are_the_same_map(tiles: Tiles, otherwise: Callable[..., Array]) -> None:
+    n = tiles.side
+    seen, output, points = numbers(3, 8 + n, 4 + n, 2, 5), numbers(3, 8, 12, 5), numbers(tiles.points, 7, 5)
     found = [
-        otherwise(tiles._input_to_points, seen),
-        otherwise(tiles._output_to_points, output),
-        otherwise(tiles._from_points, points),
-        otherwise(tiles._from_points, list(points)),
+        otherwise(tiles._compiled_input, seen),
+        otherwise(tiles._compiled_output_adjoint, output),
+        otherwise(tiles._compiled_output, points),
+        otherwise(tiles._compiled_output, list(points)),
     ]
     compile_functions(False)
-    back = tiles.from_points(points)
+    back = tiles.points_to_output(points)
     expected = tiles.input_to_points(seen), tiles.output_to_points(output), back, back
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
@@ -81,23 +86,28 @@ def test_a_compiled_transform_writes_only_its_result_to_memory() -> None:
         pytest.skip("no C++ compiler that torch can use")
     compile_functions(False)
     seen = numbers(3, 14, 10, 5)
-    _, (code,) = run_and_get_code(compiling._compiled(tiles._input_to_points.function), seen)
+    _, (code,) = run_and_get_code(compiling._compiled(THREE_TAPS._compiled_input.function), seen)
     assert code.count("= empty_strided_cpu(") == 1
 
 
-def test_convolution_by_plain_additions(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD_STRIDED], ids=lambda a: a.name)
+def test_convolution_by_plain_additions(algorithm: Algorithm, monkeypatch: pytest.MonkeyPatch) -> None:
     """All three directions, as they go when functions are compiled, but for the compiler."""
-    for transform in (tiles._input_to_points, tiles._output_to_points, tiles._from_points):
-        monkeypatch.setattr(transform, "_fast", transform.function)
+    for tiles in (THREE_TAPS, TWO_TAPS):
+        for name, transform in vars(tiles).items():
+            if isinstance(transform, Compilable):
+                monkeypatch.setattr(getattr(tiles, name), "_fast", transform.function)
+    kernel, stride = (3, 1) if algorithm is WINOGRAD else (4, 2)
     for size in (4, 9, 14):
-        x, w, ȳ = numbers(2, 5, size, size), numbers(3, 5, 3, 3), numbers(2, 3, size, size)
-        shape = ConvShape.of(x, w, None, 1, 1, 1, 1)
+        x, w = numbers(2, 5, size, size), numbers(3, 5, kernel, kernel)
+        shape = ConvShape.of(x, w, None, stride, 1, 1, 1)
+        ȳ = numbers(2, 3, *shape.out)
 
         def directions(x: Array = x, w: Array = w, ȳ: Array = ȳ, shape: ConvShape = shape) -> list[Array]:
             return [
-                WINOGRAD.forward(x, w, None, shape),
-                WINOGRAD.input_gradient(ȳ, w, shape),
-                WINOGRAD.weight_gradient(x, ȳ, shape),
+                algorithm.forward(x, w, None, shape),
+                algorithm.input_gradient(ȳ, w, shape),
+                algorithm.weight_gradient(x, ȳ, shape),
             ]
 
         expected = directions()
@@ -107,14 +117,26 @@ def test_convolution_by_plain_additions(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(compiling, "_on", False)
 
 
-def test_output_to_points_is_the_adjoint_of_from_points() -> None:
-    points, output = numbers(36, 6, 3).double(), numbers(1, 8, 12, 3).double()
-    there = tiles.from_points(points).view(4, 4, 2, 3, 3).permute(2, 0, 3, 1, 4).reshape(1, 8, 12, 3)
+@BOTH
+def test_output_to_points_is_the_adjoint_of_points_to_output(tiles: Tiles) -> None:
+    points, output = numbers(tiles.points, 6, 3).double(), numbers(1, 8, 12, 3).double()
+    there = tiles.points_to_output(points).view(4, 4, 2, 3, 3).permute(2, 0, 3, 1, 4).reshape(1, 8, 12, 3)
     torch.testing.assert_close(
         (there * output).sum(), (points * tiles.output_to_points(output)).sum(), rtol=1e-12, atol=0
     )
 
 
+@BOTH
+def test_points_to_input_is_the_adjoint_of_input_to_points(tiles: Tiles) -> None:
+    seen, points = (
+        numbers(2, 8 + tiles.side - 4, 12 + tiles.side - 4, 3).double(),
+        numbers(tiles.points, 12, 3).double(),
+    )
+    back = torch.full_like(seen, torch.nan)
+    tiles.points_to_input(points, back)
+    torch.testing.assert_close((tiles.input_to_points(seen) * points).sum(), (seen * back).sum(), rtol=1e-12, atol=0)
+
+
 def test_a_list_of_points_is_as_good_as_an_array() -> None:
     points = numbers(36, 6, 3)
-    assert torch.equal(tiles.from_points(points), tiles.from_points(list(points)))
+    assert torch.equal(THREE_TAPS.points_to_output(points), THREE_TAPS.points_to_output(list(points)))

@@ -128,8 +128,8 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         "layers/convolution/bands.py", "_diagonals", ("drop_term", "s + kw - 1", "-1")
     ),
     "A copy of whole tiles holds the same numbers.": _of(
-        "layers/convolution/winograd.py",
-        "_whole_tiles",
+        "layers/convolution/blocks.py",
+        "whole_tiles",
         ("take_branch", "if inside.shape[1:3] == (rows.stop - rows.start, columns.stop)", "if False"),
         ("change_constant", "inside.shape[1:3]", "inside.shape[0:3]"),
     ),
@@ -137,10 +137,11 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         "layers/standardise.py",
         "_by_blocks",
         ("take_branch", "pieces[0] if len(pieces) == 1 else torch.cat(pieces)", "torch.cat(pieces)"),
+        ("change_constant", "len(pieces) == 1", "len(pieces) == 0"),
     ),
     "The transforms as additions give what the matrices give, compiled or not.": _of(
         "layers/convolution/tiles.py",
-        "output_to_points",
+        "Tiles.output_to_points",
         ("take_branch", "if _compiled(images)", "if False"),
         ("take_branch", "if _compiled(images)", "if True"),
     ),

@@ -18,6 +18,7 @@ from photomend.layers.convolution import (
     Algorithm,
     ConvShape,
     bands,
+    blocks,
     im2col,
     kn2row,
     planar,
@@ -25,6 +26,7 @@ from photomend.layers.convolution import (
     taps,
     winograd,
     winograd1d,
+    winograd_strided,
 )
 from photomend.layers.convolution.planner import only
 from photomend.tests.reference import twins
@@ -125,6 +127,8 @@ _BY_ALGORITHM = [
     ("stride of rows, padding", (1, 2, 8, 7), (2, 2, 3, 3), {"stride": (3, 2), "padding": (1, 2)}),
     ("stride and dilation", (1, 2, 7, 9), (2, 2, 2, 3), {"stride": (1, 2), "dilation": (1, 2)}),
     ("three rows of wide kernels", (2, 2, 6, 5), (3, 2, 3, 4), {"padding": (2, 3)}),
+    ("even kernel, parts of tiles", (1, 2, 11, 13), (3, 2, 4, 4), {"stride": 2, "padding": (1, 2)}),
+    ("even kernel, several tiles", (1, 2, 18, 12), (2, 2, 4, 4), {"stride": 2}),
     ("stride and groups", (2, 4, 5, 7), (4, 2, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
 ]
 
@@ -135,9 +139,8 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     def small(direction: Callable[..., Array]) -> Callable[..., Array]:
         def in_small_blocks(*arguments: Any) -> Array:
             with ExitStack() as patches:
-                for module in (winograd, winograd1d, bands, kn2row, planar, im2col):
+                for module in (blocks, winograd1d, bands, kn2row, planar, im2col):
                     patches.enter_context(mock.patch.object(module, "BLOCK", 1))
-                patches.enter_context(mock.patch.object(winograd, "BATCH_BLOCK", 1))
                 patches.enter_context(mock.patch.object(winograd1d, "GRADIENT_BLOCK", 1))
                 return direction(*arguments)
 
@@ -152,7 +155,10 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
     )
 
 
-_BLOCKED = (bands.BANDS, kn2row.KN2ROW, winograd.WINOGRAD, winograd1d.WINOGRAD1D, im2col.IM2COL)
+_BLOCKED = (
+    *(bands.BANDS, kn2row.KN2ROW, im2col.IM2COL),
+    *(winograd.WINOGRAD, winograd1d.WINOGRAD1D, winograd_strided.WINOGRAD_STRIDED),
+)
 CONVOLUTION_CASES += [
     _case(f"conv2d/{algorithm.name}, {setting}", _conv2d_by(algorithm), x, w, **options)
     for algorithm in (*ALGORITHMS, *map(_in_small_blocks, _BLOCKED))
@@ -178,6 +184,7 @@ CONVOLUTION_CASES += [
         (pointwise.POINTWISE, "one tap", 3, (1, 1), {}),
         (winograd.WINOGRAD, "plain", 3, (3, 3), {}),
         (winograd1d.WINOGRAD1D, "plain", 3, (3, 3), {}),
+        (winograd_strided.WINOGRAD_STRIDED, "even kernel", 3, (4, 4), {"stride": 2}),
     )
 ]
 CONVOLUTION_CASES += [
