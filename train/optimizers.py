@@ -11,12 +11,16 @@ schedule.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import sqrt
+from math import inf, sqrt
 
 import torch
 
 from ..core import Array, Parameter
 from ..core.workers import share
+
+#: Numbers that a thread updates together. Measured with Adam's six lines on the 102 parameters of the attention model
+#: (1.2 million numbers): 4.5 ms one by one, 2.0 in groups of 2¹⁷, 2.6 in such of 2¹⁴ and all in one group.
+TOGETHER = 2**17
 
 State = dict[str, Array | float]
 Arrays = list[Array] | tuple[Array, ...]
@@ -46,18 +50,30 @@ class Optimizer:
     def step(self) -> None:
         """Move every parameter that has a gradient by one update.
 
-        On a CPU each thread takes whole parameters, whose arrays stay in its cache from one line of the formula to the
-        next. Elsewhere each line is one call for all parameters that have moved equally often.
+        On a CPU each thread takes whole parameters, some small ones or a large one at a time (`TOGETHER`), whose arrays
+        stay in its cache from one line of the formula to the next. Elsewhere each line is one call for all parameters
+        that have moved equally often.
         """
         moving = [index for index, parameter in enumerate(self.parameters) if parameter.grad is not None]
         for index in moving:
             self.steps[index] += 1
-        if _on_cpu([self.parameters[index] for index in moving]):
-            largest_first = sorted(moving, key=lambda index: -self.parameters[index].data.numel())
-            share(self._update, [([index],) for index in largest_first])
-        else:
-            for t in sorted({self.steps[index] for index in moving}):
-                self._update([index for index in moving if self.steps[index] == t])
+        most = TOGETHER if _on_cpu([self.parameters[index] for index in moving]) else inf
+        for t in sorted({self.steps[index] for index in moving}):
+            alike = [index for index in moving if self.steps[index] == t]
+            share(self._update, [(job,) for job in self._jobs(alike, most)])
+
+    def _jobs(self, indices: list[int], most: float) -> list[list[int]]:
+        """These parameters, the largest first, in groups of so many numbers at most, or of a single larger one."""
+        jobs: list[list[int]] = []
+        room = 0.0
+        for index in sorted(indices, key=lambda index: -self.parameters[index].data.numel()):
+            size = self.parameters[index].data.numel()
+            if not jobs or size > room:
+                jobs.append([])
+                room = most
+            jobs[-1].append(index)
+            room -= size
+        return jobs
 
     def _update(self, indices: list[int]) -> None:
         moving = [self.parameters[index] for index in indices]
