@@ -72,8 +72,8 @@ _REALIZE = (
 )
 
 
-#: How often one function may be compiled. Each is for arrays of all sizes; but an axis of a single element, in the
-#: array or in what it is a view of, makes it another one, and torch gives up after eight.
+#: How often one function may be compiled. One of them serves arrays of all sizes; but an axis of a single element, in
+#: the array or in what it is a view of, asks for another one, and torch gives up after eight.
 _VARIANTS = 64
 
 
@@ -83,7 +83,7 @@ def _compiled(function: Callable[P, R]) -> Callable[P, R]:
     from torch._dynamo import config as dynamo
     from torch._inductor import config
 
-    dynamo.recompile_limit = max(dynamo.recompile_limit, _VARIANTS)
+    dynamo.cache_size_limit = max(dynamo.cache_size_limit, _VARIANTS)  # in this thread; so it is called since torch 2.0
     options: Any = {name: 2**16 for name in _REALIZE if hasattr(config, name)}  # not all releases have all of them
     made: Any = torch.compile(function, dynamic=True, fullgraph=True, options=options)
     return made

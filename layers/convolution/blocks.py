@@ -7,7 +7,7 @@ import torch
 from ...core import Array
 from ...core.products import batches_by_mkl
 from ...core.workers import parts
-from ...core.workspace import scratch
+from ...core.workspace import LARGEST, scratch
 from .shape import ConvShape
 
 #: Bytes of a block of tiles at the points, for each thread. Input, products and output need about as much each.
@@ -39,9 +39,16 @@ def tile_blocks(shape: ConvShape, at_points: int) -> list[tuple[slice, slice]]:
     size = at_points * shape.dtype.itemsize
     tiles = BLOCK * torch.get_num_threads() // size
     if shape.dtype == torch.float32 and shape.device == "cpu" and batches_by_mkl():
-        enough = min(max(shape.channels, shape.out_channels), MOST_TILES)
+        enough = min(max(shape.channels, shape.out_channels), MOST_TILES, LARGEST // size)
         tiles = max(BATCH_BLOCK * torch.get_num_threads() // size, enough)
     return blocks(shape.images, down, tiles // across)
+
+
+def seen_by_tiles(tile_rows: slice, shape: ConvShape) -> tuple[slice, slice]:
+    """Rows and columns of an image that these rows of tiles of 4 × 4 outputs look at; some of them may lie outside."""
+    (sh, sw), (kh, kw), (ph, pw), across = shape.stride, shape.kernel, shape.padding, -(-shape.out[1] // 4)
+    rows = slice(4 * sh * tile_rows.start - ph, 4 * sh * tile_rows.stop - ph + kh - sh)
+    return rows, slice(-pw, 4 * sw * across - pw + kw - sw)
 
 
 def zero_padded(pixels: Array, down: slice, across: slice) -> Array:

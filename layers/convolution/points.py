@@ -21,7 +21,7 @@ reaches all four outputs of its piece.
 
 Sources: Toom, *The complexity of a scheme of functional elements* (1963), for products of polynomials; Winograd,
 *Arithmetic complexity of computations* (1980), for the transpose; Lavin & Gray, *Fast algorithms for convolutional
-neural networks* (2016), whose matrices these are.
+neural networks* (2016), whose matrices those of F(4, 3) are.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ F42 = Points(
 )
 
 #: Of a piece, or of the points: arrays that stand for single numbers.
-Numbers = Sequence[Array]
+Numbers = Sequence[Array] | Array
 #: Where results are written, or None for a new array.
 Into = Sequence[Array | None]
 

@@ -48,7 +48,7 @@ INTERLEAVED_CHANNELS = 96
 INTERLEAVED_SIZE = 8
 #: Kernels of 4×4 with stride 2 go by Winograd from so many channels on either side …
 STRIDED_CHANNELS = 48
-#: … and so many pixels of output on, but where oneDNN multiplies batches, too, which isn't measured.
+#: … and so many pixels of output on. Not where oneDNN multiplies batches, too: that isn't measured.
 STRIDED_PIXELS = 1024
 #: Where oneDNN multiplies batches, too, large convolutions take their weight gradient along one axis from so many
 #: channels …

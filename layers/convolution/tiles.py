@@ -1,12 +1,15 @@
 """Winograd's transforms: tiles of images to the points and back, and the adjoints (see `winograd.py` what for).
 
 The transforms of one axis stand in `points.py`; those of both are here, each of them twice. As a matrix: the Kronecker
-product of the one-dimensional transform with itself takes rows and columns in one step. That is 36 multiply-adds a
-number instead of 2 · 6, most of them with 0 or 1, and yet it is faster than plain additions, which would be dozens of
+product of the one-dimensional transform with itself takes rows and columns in one step. That is n² multiply-adds a
+number instead of 2 n, most of them with 0 or 1, and yet it is faster than plain additions, which would be dozens of
 passes over memory: it is *one* large matrix product, where a core is at its best. And as plain additions, for the
-compiler (`core.compiling`), which makes one pass of them: measured on two threads at 64 channels, 0.65 ms for the input
-of two images of 112×112 instead of 1.65, 0.27 for the output instead of 0.91. The compiler is given every row of the
-matrix by itself: what rows have in common, added up once, took it up to twice as long (1.2 for 0.6 ms).
+compiler (`core.compiling`), which makes one pass of them, along the columns and then along the rows: for two images of
+112×112 with 64 channels, two threads, half the time or less.
+
+To the compiler each row of a one-axis matrix is a sum by itself. What rows have in common may be added up once instead,
+as `points.py` has it. For the input of 3×3 kernels that is faster (1.3 to 1.8 ms for 1.8 to 2.3, on a busy machine),
+for the output it isn't (1.5 to 1.6 for 1.3 to 1.8; 1.2 for 0.6 on a quiet one).
 
 Source: Lavin & Gray, *Fast algorithms for convolutional neural networks* (2016).
 """
@@ -14,7 +17,7 @@ Source: Lavin & Gray, *Fast algorithms for convolutional neural networks* (2016)
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import torch
 
@@ -22,9 +25,19 @@ from ...core import Array
 from ...core.compiling import Compilable, compiles_functions
 from ...core.products import product
 from ...core.workspace import scratch
-from .points import F42, F43, Matrix, Points
+from .points import F42, F43, Matrix, Numbers, Points, input_to_points
 
-Numbers = Sequence[Array] | Array
+#: A transform of one axis: of some numbers, a list.
+Step = Callable[[Numbers], list[Array]]
+
+
+@functools.cache
+def matrices(axis: Points, dtype: torch.dtype, device: torch.device) -> tuple[Array, Array, Array]:
+    """G ⊗ G (n², r²), Bᵀ ⊗ Bᵀ (n², n²) and Aᵀ ⊗ Aᵀ (16, n²)."""
+    with torch.inference_mode(False):  # they are kept, and serve outside of that mode, too
+        g, bt, at = (torch.tensor(m, dtype=torch.float64) for m in (axis.g, axis.bt, axis.at))
+        pairs = (torch.kron(m, m).to(device, dtype) for m in (g / axis.over, bt, at))
+        return tuple(pairs)  # type: ignore[return-value]
 
 
 class Tiles:
@@ -32,8 +45,10 @@ class Tiles:
     there to tiles of 4×4 outputs. Images have their channels last, which may be several axes (*C).
     """
 
-    def __init__(self, axis: Points) -> None:
+    def __init__(self, axis: Points, input_step: Step | None = None) -> None:
+        """`input_step`: Bᵀ d of one axis for the compiler, if not row by row."""
         self.axis = axis
+        self._input_step = input_step or _times(axis.bt)
         self.side = len(axis.bt)
         self.points = self.side**2
         self._compiled_input = Compilable(self._input_by_additions)
@@ -41,13 +56,9 @@ class Tiles:
         self._compiled_output = Compilable(self._output_by_additions)
         self._compiled_output_adjoint = Compilable(self._output_adjoint_by_additions)
 
-    @functools.cache  # noqa: B019 there are two of them, as long as the process lives
-    def matrices(self, dtype: torch.dtype, device: torch.device) -> tuple[Array, Array, Array]:
-        """G ⊗ G (n², r²), Bᵀ ⊗ Bᵀ (n², n²) and Aᵀ ⊗ Aᵀ (16, n²)."""
-        with torch.inference_mode(False):  # they are kept, and serve outside of that mode, too
-            g, bt, at = (torch.tensor(m, dtype=torch.float64) for m in (self.axis.g, self.axis.bt, self.axis.at))
-            pairs = (torch.kron(m, m).to(device, dtype) for m in (g / self.axis.over, bt, at))
-            return tuple(pairs)  # type: ignore[return-value]
+    def matrices(self, like: Array) -> tuple[Array, Array, Array]:
+        """`matrices` of this array's dtype and device."""
+        return matrices(self.axis, like.dtype, like.device)
 
     def input_to_points(self, images: Array) -> Array:
         """Bᵀ d B of all tiles d of images (N, 4 m + r − 1, 4 k + r − 1, *C): (n², N m k, *C)."""
@@ -56,7 +67,7 @@ class Tiles:
         windows = self._windows(images)
         tiles = scratch("tiles", (self.points, windows.shape[2:].numel()), images)
         tiles.view(windows.shape).copy_(windows)
-        found = product(self.matrices(images.dtype, images.device)[1], tiles)
+        found = product(self.matrices(images)[1], tiles)
         return found.view(self.points, -1, *windows.shape[5:])
 
     def points_to_input(self, points: Numbers, images: Array) -> None:
@@ -67,7 +78,7 @@ class Tiles:
             found = self._compiled_input_adjoint(points)
         else:
             together = _together(points)
-            found = product(self.matrices(together.dtype, together.device)[1].T, together.view(self.points, -1))
+            found = product(self.matrices(together)[1].T, together.view(self.points, -1))
         tiles = found.view(windows.shape)
         images[:, 4 * windows.shape[3] :], images[:, :, 4 * windows.shape[4] :] = 0, 0
         inner, beyond = slice(0, 4), slice(4, n)  # beyond lies what the next tile has, too
@@ -84,7 +95,7 @@ class Tiles:
         down, across = height // 4, width // 4
         tiles = scratch("output tiles", (16, n * down * across * o), images)
         tiles.view(4, 4, n, down, across, o).copy_(images.view(n, down, 4, across, 4, o).permute(2, 4, 0, 1, 3, 5))
-        found = product(self.matrices(images.dtype, images.device)[2].T, tiles)
+        found = product(self.matrices(images)[2].T, tiles)
         return found.view(self.points, n * down * across, o)
 
     def points_to_output(self, points: Numbers) -> Array:
@@ -95,7 +106,7 @@ class Tiles:
         if _compiled(points[0]):
             return self._compiled_output(points)
         together = _together(points)
-        found = product(self.matrices(together.dtype, together.device)[2], together.view(self.points, -1))
+        found = product(self.matrices(together)[2], together.view(self.points, -1))
         return found.view(16, *together.shape[1:])
 
     def _windows(self, images: Array) -> Array:
@@ -107,30 +118,33 @@ class Tiles:
         rows = [slice(i, i + 4 * down - 3, 4) for i in range(self.side)]
         columns = [slice(j, j + 4 * across - 3, 4) for j in range(self.side)]
         tile = [images[:, i, j] for i in rows for j in columns]
-        return torch.stack(_both_axes(self.axis.bt, tile)).flatten(1, 3)
+        return torch.stack(_both_axes(self._input_step, self.side, tile)).flatten(1, 3)
 
     def _input_adjoint_by_additions(self, points: Numbers) -> Array:
-        return torch.stack(_both_axes(_transposed(self.axis.bt), points))
+        return torch.stack(_both_axes(_times(_transposed(self.axis.bt)), self.side, points))
 
     def _output_by_additions(self, points: Numbers) -> Array:
-        return torch.stack(_both_axes(self.axis.at, points))
+        return torch.stack(_both_axes(_times(self.axis.at), self.side, points))
 
     def _output_adjoint_by_additions(self, images: Array) -> Array:
         tile = [images[:, i::4, j::4] for i in range(4) for j in range(4)]
-        return torch.stack(_both_axes(_transposed(self.axis.at), tile)).flatten(1, 3)
+        return torch.stack(_both_axes(_times(_transposed(self.axis.at)), 4, tile)).flatten(1, 3)
 
 
-def _both_axes(matrix: Matrix, tile: Numbers) -> list[Array]:
-    """M t Mᵀ of a tile t of numbers, row by row in a list, where a number is an array."""
-    side = len(matrix[0])
-    columns = [_times(matrix, [tile[side * i + j] for i in range(side)]) for j in range(side)]
-    return [number for i in range(len(matrix)) for number in _times(matrix, [column[i] for column in columns])]
+def _both_axes(step: Step, side: int, tile: Numbers) -> list[Array]:
+    """A step down all columns of a tile of side × side numbers, row by row in a list, and then along all rows."""
+    columns = [step([tile[side * i + j] for i in range(side)]) for j in range(side)]
+    return [number for row in zip(*columns, strict=True) for number in step(row)]
 
 
-def _times(matrix: Matrix, numbers: Sequence[Array]) -> list[Array]:
-    """M v of a column v of numbers."""
-    terms = ([n if m == 1 else m * n for m, n in zip(row, numbers, strict=True) if m] for row in matrix)
-    return [functools.reduce(torch.add, row) for row in terms]
+def _times(matrix: Matrix) -> Step:
+    """M v of a column v of numbers, each row of M by itself."""
+
+    def step(numbers: Numbers) -> list[Array]:
+        terms = ([n if m == 1 else m * n for m, n in zip(row, numbers, strict=True) if m] for row in matrix)
+        return [functools.reduce(torch.add, row) for row in terms]
+
+    return step
 
 
 def _transposed(matrix: Matrix) -> Matrix:
@@ -149,5 +163,5 @@ def _compiled(like: Array) -> bool:
     return compiles_functions() and like.device.type == "cpu"
 
 
-THREE_TAPS = Tiles(F43)
+THREE_TAPS = Tiles(F43, input_to_points)
 TWO_TAPS = Tiles(F42)

@@ -18,8 +18,9 @@ would have one output more in each direction than ȳ has, mostly a whole tile:
 
     M̄ = (A ⊗ A) ȳ,   x̄' = Σ over tiles, where they overlap, of  (B ⊗ B) (M̄ · Uᵀ).
 
-Images are worked on in blocks of tiles, as in `winograd.py`, whose memory this takes, too: in all a few times
-`blocks.BLOCK` for each thread. Rounding: 2 · 10⁻⁶ of the result in float32.
+Images are worked on in blocks of tiles. Memory beside input, output, U (6¼ times the weights) and a copy of ȳ if it
+isn't channels last: a few times a block, of which `blocks.tile_blocks` says the size. Rounding in float32: 1 to 5 ·
+10⁻⁶ of the largest entry, some ten times what a plain sum of products does.
 
 Sources: Lavin & Gray, *Fast algorithms for convolutional neural networks* (2016); Shi et al., *Is the deconvolution
 layer the same as a convolutional layer?* (2016), for convolutions with a stride as convolutions without one.
@@ -32,7 +33,7 @@ import torch
 from ...core import Array
 from ...core.products import batch_product, product
 from ...core.workspace import output, scratch
-from .blocks import put_tiles, tile_blocks, whole_tiles, zero_padded
+from .blocks import put_tiles, seen_by_tiles, tile_blocks, whole_tiles, zero_padded
 from .shape import Algorithm, ConvShape
 from .tiles import TWO_TAPS
 
@@ -63,7 +64,7 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     for images, tile_rows in _blocks(shape):
         above = seen[:, -2:].clone() if seen is not None and tile_rows.start else None
         ȳ_points = TWO_TAPS.output_to_points(whole_tiles(cotangents, images, tile_rows))
-        rows, columns = _seen(tile_rows, shape)
+        rows, columns = seen_by_tiles(tile_rows, shape)
         sizes = (images.stop - images.start, rows.stop - rows.start, columns.stop - columns.start, shape.channels)
         seen = scratch("pixels", sizes, ȳ)
         TWO_TAPS.points_to_input(batch_product(ȳ_points, u.mT), _in_twos(seen))
@@ -83,7 +84,7 @@ def weight_gradient(x: Array, ȳ: Array, shape: ConvShape) -> Array:
     for images, tile_rows in _blocks(shape):
         v = _input_at_points(pixels, images, tile_rows, shape)
         ū.baddbmm_(TWO_TAPS.output_to_points(whole_tiles(cotangents, images, tile_rows)).mT, v)
-    w̄ = product(TWO_TAPS.matrices(x.dtype, x.device)[0].mT, ū.view(TWO_TAPS.points, -1))
+    w̄ = product(TWO_TAPS.matrices(x)[0].mT, ū.view(TWO_TAPS.points, -1))
     return w̄.view(2, 2, o, 2, 2, c).permute(2, 5, 0, 3, 1, 4).reshape(o, c, 4, 4)
 
 
@@ -91,20 +92,14 @@ def _kernel_at_points(w: Array) -> Array:
     """U, (25, 4 C, O)."""
     o, c = w.shape[:2]
     taps = w.reshape(o, c, 2, 2, 2, 2).permute(2, 4, 0, 3, 5, 1).reshape(4, -1)
-    u = product(TWO_TAPS.matrices(w.dtype, w.device)[0], taps)
+    u = product(TWO_TAPS.matrices(w)[0], taps)
     return u.view(TWO_TAPS.points, o, 4 * c).mT
 
 
 def _input_at_points(pixels: Array, images: slice, tile_rows: slice, shape: ConvShape) -> Array:
     """V of a block of images (N, H, W, C): (25, T, 4 C)."""
-    v = TWO_TAPS.input_to_points(_in_twos(zero_padded(pixels[images], *_seen(tile_rows, shape))))
+    v = TWO_TAPS.input_to_points(_in_twos(zero_padded(pixels[images], *seen_by_tiles(tile_rows, shape))))
     return v.flatten(2)
-
-
-def _seen(tile_rows: slice, shape: ConvShape) -> tuple[slice, slice]:
-    """Rows and columns of an image that these rows of tiles see; some of them may lie outside."""
-    (ph, pw), across = shape.padding, -(-shape.out[1] // 4)
-    return slice(8 * tile_rows.start - ph, 8 * tile_rows.stop + 2 - ph), slice(-pw, 8 * across + 2 - pw)
 
 
 def _in_twos(pixels: Array) -> Array:

@@ -56,8 +56,9 @@ def test_compiled_for_more_kinds_of_arrays_than_torch_allows_by_itself() -> None
     def scaled(x: Array) -> Array:
         return 3 * x + 1
 
-    for n, m, k, base in itertools.product((1, 2), (1, 2), (1, 2), (1, 2)):
-        scaled(torch.randn(base * n, m, k)[:n])
+    for sizes in itertools.product((1, 2), repeat=4):
+        scaled(torch.randn(sizes))
+        scaled(torch.randn(4, *sizes[1:])[: sizes[0]])
     assert compiles_functions()
 
 

@@ -159,12 +159,13 @@ def test_the_strip_is_shorter_with_more_channels(channels: tuple[int, int], stri
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("algorithm", [TAPS, BANDS, WINOGRAD, WINOGRAD1D], ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", [TAPS, BANDS, WINOGRAD, WINOGRAD1D, WINOGRAD_STRIDED], ids=lambda a: a.name)
 def test_the_number_of_threads_changes_rounding_only(algorithm: Algorithm, threads: int) -> None:
+    options, kernel = SUITED[algorithm]
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        agree(algorithm, *drawn((3, 8, 30, 30), (8, 8, 3, 3), CHANNELS_LAST, padding=1), padding=1)
+        agree(algorithm, *drawn((3, 8, 30, 30), (8, 8, *kernel), CHANNELS_LAST, **options), **options)
     finally:
         torch.set_num_threads(before)
 
@@ -241,15 +242,11 @@ def test_pointwise_copies_nothing_that_is_channels_last(monkeypatch: pytest.Monk
     assert seen == [x.data_ptr(), ȳ.data_ptr()]
 
 
-@pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D], ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D, WINOGRAD_STRIDED], ids=lambda a: a.name)
 def test_two_calls_give_the_same_bits(algorithm: Algorithm) -> None:
-    x, w, b, ȳ = (
-        numbers(3, 16, 17, 17, seed=0),
-        numbers(16, 16, 3, 3, seed=1),
-        numbers(16, seed=2),
-        numbers(3, 16, 17, 17, seed=3),
-    )
-    once, again = (three_directions(algorithm, x, w, b, ȳ, padding=1) for _ in range(2))
+    options, kernel = SUITED[algorithm]
+    arrays = drawn((3, 16, 17, 17), (16, 16, *kernel), **options)
+    once, again = (three_directions(algorithm, *arrays, **options) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(once, again, strict=True))
 
 
@@ -268,14 +265,15 @@ def test_rows_of_one_large_image_are_windowed_in_parts(monkeypatch: pytest.Monke
     assert sum(seen) == 64 * 4
 
 
-@pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D], ids=lambda a: a.name)
+@pytest.mark.parametrize("algorithm", [WINOGRAD, WINOGRAD1D, WINOGRAD_STRIDED], ids=lambda a: a.name)
 def test_inference_mode_leaves_nothing_behind(algorithm: Algorithm) -> None:
-    arrays = drawn((2, 16, 12, 12), (16, 16, 3, 3), CHANNELS_LAST, padding=1)
-    tiles.Tiles.matrices.cache_clear()
+    options, kernel = SUITED[algorithm]
+    arrays = drawn((2, 16, 12, 12), (16, 16, *kernel), CHANNELS_LAST, **options)
+    tiles.matrices.cache_clear()
     winograd1d._to_kernel_points.cache_clear()
     with torch.inference_mode():
-        three_directions(algorithm, *arrays, padding=1)
-    agree(algorithm, *arrays, padding=1)
+        three_directions(algorithm, *arrays, **options)
+    agree(algorithm, *arrays, **options)
 
 
 def test_what_is_in_memory_reaches_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +336,8 @@ def test_what_is_asked_for_beside_an_image_is_0() -> None:
         (True, 64, torch.float64, 455),
         (False, 1024, torch.float32, 56),
         (True, 256, torch.float32, 256),
-        (True, 1024, torch.float32, 512),
+        (True, 512, torch.float32, 512),
+        (True, 1024, torch.float32, 455),
     ],
 )
 def test_winograds_blocks_fit_a_cache_but_are_no_smaller_than_the_kernel(
@@ -352,16 +351,19 @@ def test_winograds_blocks_fit_a_cache_but_are_no_smaller_than_the_kernel(
 
 
 @pytest.mark.parametrize("side", [31, 32, 33, 34, 35])
-def test_with_a_stride_what_no_window_reaches_has_no_gradient(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block", [1, 90_000], ids=["a row of tiles", "some images"])
+def test_with_a_stride_what_no_window_reaches_has_no_gradient(
+    side: int, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And what two blocks of rows reach has both their gradients."""
-    monkeypatch.setattr(blocks, "BLOCK", 1)
+    monkeypatch.setattr(blocks, "BLOCK", block)
     for module in (tiles, blocks, winograd_strided):
         monkeypatch.setattr(module, "scratch", lambda _, sizes, like: like.new_full(sizes, torch.nan))
     monkeypatch.setattr(winograd_strided, "output", lambda sizes, like: like.new_full(sizes, torch.nan))
     for padding in (0, 1):
         agree(
             WINOGRAD_STRIDED,
-            *drawn((2, 3, side, side), (4, 3, 4, 4), stride=2, padding=padding),
+            *drawn((5, 3, side, side), (4, 3, 4, 4), stride=2, padding=padding),
             stride=2,
             padding=padding,
         )

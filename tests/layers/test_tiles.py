@@ -72,10 +72,13 @@ def test_both_ways_are_the_same_map(tiles: Tiles, otherwise: Callable[..., Array
         otherwise(tiles._compiled_output_adjoint, output),
         otherwise(tiles._compiled_output, points),
         otherwise(tiles._compiled_output, list(points)),
+        otherwise(tiles._compiled_input_adjoint, points),
+        otherwise(tiles._compiled_input_adjoint, list(points)),
     ]
     compile_functions(False)
     back = tiles.points_to_output(points)
-    expected = tiles.input_to_points(seen), tiles.output_to_points(output), back, back
+    before = (tiles.matrices(points)[1].T @ points.flatten(1)).view(points.shape)
+    expected = tiles.input_to_points(seen), tiles.output_to_points(output), back, back, before, before
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(one, other)
 
