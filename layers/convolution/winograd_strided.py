@@ -58,7 +58,7 @@ def forward(x: Array, w: Array, b: Array | None, shape: ConvShape) -> Array:
 
 def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
     cotangents, u = ȳ.permute(0, 2, 3, 1).contiguous(), _kernel_at_points(w)
-    (height, width), (ph, pw) = shape.size, shape.padding
+    height, width = shape.size
     x̄ = output((shape.images, height, width, shape.channels), ȳ)
     seen: Array | None = None
     for images, tile_rows in _blocks(shape):
@@ -70,10 +70,10 @@ def input_gradient(ȳ: Array, w: Array, shape: ConvShape) -> Array:
         TWO_TAPS.points_to_input(batch_product(ȳ_points, u.mT), _in_twos(seen))
         if above is not None:
             seen[:, :2] += above
-        top, left = max(0, rows.start), max(0, -columns.start)
+        top, left = max(0, rows.start), -columns.start
         x̄[images, top : rows.stop, : columns.stop] = seen[:, top - rows.start :, left:][:, : height - top, :width]
-    bottom, right = (8 * -(-size // 4) + 2 - p for size, p in zip(shape.out, (ph, pw), strict=True))
-    x̄[:, bottom:], x̄[:, :, right:] = 0, 0  # what no window reaches
+    bottom, right = (8 * -(-size // 4) + 2 for size in shape.out)
+    x̄[:, bottom:], x̄[:, :, right:] = 0, 0  # what no window reaches: without padding it may be a row and a column
     return x̄.permute(0, 3, 1, 2)
 
 

@@ -132,6 +132,16 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         "whole_tiles",
         ("take_branch", "if inside.shape[1:3] == (rows.stop - rows.start, columns.stop)", "if False"),
         ("change_constant", "inside.shape[1:3]", "inside.shape[0:3]"),
+        ("change_constant", "inside.shape[1:3]", "inside.shape[2:3]"),
+        ("change_constant", "inside.shape[1:3]", "inside.shape[1:4]"),
+        ("change_constant", "inside.shape[1:3]", "inside.shape[1:2]"),
+        ("shift_slice", "inside.shape[1:3]", "inside.shape[1 + 1:3]"),
+        ("shift_slice", "inside.shape[1:3]", "inside.shape[1:3 + 1]"),
+        ("shift_slice", "inside.shape[1:3]", "inside.shape[1:3 - 1]"),
+        ("drop_term", "rows.stop - rows.start", "rows.stop"),
+        ("drop_term", "rows.stop - rows.start", "-rows.start"),
+        ("flip_sign", "rows.stop - rows.start", "rows.stop + rows.start"),
+        ("swap_operands", "rows.stop - rows.start", "rows.start - rows.stop"),
     ),
     "One piece joined with nothing is the same piece.": _of(
         "layers/standardise.py",
@@ -139,11 +149,35 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("take_branch", "pieces[0] if len(pieces) == 1 else torch.cat(pieces)", "torch.cat(pieces)"),
         ("change_constant", "len(pieces) == 1", "len(pieces) == 0"),
     ),
-    "The transforms as additions give what the matrices give, compiled or not.": _of(
+    "The transforms as additions give what the matrices give, compiled or not.": (
+        *_of(
+            "layers/convolution/tiles.py",
+            "Tiles.output_to_points",
+            ("take_branch", "if _compiled(images)", "if False"),
+            ("take_branch", "if _compiled(images)", "if True"),
+        ),
+        *_of(
+            "layers/convolution/tiles.py",
+            "Tiles.points_to_input",
+            ("take_branch", "if _compiled(images)", "if False"),
+            ("take_branch", "if _compiled(images)", "if True"),
+        ),
+    ),
+    "What is set to 0 too early is written afterwards, and a slice ends where the array does.": _of(
         "layers/convolution/tiles.py",
-        "Tiles.output_to_points",
-        ("take_branch", "if _compiled(images)", "if False"),
-        ("take_branch", "if _compiled(images)", "if True"),
+        "Tiles.points_to_input",
+        ("drop_factor", "4 * windows.shape[3]", "4"),
+        ("drop_factor", "4 * windows.shape[3]", "windows.shape[3]"),
+        ("change_constant", "4 * windows.shape[3]", "3 * windows.shape[3]"),
+        ("drop_factor", "4 * windows.shape[4]", "4"),
+        ("drop_factor", "4 * windows.shape[4]", "windows.shape[4]"),
+        ("change_constant", "4 * windows.shape[4]", "3 * windows.shape[4]"),
+        ("shift_slice", "slice(4, n)", "slice(4, n + 1)"),
+    ),
+    "Before a block that isn't an image's first there was another one.": _of(
+        "layers/convolution/winograd_strided.py",
+        "input_gradient",
+        ("drop_term", "seen is not None and tile_rows.start", "tile_rows.start"),
     ),
     "Either side's planes give the same sum, and so does the general way, a row for each output.": (
         *_of(

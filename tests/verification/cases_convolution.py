@@ -128,7 +128,9 @@ _BY_ALGORITHM = [
     ("stride and dilation", (1, 2, 7, 9), (2, 2, 2, 3), {"stride": (1, 2), "dilation": (1, 2)}),
     ("three rows of wide kernels", (2, 2, 6, 5), (3, 2, 3, 4), {"padding": (2, 3)}),
     ("even kernel, parts of tiles", (1, 2, 11, 13), (3, 2, 4, 4), {"stride": 2, "padding": (1, 2)}),
-    ("even kernel, several tiles", (1, 2, 18, 12), (2, 2, 4, 4), {"stride": 2}),
+    ("even kernel, several tiles", (2, 2, 18, 12), (2, 2, 4, 4), {"stride": 2}),
+    ("even kernel, more images than tiles", (3, 1, 10, 10), (2, 1, 4, 4), {"stride": 2}),
+    ("even kernel, unseen pixels", (1, 2, 11, 19), (2, 2, 4, 4), {"stride": 2}),
     ("stride and groups", (2, 4, 5, 7), (4, 2, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
 ]
 
