@@ -94,6 +94,7 @@ def test_blocks_and_layouts_change_nothing(
     # One row of tiles, some images, or everything at once; and rows of matrices one after the other, or in parts.
     for module in (blocks, winograd1d, bands, kn2row, planar, im2col):
         monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(blocks, "BATCH_BLOCK", block)
     monkeypatch.setattr(winograd1d, "GRADIENT_BLOCK", block)
     monkeypatch.setattr(products, "FEWEST_ROWS", block)
     agree(algorithm, *drawn((5, 4, *size), (6, 4, 3, 3), layout, padding=padding), padding=padding)

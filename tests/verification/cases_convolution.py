@@ -143,6 +143,7 @@ def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
             with ExitStack() as patches:
                 for module in (blocks, winograd1d, bands, kn2row, planar, im2col):
                     patches.enter_context(mock.patch.object(module, "BLOCK", 1))
+                patches.enter_context(mock.patch.object(blocks, "BATCH_BLOCK", 1))
                 patches.enter_context(mock.patch.object(winograd1d, "GRADIENT_BLOCK", 1))
                 return direction(*arguments)
 
