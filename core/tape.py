@@ -8,7 +8,6 @@ Source: Griewank & Walther, *Evaluating Derivatives* (2nd ed. 2008), ch. 3, reve
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +25,11 @@ HALF_PRECISION = (torch.bfloat16, torch.float16)
 #: What a pullback may return for one input: an array, a function that makes it on demand, or nothing.
 Gradient = Array | Callable[[], Array] | None
 Pullback = Callable[[Array], Gradient | Sequence[Gradient]]
+
+#: The sum of the gradients that have arrived at a node so far, and whether the walk owns that array. It owns a sum that
+#: it has made itself: nobody else sees it, so the next gradient may be added in place. Any other array is borrowed: the
+#: pullback of ``a + b`` gives ȳ itself to both, others give views of it, and the first ȳ is the caller's.
+Held = tuple[Array, bool]
 
 #: An array among a primitive's arguments: its position, the array and its version at the time of the call.
 Version = tuple[int, "weakref.ref[Array]", int]
@@ -134,10 +138,10 @@ def walk(root: Node, cotangent: Array) -> None:
     order = topological_order(root)
     for node in order:
         _check_node(node)
-    cotangents: dict[Node, Array] = {root: cotangent}
+    held: dict[Node, Held] = {root: (cotangent, False)}
     del cotangent
     for node in order:
-        _visit(node, cotangents)
+        _visit(node, held)
 
 
 def _check_node(node: Node) -> None:
@@ -161,22 +165,25 @@ def _check_node(node: Node) -> None:
             )
 
 
-def _visit(node: Node, cotangents: dict[Node, Array]) -> None:
+def _visit(node: Node, held: dict[Node, Held]) -> None:
     """Hand a node's cotangent to its pullback, and what that returns to the node's parents.
 
     A function of its own, so that nothing of this node (its cotangent, its gradients, what its pullback captured) is
     alive in a local variable while the next node's gradients are computed.
     """
-    arriving = cotangents.pop(node)
+    cotangent, owned = held.pop(node)
     if node.leaf is not None:
         if (leaf := node.leaf()) is not None:
-            grad, leaf.grad = leaf.grad, None
-            leaf.grad = _own(arriving) if grad is None else _sum(grad, arriving)
+            # An array that nobody else has: the optimizer and the clipping will change it in place.
+            if leaf.grad is not None:
+                leaf.grad = leaf.grad + cotangent
+            else:
+                leaf.grad = cotangent if owned else cotangent.clone()
         return
     assert node.pullback is not None
-    returned: Any = node.pullback(arriving)
+    returned: Any = node.pullback(cotangent)
     gradients = list(returned) if isinstance(returned, tuple | list) else [returned]
-    del returned, arriving
+    del returned, cotangent
     if len(gradients) != len(node.parents):
         raise ValueError(
             f"{node.name}: the pullback returned {len(gradients)} gradients for {len(node.parents)} arguments"
@@ -188,47 +195,16 @@ def _visit(node: Node, cotangents: dict[Node, Array]) -> None:
         if callable(gradient):
             gradient = gradient()
         _check_gradient(node, parent, gradient)
-        held = cotangents.pop(parent, None)
-        cotangents[parent] = gradient if held is None else _sum(held, gradient)
-        del held
+        held[parent] = _sum(held.pop(parent, None), gradient)
     node.free()
 
 
-def _sum(held: Array, gradient: Array) -> Array:
-    """held + gradient, in the memory of one of them if nobody else has it."""
-    if _holders(held) == _ALONE:
-        return held.add_(gradient)
-    return gradient.add_(held) if _holders(gradient) == _ALONE else held + gradient
-
-
-def _own(gradient: Array) -> Array:
-    """The gradient of a leaf, which the optimizer and the clipping will change in place: a copy, if somebody else may
-    see this one (another leaf, the caller of backward)."""
-    return gradient if _holders(gradient) == _ALONE else gradient.clone()
-
-
-def _holders(array: Array) -> tuple[int, int, int, bool]:
-    """How many Python variables refer to an array, how often torch does (a view to what it is a view of), how many
-    arrays share its memory (one made by `detach` is no view), and whether it is itself a view.
-
-    What NumPy or another library sees of its memory isn't counted.
-    """
-    memory = torch._C._storage_Use_Count(array.untyped_storage()._cdata)
-    return sys.getrefcount(array), array._use_count(), memory, array._is_view()  # type: ignore[attr-defined]
-
-
-def _holders_of_a_new_array() -> tuple[int, int, int, bool]:
-    """What `_holders` says when it is asked about a local variable by a function that got it from there. Counted, not
-    known: how many references a call itself makes depends on the versions of Python and torch."""
-    array = torch.zeros(1)
-
-    def asked(array: Array) -> tuple[int, int, int, bool]:
-        return _holders(array)
-
-    return asked(array)
-
-
-_ALONE = _holders_of_a_new_array()
+def _sum(held: Held | None, gradient: Array) -> Held:
+    """What a node holds when another gradient has arrived."""
+    if held is None:
+        return gradient, False
+    total, owned = held
+    return (total.add_(gradient) if owned else total + gradient), True
 
 
 def _check_gradient(node: Node, parent: Node, gradient: Any) -> None:

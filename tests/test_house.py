@@ -40,7 +40,6 @@ BANNED_TORCH = re.compile(
 BANNED_NAMES = {"requires_grad", "requires_grad_"}
 #: What single files may use all the same, and as what.
 EXCEPTIONS = {
-    "core/tape.py": "torch._C._storage_Use_Count",  # how many arrays share a piece of memory
     "core/products.py": "torch.ops.mkldnn._linear_pointwise.default",  # oneDNN's product of two matrices, x Wᵀ + b
 }
 

@@ -14,7 +14,6 @@ def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Iden
 
 
 _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
-_IN_PLACE = "gradient.add_(held) if _holders(gradient) == _ALONE else held + gradient"
 
 #: By the reason why each computes the same gradients.
 EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
@@ -42,14 +41,6 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             "change_constant",
             "x̄.view(-1).index_add_(0, positions.reshape(-1), ȳ.reshape(-1))",
             "x̄.view(-1).index_add_(-1, positions.reshape(-1), ȳ.reshape(-1))",
-        ),
-    ),
-    "A sum made anew, or a copy of one that is ours already, holds the same numbers: only memory is saved.": (
-        *_of(
-            "core/tape.py",
-            "_sum",
-            ("take_branch", "if _holders(held) == _ALONE", "if False"),
-            ("take_branch", _IN_PLACE, "held + gradient"),
         ),
     ),
     "All terms have one shape and dtype.": _of(

@@ -16,7 +16,8 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_tape.test_a_forgotten_leaf_needs_no_gradient,
         partial(test_tape.test_a_bad_pullback_is_named, lambda ȳ: ȳ[:1], ValueError, "gradient of shape"),
         test_tape.test_a_pullback_may_return_a_list,
-        test_tape.test_a_sum_is_made_in_place_only_where_nobody_looks,
+        test_tape.test_a_sum_of_gradients_changes_none_of_them,
+        test_tape.test_one_array_is_made_for_the_sum_of_many_gradients,
     ),
     "layers/standardise.py": (
         test_layer_behaviour.test_norms_of_images_that_are_taken_block_by_block,

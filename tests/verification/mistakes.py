@@ -14,8 +14,8 @@ _TAPE = [
         "A value used twice receives only the last of its gradients: overwritten, not added.",
         "photomend.core.tape",
         "_visit",
-        "gradient if held is None else _sum(held, gradient)",
-        "gradient",
+        "_sum(held.pop(parent, None), gradient)",
+        "gradient, False",
         ("Residual", "SqueezeExcitation", "SpatialAttention", "ResidualBlock"),
     ),
     Break(
