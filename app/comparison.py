@@ -11,8 +11,8 @@ import torch
 from ..core import Array
 from ..data.loader import Sample
 from ..data.photos import Photo
-from ..train.evaluate import Reconstructor, paste
-from ..train.metrics import photo_metrics
+from ..train.evaluation.evaluate import Reconstructor, paste
+from ..train.evaluation.metrics import photo_metrics
 from .figures import reconstruction_grid
 
 #: Photos in such a picture.

@@ -29,7 +29,7 @@ from scipy import ndimage
 
 from ..core import Array, PhotomendError
 from ..models import BiharmonicFill, HarmonicFill
-from ..train.evaluate import Reconstructor, paste
+from ..train.evaluation.evaluate import Reconstructor, paste
 
 Pixels = np.ndarray[Any, np.dtype[Any]]  # colours (H, W, 3) or a mask (H, W)
 Window = tuple[slice, slice]  # rows and columns

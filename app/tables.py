@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from ..train.bootstrap import FEWEST
-from ..train.evaluate import Evaluation
-from ..train.summary import Estimate, Group, Summary, by_area, by_class, summarize
+from ..train.evaluation.bootstrap import MIN_PHOTOS
+from ..train.evaluation.evaluate import Evaluation
+from ..train.evaluation.summary import Estimate, Group, Summary, by_area, by_class, summarize
 
 #: Each metric's name in a table, and how many decimals it is given.
 COLUMNS = {
@@ -49,8 +49,8 @@ class Tables:
     def note(self) -> str:
         """Why intervals are missing, or "" where there are enough photos everywhere."""
         groups = [self.overall, *(group.summaries for group in [*self.by_area, *self.by_class])]
-        few = any(group[0].photos < FEWEST for group in groups)
-        return f"Averages over fewer than {FEWEST} photos have no interval: it would be too narrow." if few else ""
+        few = any(group[0].photos < MIN_PHOTOS for group in groups)
+        return f"Averages over fewer than {MIN_PHOTOS} photos have no interval: it would be too narrow." if few else ""
 
 
 def as_text(tables: Tables) -> str:

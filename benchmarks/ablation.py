@@ -24,10 +24,10 @@ from photomend.app.sources import open_source
 from photomend.core import PhotomendError
 from photomend.data.loader import EvaluationSet, names_digest
 from photomend.data.sources import PhotoSource
-from photomend.train.bootstrap import bootstrap_interval, bootstrap_ratio
 from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
-from photomend.train.evaluate import Evaluation, evaluate_models
+from photomend.train.evaluation.bootstrap import bootstrap_interval, bootstrap_ratio
+from photomend.train.evaluation.evaluate import Evaluation, evaluate_models
 from photomend.train.loop import train
 from photomend.train.validation import Validator
 

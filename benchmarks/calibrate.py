@@ -2,9 +2,10 @@
 
     python benchmarks/calibrate.py RUN --photos DIR --markdown calibration.md
 
-The fit (train/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`, rebuilt as
-`photomend repair` does it, and is written into the run's best weights. Then the test photos say what it is worth: how
-the expected errors compare with the true ones, and how many holes lie in the range that is given for 80 % of them.
+The fit (train/evaluation/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`,
+rebuilt as `photomend repair` does it, and is written into the run's best weights. Then the test photos say what it is
+worth: how the expected errors compare with the true ones, and how many holes lie in the range that is given for 80 %
+of them.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from photomend.app.sources import open_source
 from photomend.benchmarks.kinds import KINDS, LARGE, Repaired, holed
 from photomend.core import Array
 from photomend.data.sources import PhotoSource
-from photomend.train.calibration import Calibration, Expected, features, fit
 from photomend.train.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
-from photomend.train.evaluate import paste
+from photomend.train.evaluation.calibration import Calibration, Expected, features, fit
+from photomend.train.evaluation.evaluate import paste
 from tqdm import tqdm
 
 GROUPS = 5

@@ -28,8 +28,8 @@ from ..core import Array, Parameter, PhotomendError, Tensor, clamp, where
 from ..models.discriminator import PatchDiscriminator, hole_patches
 from .clip import grad_norm
 from .config import RunConfig
+from .evaluation.metrics import PEAK
 from .losses import hinge_loss, hole_loss, patch_mean
-from .metrics import PEAK
 from .optimizers import Adam, Optimizer
 from .trainer import BaseTrainer
 

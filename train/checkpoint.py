@@ -49,7 +49,7 @@ class Checkpoint:
     config: dict[str, Any] = field(default_factory=dict)
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
-    calibration: dict[str, Any] = field(default_factory=dict)  # see train/calibration.py; empty: none was made
+    calibration: dict[str, Any] = field(default_factory=dict)  # evaluation/calibration.py; empty: none was made
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

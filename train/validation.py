@@ -9,9 +9,8 @@ import torch
 
 from ..core import Array
 from ..data.loader import EvaluationSet
-from .evaluate import Reconstructor, paste
-from .metrics import pixel_errors
-from .sharpness import gradient_energy
+from .evaluation.evaluate import Reconstructor, paste
+from .evaluation.metrics import gradient_energy, pixel_errors
 
 #: Which errors it finds.
 ERRORS = ("mse", "mae", "hole_mae")

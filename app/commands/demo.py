@@ -17,9 +17,9 @@ from ...models import AttentionModel, GanModel
 from ...train.adversarial import AdversarialConfig
 from ...train.checkpoint import BEST, LAST, STATE
 from ...train.config import RunConfig, TrainConfig
-from ...train.evaluate import Reconstructor, evaluate_models
+from ...train.evaluation.evaluate import Reconstructor, evaluate_models
+from ...train.evaluation.summary import Summary
 from ...train.loop import CONFIG, LOG, Epoch, train
-from ...train.summary import Summary
 from ...train.validation import Validator
 from ..comparison import ROWS
 from ..options import FOLDER, runtime_options, start

@@ -11,7 +11,7 @@ from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet
 from ...data.photos import say_skipped
 from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
-from ...train.evaluate import evaluate_models
+from ...train.evaluation.evaluate import evaluate_models
 from .. import shipped
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, views_option, write_text

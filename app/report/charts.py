@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from ...train.summary import Estimate
+from ...train.evaluation.summary import Estimate
 from ..figures import columns
 from .svg import Element, drawing, element, polyline
 

@@ -15,8 +15,8 @@ from PIL import Image as Pillow
 
 from ...core import Array
 from ...data.loader import Sample
-from ...train.evaluate import Reconstructor, paste
-from ...train.metrics import PEAK, photo_metrics
+from ...train.evaluation.evaluate import Reconstructor, paste
+from ...train.evaluation.metrics import PEAK, photo_metrics
 from ..comparison import to_photo
 
 #: The error, in grey levels, that an error map shows brightest, and its colours.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ...train.bootstrap import FEWEST
-from ...train.summary import Summary
+from ...train.evaluation.bootstrap import MIN_PHOTOS
+from ...train.evaluation.summary import Summary
 from ..tables import COLUMNS
 
-#: Photos from which the intervals hold about what they promise (measured: see train/bootstrap.py).
+#: Photos from which the intervals hold about what they promise (measured: see train/evaluation/bootstrap.py).
 ENOUGH = 100
 
 
@@ -70,7 +70,7 @@ def meanings(summaries: Sequence[Summary]) -> dict[str, Meaning]:
 
 def reliability(photos: int) -> str:
     """What so many photos can say about a difference between two models."""
-    if photos < FEWEST:
+    if photos < MIN_PHOTOS:
         return (
             f"{photos} photo{'s are' if photos > 1 else ' is'} too few for intervals: a difference between two models "
             "may be an accident of these photos."

@@ -15,10 +15,10 @@ from matplotlib import colormaps
 
 from ...data.loader import Sample
 from ...models import RepairNetwork
-from ...train.evaluate import Reconstructor
+from ...train.evaluation.evaluate import Reconstructor
+from ...train.evaluation.summary import Estimate, Summary
 from ...train.log import read_log
 from ...train.loop import LOG
-from ...train.summary import Estimate, Summary
 from ..options import write_text
 from ..tables import COLUMNS, Tables, interval, number
 from . import facts

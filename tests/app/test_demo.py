@@ -13,8 +13,8 @@ from photomend.app.commands.demo import CLASSICAL, MARK, REPORT, SHARES, about_t
 from photomend.app.reconstructors import load_reconstructor
 from photomend.core import PhotomendError
 from photomend.train.adversarial import AdversarialConfig
-from photomend.train.evaluate import Evaluation, evaluate_models
-from photomend.train.summary import Estimate, Summary
+from photomend.train.evaluation.evaluate import Evaluation, evaluate_models
+from photomend.train.evaluation.summary import Estimate, Summary
 
 from .helpers import Shell, picture, tree
 

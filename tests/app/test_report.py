@@ -25,8 +25,8 @@ from photomend.app.tables import Tables
 from photomend.core import PhotomendError
 from photomend.data.masks import Box, box_mask
 from photomend.models import HarmonicFill
-from photomend.train.evaluate import evaluate_models
-from photomend.train.summary import Estimate
+from photomend.train.evaluation.evaluate import evaluate_models
+from photomend.train.evaluation.summary import Estimate
 from PIL import Image
 
 from .helpers import Shell, picture

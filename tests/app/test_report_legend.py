@@ -11,8 +11,8 @@ from photomend.app.report.legend import MEANINGS, reliability
 from photomend.app.report.page import best
 from photomend.app.tables import COLUMNS, Tables
 from photomend.models import HarmonicFill
-from photomend.train.evaluate import Evaluation, PhotoResult, evaluate_models
-from photomend.train.metrics import PhotoMetrics
+from photomend.train.evaluation.evaluate import Evaluation, PhotoResult, evaluate_models
+from photomend.train.evaluation.metrics import PhotoMetrics
 
 from .pages import Page, samples
 

@@ -10,8 +10,8 @@ import re
 
 import pytest
 from photomend.app.tables import COLUMNS, Tables, as_csv, as_json, as_markdown, as_text
-from photomend.train.evaluate import Evaluation, PhotoResult
-from photomend.train.metrics import PhotoMetrics
+from photomend.train.evaluation.evaluate import Evaluation, PhotoResult
+from photomend.train.evaluation.metrics import PhotoMetrics
 
 KEYS = ["mse", "mae", "hole_mse", "hole_mae", "hole_psnr", "ssim", "sharpness", "mse_to_harmonic", "mse_to_best_other"]
 

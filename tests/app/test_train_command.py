@@ -25,7 +25,7 @@ from photomend.data.loader import EvaluationSet
 from photomend.layers.convolution import planner
 from photomend.models import BorderFill, HarmonicFill, LinearModel
 from photomend.train.checkpoint import load_checkpoint, load_state
-from photomend.train.evaluate import Reconstructor
+from photomend.train.evaluation.evaluate import Reconstructor
 
 from .helpers import Shell, picture, tree
 

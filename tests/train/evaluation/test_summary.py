@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from photomend.train.bootstrap import bootstrap_interval, bootstrap_ratio
-from photomend.train.evaluate import Evaluation, PhotoResult
-from photomend.train.metrics import PhotoMetrics
-from photomend.train.summary import MEANS, by_area, by_class, summarize
+from photomend.train.evaluation.bootstrap import bootstrap_interval, bootstrap_ratio
+from photomend.train.evaluation.evaluate import Evaluation, PhotoResult
+from photomend.train.evaluation.metrics import PhotoMetrics
+from photomend.train.evaluation.summary import MEANS, by_area, by_class, summarize
 
 
 def evaluation(model: str, factor: float, classes: str = "aabb" * 3, areas: tuple[float, ...] = ()) -> Evaluation:

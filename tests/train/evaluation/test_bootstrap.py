@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pytest
-from photomend.train.bootstrap import (
-    FEWEST,
+from photomend.train.evaluation.bootstrap import (
+    MIN_PHOTOS,
     bootstrap_interval,
     bootstrap_intervals,
     bootstrap_ratio,
@@ -71,17 +71,17 @@ def test_the_draws_do_not_depend_on_the_blocks() -> None:
     assert means.std() == pytest.approx(math.sqrt(1000**2 / 12 / 1000), rel=0.05)
 
 
-@pytest.mark.parametrize("count", [1, 3, FEWEST - 1, FEWEST])
+@pytest.mark.parametrize("count", [1, 3, MIN_PHOTOS - 1, MIN_PHOTOS])
 def test_few_photos_have_no_interval(count: int) -> None:
     values = np.random.default_rng(count).exponential(50, count).tolist()
     twice = [2 * value for value in values]
     ends = [*bootstrap_interval(values), *bootstrap_ratio(values, twice)[1]]
-    assert [math.isnan(end) for end in ends] == [count < FEWEST] * 4
+    assert [math.isnan(end) for end in ends] == [count < MIN_PHOTOS] * 4
     assert bootstrap_ratio(values, twice)[0] == pytest.approx(0.5)
 
 
 def test_no_mean_no_interval() -> None:
-    assert all(map(math.isnan, bootstrap_interval([1.0, math.inf] * FEWEST)))
-    ratio, ends = bootstrap_ratio([1.0] * FEWEST, [0.0] * FEWEST)
+    assert all(map(math.isnan, bootstrap_interval([1.0, math.inf] * MIN_PHOTOS)))
+    ratio, ends = bootstrap_ratio([1.0] * MIN_PHOTOS, [0.0] * MIN_PHOTOS)
     assert ratio == math.inf
     assert all(map(math.isnan, ends))

@@ -11,7 +11,7 @@ import torch
 from photomend.data.loader import EvaluationSet, Sample
 from photomend.data.masks import Box
 from photomend.models import HarmonicFill
-from photomend.train.metrics import grey_levels, photo_metrics, ssim
+from photomend.train.evaluation.metrics import grey_levels, photo_metrics, ssim
 from photomend.train.validation import ERRORS, Validator
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from ..core import Array, PhotomendError, no_grad
+from ...core import Array, PhotomendError, no_grad
 from .metrics import PhotoMetrics, photo_metrics
 
 
@@ -21,7 +21,7 @@ class Reconstructor(Protocol):
     def reconstruct(self, masked: Array, mask: Array) -> Array: ...
 
 
-class Sample(Protocol):
+class PhotoWithHole(Protocol):
     """A photo (3, H, W) in [0, 1] with its hole (1, H, W), 1 = missing."""
 
     @property
@@ -82,7 +82,7 @@ class Evaluation:
 
 def evaluate_models(
     reconstructors: Mapping[str, Reconstructor],
-    samples: Iterable[Sample],
+    samples: Iterable[PhotoWithHole],
     batch_size: int = 16,
     device: torch.device | str = "cpu",
     on_photos: Callable[[int], object] = lambda count: None,
@@ -128,9 +128,9 @@ def paste(reconstructor: Reconstructor, truth: Array, mask: Array) -> Array:
     return torch.where(missing, answer.clamp(0, 1), truth)
 
 
-def batches(samples: Iterable[Sample], batch_size: int) -> Iterator[list[Sample]]:
+def batches(samples: Iterable[PhotoWithHole], batch_size: int) -> Iterator[list[PhotoWithHole]]:
     """Consecutive samples of equal size, at most `batch_size` at a time, in order."""
-    batch: list[Sample] = []
+    batch: list[PhotoWithHole] = []
     for sample in samples:
         if batch and (len(batch) == batch_size or sample.photo.shape != batch[0].photo.shape):
             yield batch

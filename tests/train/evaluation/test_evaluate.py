@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from photomend.train.evaluate import Evaluation, Reconstructor, evaluate_models
+from photomend.train.evaluation.evaluate import Evaluation, Reconstructor, evaluate_models
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from photomend.train.sharpness import gradient_energy
+from photomend.train.evaluation.metrics import gradient_energy
 
 
 def test_by_hand() -> None:

@@ -21,13 +21,13 @@ Rows = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
 RESAMPLES = 10_000
 #: Photos below which no interval is given.
-FEWEST = 10
+MIN_PHOTOS = 10
 
 
 def bootstrap_interval(values: Sequence[float], seed: int = 0, resamples: int = RESAMPLES) -> Interval:
     """The 95 % interval of the mean of `values` by the percentile bootstrap.
 
-    It is (nan, nan), no interval, for fewer than FEWEST values and where one isn't finite. Raises ValueError for no
+    It is (nan, nan), no interval, for fewer than MIN_PHOTOS values and where one isn't finite. Raises ValueError for no
     values.
     """
     return bootstrap_intervals([values], seed, resamples)[0]
@@ -45,7 +45,7 @@ def bootstrap_ratio(
     """mean(values) / mean(reference) over the *same* photos, and its 95 % interval.
 
     Photos are drawn in pairs, so what makes a photo hard for both models cancels: the interval is far narrower than the
-    two separate ones suggest. No interval for fewer than FEWEST photos, nor where a ratio isn't finite.
+    two separate ones suggest. No interval for fewer than MIN_PHOTOS photos, nor where a ratio isn't finite.
 
     Raises ValueError when the two have different lengths.
     """
@@ -87,7 +87,7 @@ def draws(count: int, seed: int, resamples: int) -> Iterator[Rows]:
 
 
 def percentiles(samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]], photos: int) -> Interval:
-    if photos < FEWEST or not np.isfinite(samples).all():
+    if photos < MIN_PHOTOS or not np.isfinite(samples).all():
         return nan, nan
     low, high = np.percentile(samples, (2.5, 97.5))
     return float(low), float(high)
