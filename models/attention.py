@@ -94,7 +94,6 @@ class AttentionModel(RepairNetwork):
     """
 
     name = "attention"
-    capturable = True
 
     def __init__(
         self,

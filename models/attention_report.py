@@ -27,7 +27,6 @@ class AttentionReportModel(RepairNetwork):
     """
 
     name = "attention-report"
-    capturable = True
 
     def __init__(self, width: int = 64, window: int = 224) -> None:
         self.width, self.window = width, window

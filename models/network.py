@@ -32,8 +32,6 @@ class RepairNetwork(Module):
         one_hole: whether it describes the hole by its bounds, so that it can't learn from photos with several.
         views: from how many sides `reconstruct` looks through a window: 1, or the 8 that flips and quarter turns make
             of it. The answers are averaged, which costs eight times as much and errs a little less.
-        capturable: whether what `predict` does depends on no number that it computes on the way, so that a GPU can be
-            handed all of it at once (`photomend.train.graph`).
     """
 
     name: str
@@ -42,7 +40,6 @@ class RepairNetwork(Module):
     stride = 8
     one_hole = False
     views = 1
-    capturable = False
 
     @property
     def config(self) -> dict[str, Any]:

@@ -144,7 +144,6 @@ class TrainConfig(RunConfig):
             in float32.
         recompute: whether residual blocks keep their inputs alone and are computed a second time for the gradient,
             which takes less memory and more time.
-        cuda_graph: whether the forward and backward pass are handed to a CUDA device as one graph (`train/graph.py`).
     """
 
     final_lr: float = 1e-5
@@ -160,7 +159,6 @@ class TrainConfig(RunConfig):
     mae_weight: float = 1.0
     precision: str = "float32"
     recompute: bool = False
-    cuda_graph: bool = False
 
     fixed: ClassVar[tuple[str, ...]] = (*RunConfig.fixed, "optimizer")
 
@@ -173,8 +171,6 @@ class TrainConfig(RunConfig):
         self.require_at_most(momentum=0.9999, warmup=0.99)
         if not 0 < self.lr_step <= 1:
             raise PhotomendError(f"training: lr_step (={self.lr_step}) must be above 0 and at most 1")
-        if self.cuda_graph and self.recompute:
-            raise PhotomendError("training: cuda_graph and recompute don't go together: recomputing stops the GPU")
         for name, choices in (
             ("optimizer", OPTIMIZERS),
             ("schedule", SCHEDULES),

@@ -20,7 +20,6 @@ from .checkpoint import Checkpoint, load_state, weights_digest
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
-from .graph import CapturedFunction
 from .losses import hole_loss
 from .precision import PRECISIONS, MixedPrecision, SamePrecision, products_in, require_precision
 from .start import load_start, say_start, take_over
@@ -211,15 +210,6 @@ class Trainer(BaseTrainer[TrainConfig]):
                 self.precision = MixedPrecision(self.network, lambda: models.build(config.model, **config.model_config))
         if config.recompute and not recompute_blocks(self.precision.network):
             raise PhotomendError(f"training: recompute (=True) is not for model {config.model!r}, which has no blocks")
-        self.graph = self._captured() if config.cuda_graph else None
-
-    def _captured(self) -> CapturedFunction:
-        """`_gradients` as a CUDA graph."""
-        if not self.network.capturable:
-            raise PhotomendError(f"training: cuda_graph (=True) is not for model {self.config.model!r}")
-        if self.device.type != "cuda":
-            raise PhotomendError(f"training: cuda_graph (=True) needs a CUDA device, not {self.device}")
-        return CapturedFunction(self._gradients, self.network)
 
     def _gradients(self, photo: Array, mask: Array, *prepared: Array) -> Array:
         """The loss, with its gradients left at the parameters; `prepared` is what the network predicts from."""
@@ -238,7 +228,7 @@ class Trainer(BaseTrainer[TrainConfig]):
         """
         prepared = self.network.prepare(photo * (1 - mask), mask)
         with products_in(self.config.precision):
-            loss = (self.graph or self._gradients)(photo, mask, *prepared).item()
+            loss = self._gradients(photo, mask, *prepared).item()
         norm = clip_grad_norm(self.parameters, self.config.clip)
         if not math.isfinite(loss + norm):
             raise PhotomendError(
