@@ -11,7 +11,7 @@ import torch
 from ..core import Array
 from ..data.loader import Sample
 from ..data.photos import Photo
-from ..train.evaluation.evaluate import Reconstructor, paste
+from ..models.reconstructor import Reconstructor, fill_holes
 from ..train.evaluation.metrics import photo_metrics
 from .figures import reconstruction_grid
 
@@ -26,7 +26,7 @@ def draw_comparison(
     rows, captions, labels = [], [], []
     for sample in samples:
         truth, mask = sample.photo[None].to(device), sample.mask[None].to(device)
-        rebuilt = [paste(model, truth, mask)[0] for model in models.values()]
+        rebuilt = [fill_holes(model, truth, mask)[0] for model in models.values()]
         rows.append([to_photo(image) for image in (sample.photo * (1 - sample.mask), *rebuilt, sample.photo)])
         errors = [photo_metrics(sample.photo, image.cpu(), sample.mask).mse for image in rebuilt]
         captions.append(["", *(f"MSE {error:.1f}" for error in errors), ""])

@@ -6,7 +6,7 @@ from math import nan
 
 import numpy as np
 
-from ..train.evaluation.calibration import Calibration, Expected, features
+from ..models.calibration import Calibration, Expected, features
 from .repair import Pixels, find_holes, surroundings, to_arrays
 
 

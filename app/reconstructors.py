@@ -9,9 +9,9 @@ import torch
 
 from .. import models
 from ..core import PhotomendError, did_you_mean
-from ..train.checkpoint import BEST, LAST, Checkpoint, find_checkpoint, load_checkpoint
-from ..train.evaluation.calibration import Calibration
-from ..train.evaluation.evaluate import Reconstructor
+from ..models.calibration import Calibration
+from ..models.reconstructor import Reconstructor
+from ..models.weights import BEST, LAST, Checkpoint, find_checkpoint, load_checkpoint
 from . import shipped
 
 

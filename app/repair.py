@@ -29,7 +29,7 @@ from scipy import ndimage
 
 from ..core import Array, PhotomendError
 from ..models import BiharmonicFill, HarmonicFill
-from ..train.evaluation.evaluate import Reconstructor, paste
+from ..models.reconstructor import Reconstructor, fill_holes
 
 Pixels = np.ndarray[Any, np.dtype[Any]]  # colours (H, W, 3) or a mask (H, W)
 Window = tuple[slice, slice]  # rows and columns
@@ -261,7 +261,7 @@ def tent_weights(length: int) -> Pixels:
 
 def ask(crop: Pixels, missing: Pixels, reconstructor: Reconstructor, device: torch.device | str) -> Pixels:
     """The model's answer for a crop."""
-    answer = paste(reconstructor, *to_arrays(crop, missing, device))
+    answer = fill_holes(reconstructor, *to_arrays(crop, missing, device))
     return answer[0].permute(1, 2, 0).cpu().numpy()
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/calibrate.py RUN --photos DIR --markdown calibration.md
 
-The fit (train/evaluation/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`,
+The fit (models/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`,
 rebuilt as `photomend repair` does it, and is written into the run's best weights. Then the test photos say what it is
 worth: how the expected errors compare with the true ones, and how many holes lie in the range that is given for 80 %
 of them.
@@ -24,9 +24,9 @@ from photomend.app.sources import open_source
 from photomend.benchmarks.kinds import KINDS, LARGE, Repaired, holed
 from photomend.core import Array
 from photomend.data.sources import PhotoSource
-from photomend.train.checkpoint import find_checkpoint, load_checkpoint, save_checkpoint
-from photomend.train.evaluation.calibration import Calibration, Expected, features, fit
-from photomend.train.evaluation.evaluate import paste
+from photomend.models.calibration import Calibration, Expected, features, fit
+from photomend.models.reconstructor import fill_holes
+from photomend.models.weights import find_checkpoint, load_checkpoint, save_checkpoint
 from tqdm import tqdm
 
 GROUPS = 5
@@ -48,7 +48,7 @@ def rebuild(source: PhotoSource, model: Repaired, limit: int) -> list[Seen]:
     for kind in (kind for kind in KINDS if KINDS[kind].size != LARGE):
         for sample in tqdm(holed(source, kind, limit), desc=kind, total=limit, disable=None):
             truth, mask = sample.photo[None], sample.mask[None]
-            error = (255 * (paste(model, truth, mask) - truth).abs() * mask).sum() / (3 * mask.sum())
+            error = (255 * (fill_holes(model, truth, mask) - truth).abs() * mask).sum() / (3 * mask.sum())
             pixels = (truth[0].permute(1, 2, 0) * 255).round().byte().numpy(), mask[0, 0].numpy() > 0.5
             found = features(truth * (1 - mask), mask)[0]
             seen.append(Seen(kind, mask.mean().item(), found, error.item(), pixels))

@@ -28,7 +28,8 @@ from photomend.data.loader import to_array
 from photomend.data.masks import box_mask, random_box, stroke_mask
 from photomend.data.photos import Mask, Photo, resize
 from photomend.data.sources import PhotoSource
-from photomend.train.evaluation.evaluate import Reconstructor, evaluate_models
+from photomend.models.reconstructor import Reconstructor
+from photomend.train.evaluation.evaluate import evaluate_models
 from photomend.train.evaluation.summary import Summary, summarize
 from tqdm import tqdm
 

@@ -40,9 +40,10 @@ from ..layers import (
     SpatialAttention,
     SqueezeExcitation,
 )
-from .geometry import distance_to_known, require_hole
 from .harmonic import harmonic_fill
+from .holes import distance_to_known
 from .network import RepairNetwork
+from .reconstructor import require_hole
 
 #: Channel attention's hidden layer has channels / REDUCTION units.
 REDUCTION = 8

@@ -14,8 +14,8 @@ import torch
 
 from ..core import Array, Module, Tensor, cast, concatenate
 from ..layers import CBAM, BatchNorm2d, Conv2d, PixelShuffle, ReLU, ResidualBlock, Sequential, Sigmoid
-from .geometry import require_hole
 from .network import RepairNetwork
+from .reconstructor import require_hole
 
 
 class AttentionReportModel(RepairNetwork):

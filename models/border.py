@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array
-from .geometry import require_hole
+from .reconstructor import require_hole
 
 
 class BorderFill:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Tensor, matmul
-from .geometry import hole_bounds
+from .holes import hole_bounds
 
 #: Colours that describe the ring around a hole: eight on each side and the four corners.
 RING = 36

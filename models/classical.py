@@ -14,7 +14,8 @@ import skimage  # loads its parts when they are first used
 import torch
 
 from ..core import Array, PhotomendError
-from .geometry import hole_bounds, require_hole
+from .holes import hole_bounds
+from .reconstructor import require_hole
 
 #: Known pixels that a piece shows on each side of the hole. OpenCV looks 3 pixels far (and takes differences there),
 #: the biharmonic operator 2.

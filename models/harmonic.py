@@ -26,7 +26,8 @@ import torch
 from scipy import ndimage
 
 from ..core import Array
-from .geometry import Bounds, distance_to_known, hole_bounds, require_hole
+from .holes import Bounds, distance_to_known, hole_bounds
+from .reconstructor import require_hole
 
 #: The iteration ends when the estimated error falls under 1/500 of a grey level.
 TOLERANCE = 0.002 / 255

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import torch
 
 from ..core import Array, Module, Tensor, no_grad
-from .geometry import Bounds, hole_bounds, require_hole
+from .holes import Bounds, hole_bounds
+from .reconstructor import require_hole
 
 #: Quarter turns, and whether the window is mirrored first: all eight, the window as it is first.
 _VIEWS = tuple((turned, flipped) for flipped in (False, True) for turned in range(4))

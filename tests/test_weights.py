@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from photomend import models
 from photomend.app import shipped
 from photomend.app.reconstructors import load_reconstructor
-from photomend.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from photomend.models.weights import Checkpoint, load_checkpoint, save_checkpoint
 
 from .scripts import script
 

@@ -1,104 +1,21 @@
-"""Checkpoints: safetensors whose header carries a JSON description. Nothing in them is ever executed.
+"""What resuming needs, in one file, `state.safetensors`: weights, optimizer, averages and counters.
 
-A run folder holds up to three:
-
-    best.safetensors    the weights that validated best     what `evaluate` and `repair` load
-    last.safetensors    the weights of the last epoch
-    state.safetensors   weights, optimizer, averages and counters in one file: all that resuming needs
-
-Every file is written beside its destination and then renamed over it, so an interrupted write leaves the old one.
+Its form is that of weights files (`models/weights.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from ..core import Array, PhotomendError, replacing
+from ..core import Array
+from ..models.weights import read, write
 
-BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
-HEADER = "photomend"  # the key in the safetensors metadata under which the JSON stands
+STATE = "state.safetensors"
 ARRAY = "$array"  # marks where an array belongs in the JSON of a state
-VERSION = 1
-#: What the description of each kind of checkpoint must hold.
-_DESCRIBED: dict[str, dict[str, type]] = {
-    "weights": {"model": str, "config": dict, "step": int, "metrics": dict},
-    "state": {"state": dict},
-}
-
-
-class CheckpointError(PhotomendError):
-    """A file that is missing, damaged, or not the checkpoint that was asked for."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model's weights and what is known of them: enough to build the model and load it."""
-
-    model: str
-    weights: dict[str, Array]
-    config: dict[str, Any] = field(default_factory=dict)
-    step: int = 0
-    metrics: dict[str, float] = field(default_factory=dict)
-    calibration: dict[str, Any] = field(default_factory=dict)  # evaluation/calibration.py; empty: none was made
-
-
-def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write weights and description to `path`, replacing what was there in one step.
-
-    Raises CheckpointError when it cannot be written.
-    """
-    about = {
-        "kind": "weights",
-        "model": checkpoint.model,
-        "config": checkpoint.config,
-        "step": checkpoint.step,
-        "metrics": checkpoint.metrics,
-        "calibration": checkpoint.calibration,
-    }
-    write(path, checkpoint.weights, about)
-
-
-def load_checkpoint(path: Path, model: str | None = None, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a weights file, or the best (else the last) of a run folder.
-
-    Raises CheckpointError naming the file when there is none, when it is damaged or no photomend
-    checkpoint, and, if `model` is given, when it belongs to another model.
-    """
-    path = find_checkpoint(path)
-    weights, about = read(path, "weights", device)
-    if model is not None and about["model"] != model:
-        raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
-    calibration = about.get("calibration", {})
-    return Checkpoint(about["model"], weights, about["config"], about["step"], about["metrics"], calibration)
-
-
-def weights_digest(weights: Mapping[str, Array]) -> str:
-    """A short fingerprint of weights: the same names and numbers, the same digest."""
-    digest = hashlib.blake2b(digest_size=8)
-    for name in sorted(weights):
-        digest.update(f"{name}\0{weights[name].dtype}{tuple(weights[name].shape)}\0".encode())
-        digest.update(weights[name].cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def find_checkpoint(path: Path) -> Path:
-    """The weights file that `path` means: itself, or the best (else the last) in a run folder."""
-    if not path.is_dir():
-        return path
-    for name in (BEST, LAST):
-        if (path / name).is_file():
-            return path / name
-    raise CheckpointError(f"{path}: no checkpoint in this folder (neither {BEST} nor {LAST})")
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
@@ -135,40 +52,3 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
 
     state: dict[str, Any] = fill(about["state"])
     return state
-
-
-def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> None:
-    """Write, flush to the disk, rename: at every moment `path` is whole, the old file or the new one."""
-    header = {HEADER: json.dumps({"version": VERSION, **about})}
-    # Copies, because safetensors takes neither views nor two names for one storage.
-    owned = {k: torch.clone(v.detach().cpu(), memory_format=torch.contiguous_format) for k, v in arrays.items()}
-    try:
-        with replacing(path) as draft:
-            save_file(owned, draft, metadata=header)
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: the checkpoint cannot be written ({error})") from error
-
-
-def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays and description of a checkpoint of this kind ("weights" or "state")."""
-    if not path.exists():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            header = (file.metadata() or {}).get(HEADER)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = json.loads(header) if header is not None else None
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({error})") from error
-    if not isinstance(about, dict) or "version" not in about:
-        raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
-    if about["version"] != VERSION:
-        raise CheckpointError(f"{path}: checkpoint format {about['version']}; this photomend reads {VERSION}")
-    if about.get("kind") != kind:
-        raise CheckpointError(f"{path}: holds {about.get('kind')}, not {kind}")
-    for key, wanted in _DESCRIBED[kind].items():
-        if not isinstance(about.get(key), wanted):
-            raise CheckpointError(f"{path}: a damaged checkpoint, its description has no {key}")
-    return arrays, about

@@ -21,8 +21,9 @@ from ..core import PhotomendError, replacing, runtime
 from ..data.loader import CropLoader, names_digest, require_readable
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource
+from ..models.weights import BEST, LAST, save_checkpoint
 from .adversarial import AdversarialConfig, AdversarialTrainer
-from .checkpoint import BEST, LAST, STATE, save_checkpoint, save_state
+from .checkpoint import STATE, save_state
 from .config import RunConfig, TrainConfig
 from .interrupt import stop_requests
 from .log import JsonLog, forget_after

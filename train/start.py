@@ -10,7 +10,7 @@ import torch
 from .. import models
 from ..core import Array, PhotomendError, StateDictError, no_grad
 from ..models import AttentionModel, GanModel, RepairNetwork
-from .checkpoint import Checkpoint, load_checkpoint
+from ..models.weights import Checkpoint, load_checkpoint
 
 #: Models that begin with another model's weights; all others begin with their own.
 _OTHERS = {GanModel.name: AttentionModel.name}

@@ -16,7 +16,8 @@ import torch
 from .. import models
 from ..core import Array, PhotomendError, runtime
 from ..layers import recompute_blocks
-from .checkpoint import Checkpoint, load_state, weights_digest
+from ..models.weights import Checkpoint, weights_digest
+from .checkpoint import load_state
 from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA

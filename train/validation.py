@@ -9,7 +9,7 @@ import torch
 
 from ..core import Array
 from ..data.loader import EvaluationSet
-from .evaluation.evaluate import Reconstructor, paste
+from ..models.reconstructor import Reconstructor, fill_holes
 from .evaluation.metrics import gradient_energy, pixel_errors
 
 #: Which errors it finds.
@@ -68,7 +68,7 @@ class Validator:
             stop = min(start + self.batch_size, len(photos))
             truth = torch.stack(photos[start:stop]).to(self.device).float() / 255
             mask = torch.stack(masks[start:stop]).to(self.device)
-            rebuilt = paste(model, truth, mask)
+            rebuilt = fill_holes(model, truth, mask)
             errors = pixel_errors(truth, rebuilt, mask)
             for name in ERRORS:
                 sums[name] += errors[name].sum().item()

@@ -16,7 +16,7 @@ import click
 import torch
 from photomend.app.options import check_target
 from photomend.core import Array, PhotomendError
-from photomend.train.checkpoint import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
+from photomend.models.weights import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.start import FREE
 
 FILE = click.Path(path_type=Path)

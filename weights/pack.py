@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from photomend.app.shipped import FOLDER, SUMS
-from photomend.train.checkpoint import load_checkpoint, save_checkpoint
+from photomend.models.weights import load_checkpoint, save_checkpoint
 
 
 def pack(run: Path, name: str, settings: dict[str, int]) -> Path:

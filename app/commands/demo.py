@@ -14,10 +14,12 @@ from ...core.runtime import seed_everything
 from ...data.loader import EvaluationSet, require_readable
 from ...data.photos import say_skipped
 from ...models import AttentionModel, GanModel
+from ...models.reconstructor import Reconstructor
+from ...models.weights import BEST, LAST
 from ...train.adversarial import AdversarialConfig
-from ...train.checkpoint import BEST, LAST, STATE
+from ...train.checkpoint import STATE
 from ...train.config import RunConfig, TrainConfig
-from ...train.evaluation.evaluate import Reconstructor, evaluate_models
+from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
 from ...train.loop import CONFIG, LOG, Epoch, train
 from ...train.validation import Validator

@@ -17,8 +17,8 @@ from ...core import PhotomendError
 from ...data.masks import Box, box_mask
 from ...data.photos import Mask, Photo, describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
 from ...models import AttentionModel, HarmonicFill, RepairNetwork
-from ...train.evaluation.calibration import SHARE, Expected
-from ...train.evaluation.evaluate import Reconstructor
+from ...models.calibration import SHARE, Expected
+from ...models.reconstructor import Reconstructor
 from .. import shipped
 from ..cli import report
 from ..expectation import expect

@@ -18,8 +18,8 @@ from ...core import PhotomendError, did_you_mean
 from ...core.compiling import compiled_functions
 from ...layers.convolution import planner
 from ...models.gan import GanModel
+from ...models.weights import load_checkpoint
 from ...train.adversarial import AdversarialConfig, AdversarialTrainer
-from ...train.checkpoint import load_checkpoint
 from ...train.config import RunConfig, TrainConfig
 from ...train.loop import CONFIG
 from ...train.precision import PRECISIONS

@@ -16,7 +16,7 @@ import torch
 from ... import __version__
 from ...core import PhotomendError
 from ...core.module import Module
-from ...train.checkpoint import find_checkpoint, load_checkpoint
+from ...models.weights import find_checkpoint, load_checkpoint
 from ...train.loop import CONFIG
 
 

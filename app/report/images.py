@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 
 from ...core import Array
 from ...data.loader import Sample
-from ...train.evaluation.evaluate import Reconstructor, paste
+from ...models.reconstructor import Reconstructor, fill_holes
 from ...train.evaluation.metrics import PEAK, photo_metrics
 from ..comparison import to_photo
 
@@ -71,7 +71,10 @@ def show(samples: Iterable[Sample], models: Mapping[str, Reconstructor], device:
                 sample.name,
                 jpeg(hole, f"{sample.name} with its hole"),
                 jpeg(hole[window], f"the hole in {sample.name}"),
-                [rebuild(sample, name, paste(model, truth, mask)[0].cpu(), window) for name, model in models.items()],
+                [
+                    rebuild(sample, name, fill_holes(model, truth, mask)[0].cpu(), window)
+                    for name, model in models.items()
+                ],
                 jpeg(original, f"{sample.name}, the original"),
                 jpeg(original[window], f"{sample.name}, the original where the hole was"),
             )

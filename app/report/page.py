@@ -15,7 +15,7 @@ from matplotlib import colormaps
 
 from ...data.loader import Sample
 from ...models import RepairNetwork
-from ...train.evaluation.evaluate import Reconstructor
+from ...models.reconstructor import Reconstructor
 from ...train.evaluation.summary import Estimate, Summary
 from ...train.log import read_log
 from ...train.loop import LOG

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from photomend import models
-from photomend.train.checkpoint import HEADER, VERSION, Checkpoint, save_checkpoint
+from photomend.models.weights import HEADER, VERSION, Checkpoint, save_checkpoint
 from PIL import Image
 from safetensors.torch import save_file
 

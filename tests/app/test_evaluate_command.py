@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from photomend import models
-from photomend.train.checkpoint import Checkpoint, save_checkpoint
+from photomend.models.weights import Checkpoint, save_checkpoint
 from PIL import Image
 
 from .helpers import Shell, picture, tree

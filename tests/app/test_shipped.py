@@ -13,8 +13,8 @@ from photomend.app import shipped
 from photomend.app.reconstructors import find_weights, load_reconstructor
 from photomend.core import PhotomendError
 from photomend.models import AttentionModel, LinearModel
-from photomend.train.checkpoint import Checkpoint, save_checkpoint
-from photomend.train.evaluation.calibration import Calibration
+from photomend.models.calibration import Calibration
+from photomend.models.weights import Checkpoint, save_checkpoint
 
 from .helpers import Shell, holes, picture
 

@@ -24,8 +24,9 @@ from photomend.core import PhotomendError, compiling
 from photomend.data.loader import EvaluationSet
 from photomend.layers.convolution import planner
 from photomend.models import BorderFill, HarmonicFill, LinearModel
-from photomend.train.checkpoint import load_checkpoint, load_state
-from photomend.train.evaluation.evaluate import Reconstructor
+from photomend.models.reconstructor import Reconstructor
+from photomend.models.weights import load_checkpoint
+from photomend.train.checkpoint import load_state
 
 from .helpers import Shell, picture, tree
 

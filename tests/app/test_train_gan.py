@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from photomend import models
+from photomend.models.weights import Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.adversarial import AdversarialTrainer
-from photomend.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 from ..train.interrupting import interrupt
 from .helpers import Shell, picture, tree

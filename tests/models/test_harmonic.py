@@ -11,7 +11,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 import torch
 from photomend.models import HarmonicFill, harmonic, harmonic_fill
-from photomend.models.geometry import distance_to_known, hole_bounds
+from photomend.models.holes import distance_to_known, hole_bounds
 from scipy.ndimage import distance_transform_cdt
 
 from .holes import photo, rectangle

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from photomend.models.cells import ring_colours
 from photomend.models.cnn import features
-from photomend.models.geometry import hole_bounds
+from photomend.models.holes import hole_bounds
 from torch import nn
 
 

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from photomend import models
 from photomend.core import Array, PhotomendError
 from photomend.models.discriminator import hole_patches
+from photomend.models.weights import Checkpoint, save_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import gan_twins, model_twins
 from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer
-from photomend.train.checkpoint import Checkpoint, save_checkpoint
 from photomend.train.ema import EMA
 from photomend.train.optimizers import Adam
 from photomend.train.start import start_settings

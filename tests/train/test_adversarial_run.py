@@ -11,8 +11,9 @@ from photomend import models
 from photomend.core import PhotomendError, runtime
 from photomend.data.loader import EvaluationSet
 from photomend.data.sources import FolderSource
+from photomend.models.weights import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer
-from photomend.train.checkpoint import BEST, LAST, STATE, Checkpoint, load_checkpoint, save_checkpoint
+from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
 from photomend.train.log import read_log
 from photomend.train.loop import LOG, train

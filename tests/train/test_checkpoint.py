@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from photomend.core import PhotomendError
-from photomend.train import checkpoint as module
-from photomend.train.checkpoint import Checkpoint, load_checkpoint, load_state, save_checkpoint, save_state
+from photomend.models import weights as module
+from photomend.models.weights import Checkpoint, load_checkpoint, save_checkpoint
+from photomend.train.checkpoint import load_state, save_state
 from safetensors.torch import save_file
 
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 from photomend.core import Array, PhotomendError
 from photomend.data.sources import FolderSource
+from photomend.models.weights import BEST, LAST, load_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import cell_twins, model_twins
-from photomend.train.checkpoint import BEST, LAST, STATE, load_checkpoint
+from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
 from photomend.train.log import read_log

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 from photomend.core import Array, Module, Tensor
+from photomend.models.weights import save_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer
-from photomend.train.checkpoint import save_checkpoint
 from photomend.train.config import TrainConfig
 from photomend.train.losses import hole_loss
 from photomend.train.optimizers import Optimizer

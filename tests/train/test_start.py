@@ -11,8 +11,8 @@ import torch
 from photomend import models
 from photomend.core import PhotomendError
 from photomend.data.sources import FolderSource
+from photomend.models.weights import Checkpoint, load_checkpoint, save_checkpoint
 from photomend.tests.models.holes import crops
-from photomend.train.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.loop import train
 from photomend.train.start import start_settings
 

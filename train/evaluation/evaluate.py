@@ -9,16 +9,9 @@ from typing import Protocol
 
 import torch
 
-from ...core import Array, PhotomendError, no_grad
+from ...core import Array
+from ...models.reconstructor import Reconstructor, fill_holes
 from .metrics import PhotoMetrics, photo_metrics
-
-
-class Reconstructor(Protocol):
-    """Anything that fills holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W), 1 = missing, to (N, 3,
-    H, W).
-    """
-
-    def reconstruct(self, masked: Array, mask: Array) -> Array: ...
 
 
 class PhotoWithHole(Protocol):
@@ -98,7 +91,7 @@ def evaluate_models(
         truth = torch.stack([sample.photo for sample in batch]).to(device)
         mask = torch.stack([sample.mask for sample in batch]).to(device)
         for name, reconstructor in reconstructors.items():
-            rebuilt = paste(reconstructor, truth, mask)
+            rebuilt = fill_holes(reconstructor, truth, mask)
             evaluations[name].results += [
                 PhotoResult(
                     sample.name,
@@ -112,20 +105,6 @@ def evaluate_models(
     if any(not evaluation.results for evaluation in evaluations.values()):
         raise ValueError("samples: there is nothing to evaluate")
     return list(evaluations.values())
-
-
-def paste(reconstructor: Reconstructor, truth: Array, mask: Array) -> Array:
-    """The model's answer in the hole, clamped to [0, 1], and the truth around it; (N, 3, H, W).
-
-    Raises PhotomendError when the answer holds values that aren't finite.
-    """
-    missing = mask > 0.5
-    with no_grad():
-        answer = reconstructor.reconstruct(torch.where(missing, 0.0, truth), mask)
-    if not answer.isfinite().all():
-        name = getattr(reconstructor, "name", type(reconstructor).__name__)
-        raise PhotomendError(f"model {name!r} gives colours that are no numbers; its weights are damaged")
-    return torch.where(missing, answer.clamp(0, 1), truth)
 
 
 def batches(samples: Iterable[PhotoWithHole], batch_size: int) -> Iterator[list[PhotoWithHole]]:

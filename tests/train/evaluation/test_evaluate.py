@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from photomend.train.evaluation.evaluate import Evaluation, Reconstructor, evaluate_models
+from photomend.models.reconstructor import Reconstructor
+from photomend.train.evaluation.evaluate import Evaluation, evaluate_models
 
 
 @dataclass

@@ -18,8 +18,9 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from ...core import Array
-from ...models.geometry import distance_to_known, require_hole
+from ..core import Array
+from .holes import distance_to_known
+from .reconstructor import require_hole
 
 #: Grey levels that are added before logarithms are taken, so that even colours don't give −∞.
 LEAST = 0.5

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from photomend.train.evaluation.calibration import LEAST, Calibration, features, fit
+from photomend.models.calibration import LEAST, Calibration, features, fit
 
 
 def test_features_by_hand() -> None:

@@ -18,30 +18,6 @@ class Bounds(NamedTuple):
     right: int
 
 
-def require_hole(masked: Array, mask: Array) -> None:
-    """Check what every reconstructor is given.
-
-    Raises:
-        TypeError: one of the two isn't floating point, or they are on different devices.
-        ValueError: `masked` isn't (N, 3, H, W), `mask` isn't (N, 1, H, W), or a mask has no missing or no known pixel.
-    """
-    for name, array in (("masked", masked), ("mask", mask)):
-        if not array.is_floating_point():
-            raise TypeError(f"{name}: {array.dtype} must be floating point")
-    if masked.device != mask.device:
-        raise TypeError(f"mask: is on {mask.device}, but masked on {masked.device}")
-    if masked.ndim != 4 or masked.shape[1] != 3:
-        raise ValueError(f"masked: shape {tuple(masked.shape)} must be (N, 3, H, W)")
-    n, _, h, w = masked.shape
-    if mask.shape != (n, 1, h, w):
-        raise ValueError(f"mask: shape {tuple(mask.shape)} must be {(n, 1, h, w)}, as masked is {tuple(masked.shape)}")
-    missing = mask.flatten(1) > 0.5
-    if not missing.any(dim=1).all():
-        raise ValueError("mask: nothing is missing in at least one photo")
-    if missing.all(dim=1).any():
-        raise ValueError("mask: everything is missing in at least one photo")
-
-
 def hole_bounds(mask: Array) -> list[Bounds]:
     """The bounds of the hole in each mask of (N, 1, H, W), 1 = missing; every mask has a missing pixel."""
     missing = mask[:, 0] > 0.5
