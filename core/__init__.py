@@ -1,7 +1,11 @@
 """The engine: Tensor and tape, primitives with their pullbacks, modules, initial weights, the gradient checker."""
 
 from . import init, runtime
-from .elementwise import (
+from .errors import PhotomendError, did_you_mean
+from .files import replacing
+from .gradcheck import GradientError, gradcheck
+from .module import Buffer, Module, Parameter, StateDictError
+from .ops.elementwise import (
     absolute,
     add,
     cast,
@@ -17,15 +21,11 @@ from .elementwise import (
     subtract,
     where,
 )
-from .errors import PhotomendError, did_you_mean
-from .files import replacing
-from .gradcheck import GradientError, gradcheck
-from .module import Buffer, Module, Parameter, StateDictError
+from .ops.matmul import matmul
+from .ops.reductions import amax, mean, sum, variance
+from .ops.shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
 from .primitive import Primitive, all_primitives, primitive
-from .products import matmul
-from .recompute import checkpoint
-from .reductions import amax, mean, sum, variance
-from .shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
+from .recompute import recompute
 from .tape import HALF_PRECISION, Array, Pullback, is_recording, no_grad
 from .tensor import Tensor
 
@@ -47,7 +47,6 @@ __all__ = [
     "amax",
     "broadcast_to",
     "cast",
-    "checkpoint",
     "clamp",
     "concatenate",
     "did_you_mean",
@@ -68,6 +67,7 @@ __all__ = [
     "permute",
     "power",
     "primitive",
+    "recompute",
     "replacing",
     "reshape",
     "runtime",

@@ -18,8 +18,7 @@ from pathlib import Path
 
 import torch
 
-from .primitive import primitive, sum_to_shape
-from .tape import Array, Pullback
+from .tape import Array
 from .workspace import output
 
 #: Multiplications of one product. Measured from 2¹² to 2²⁸ with 16 to 256 columns on one thread: from here on oneDNN
@@ -31,28 +30,6 @@ _ZEN5 = 26
 
 #: (a, b, bias or None) → a · b + bias
 _Product = Callable[[Array, Array, Array | None], Array]
-
-
-@primitive
-def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
-    """A B for (…, n, k) and (…, k, m), leading axes broadcast; Ā = Ȳ Bᵀ, B̄ = Aᵀ Ȳ.
-
-    Source: Giles, *Collected matrix derivative results for forward and reverse mode AD* (2008), §2.2.1.
-
-    Raises:
-        ValueError: an argument has fewer than two axes, or the inner sizes differ.
-    """
-    if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"matmul: a {tuple(a.shape)} and b {tuple(b.shape)} must both have at least two axes")
-    if a.shape[-1] != b.shape[-2]:
-        raise ValueError(
-            f"matmul: a {tuple(a.shape)} has {a.shape[-1]} columns but b {tuple(b.shape)} {b.shape[-2]} rows"
-        )
-
-    def matmul_pullback(Ȳ: Array):
-        return lambda: sum_to_shape(Ȳ @ b.mT, a.shape), lambda: sum_to_shape(a.mT @ Ȳ, b.shape)
-
-    return a @ b, matmul_pullback
 
 
 def product(a: Array, b: Array, bias: Array | None = None, out: Array | None = None) -> Array:

@@ -1,4 +1,4 @@
-"""Recomputation, also called gradient checkpointing: keep a block's inputs and not what it computes on the way.
+"""Activation recomputation (also called gradient checkpointing): keep a block's inputs and not what it computes.
 
 The forward pass runs without a tape. When the gradient comes back, the block runs once more with a tape of its own,
 which is walked at once: about a third more time for the memory of all that the block's pullbacks would have kept.
@@ -8,7 +8,7 @@ Source: Chen, Xu, Zhang & Guestrin, *Training deep nets with sublinear memory co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from .tape import Array, is_recording, no_grad, recording
 from .tensor import Tensor
 
 
-def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
+def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     """``function(*inputs)``, whose inner results are computed a second time for the gradient instead of kept.
 
     The second run draws the random numbers of the first, so that dropout forgets the same elements. It begins with a
@@ -28,7 +28,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
 
     Args:
         function: a Module or a method of one, whose parameters receive gradients too, or a function of its inputs
-            alone. Returns one array, whatever it is asked a second time.
+            alone. Returns one array, the same one when it is called again.
         inputs: arrays or Tensors.
     """
     owner = getattr(function, "__self__", function)
@@ -40,14 +40,13 @@ def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
 
     def recomputed(*arrays: Array):
         arrays = arrays[: len(inputs)]
-        device = next((x.device for x in arrays if x.is_cuda), None)
-        numbers, found = _random_state(device), _state_of(module)
+        rerun = _rerun(module, [x.device for x in arrays if x.is_cuda][:1])
         with no_grad():
             value = function(*arrays)
 
         def recomputed_pullback(ȳ: Array):
             leaves = [Tensor(x) if want else x for x, want in zip(arrays, wanted, strict=True)]
-            with _random_numbers(numbers, device), _in_state(module, found), _gradients_of(parameters), recording(True):
+            with rerun, recording(True):
                 y = function(*leaves)
                 if y.tracked:
                     y.backward(ȳ)
@@ -55,7 +54,7 @@ def checkpoint(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
 
         return (value.data if isinstance(value, Tensor) else value), recomputed_pullback
 
-    recomputed.__name__ = f"checkpoint of {type(owner).__name__}"
+    recomputed.__name__ = f"recomputed {type(owner).__name__}"
     return Primitive(recomputed)(*inputs, *parameters)
 
 
@@ -64,64 +63,42 @@ def _gradient(tensor: Tensor) -> Array:
     return torch.zeros_like(tensor.data) if tensor.grad is None else tensor.grad
 
 
-@contextmanager
-def _gradients_of(parameters: list[Any]) -> Iterator[None]:
-    """Inside, the parameters have no gradients; afterwards those that they had before."""
-    before = [parameter.grad for parameter in parameters]
-    try:
-        for parameter in parameters:
-            parameter.grad = None
-        yield
-    finally:
-        for parameter, grad in zip(parameters, before, strict=True):
-            parameter.grad = grad
+def _rerun(module: Module, devices: list[torch.device]) -> Any:
+    """A context in which buffers, modes and random numbers are once more as they are now, and parameters have no
+    gradients; after it all of them are as they were before it.
 
+    Args:
+        devices: the CUDA device that draws random numbers, if there is one.
+    """
+    buffers, modules = [b for _, b in module.named_buffers()], [m for _, m in module.named_modules()]
+    found, modes = [b.data.clone() for b in buffers], [m.training for m in modules]
+    on_cpu, on_cuda = torch.get_rng_state(), [torch.cuda.get_rng_state(device) for device in devices]
 
-#: A module's buffers, and in which mode its parts are.
-_State = tuple[list[Array], list[bool]]
+    @contextmanager
+    def rerun() -> Iterator[None]:
+        with (
+            torch.random.fork_rng(devices),
+            _having(module.parameters(), "grad", [None] * len(module.parameters())),
+            _having(buffers, "data", found),
+            _having(modules, "training", modes),
+        ):
+            torch.set_rng_state(on_cpu)
+            for device, state in zip(devices, on_cuda, strict=True):
+                torch.cuda.set_rng_state(state, device)
+            yield
 
-
-def _state_of(module: Module) -> _State:
-    return [b.data.clone() for _, b in module.named_buffers()], [part.training for _, part in module.named_modules()]
-
-
-def _put(module: Module, state: _State) -> None:
-    buffers, modes = state
-    for (_, buffer), data in zip(module.named_buffers(), buffers, strict=True):
-        buffer.data.copy_(data)
-    for (_, part), training in zip(module.named_modules(), modes, strict=True):
-        part.training = training
-
-
-@contextmanager
-def _in_state(module: Module, state: _State) -> Iterator[None]:
-    """Inside, a module's buffers and modes are as in `state`; afterwards as they were before."""
-    before = _state_of(module)
-    try:
-        _put(module, state)
-        yield
-    finally:
-        _put(module, before)
-
-
-def _random_state(device: torch.device | None) -> tuple[Array, Array | None]:
-    """Where torch's random numbers stand: the CPU's and, if one is given, a CUDA device's."""
-    return torch.get_rng_state(), None if device is None else torch.cuda.get_rng_state(device)
+    return rerun()
 
 
 @contextmanager
-def _random_numbers(state: tuple[Array, Array | None], device: torch.device | None) -> Iterator[None]:
-    """Inside, random numbers go on from `state`; afterwards from where they stood before."""
-    before = _random_state(device)
+def _having(things: Iterable[Any], attribute: str, values: list[Any]) -> Iterator[None]:
+    """Inside, an attribute of some objects has these values; afterwards those that it had before."""
+    things = list(things)
+    before = [getattr(thing, attribute) for thing in things]
     try:
-        _set_random_state(state, device)
+        for thing, value in zip(things, values, strict=True):
+            setattr(thing, attribute, value)
         yield
     finally:
-        _set_random_state(before, device)
-
-
-def _set_random_state(state: tuple[Array, Array | None], device: torch.device | None) -> None:
-    on_cpu, on_cuda = state
-    torch.set_rng_state(on_cpu)
-    if device is not None and on_cuda is not None:
-        torch.cuda.set_rng_state(on_cuda, device)
+        for thing, value in zip(things, before, strict=True):
+            setattr(thing, attribute, value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core import Array, Module, Tensor, checkpoint, concatenate
+from ..core import Array, Module, Tensor, concatenate, recompute
 from .activation import relu
 from .conv import Conv2d
 from .norm import BatchNorm2d
@@ -16,14 +16,14 @@ class Recomputable(Module):
     recomputed = False
 
     def _through(self, inner: Callable[..., Tensor], x: Array | Tensor) -> Tensor:
-        """inner(x), by way of `checkpoint` if this block is recomputed; `inner` is a part or a method of it."""
-        found: Tensor = checkpoint(inner, x) if self.recomputed else inner(x)
+        """inner(x), by way of `recompute` if this block is recomputed; `inner` is a part or a method of it."""
+        found: Tensor = recompute(inner, x) if self.recomputed else inner(x)
         return found
 
 
 def recompute_blocks(network: Module) -> int:
     """Have the residual blocks of a network keep nothing but their inputs, and compute what is inside a second time for
-    the gradient (`core.checkpoint`): less memory for more time. Returns how many there are."""
+    the gradient (`core.recompute`): less memory for more time. Returns how many there are."""
     blocks = [module for _, module in network.named_modules() if isinstance(module, Recomputable)]
     for block in blocks:
         block.recomputed = True

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from photomend.core import Array, Module, Tensor, checkpoint, multiply, no_grad, sum
+from photomend.core import Array, Module, Tensor, multiply, no_grad, recompute, sum
 from photomend.layers import BatchNorm2d, Conv2d, Dropout, ReLU, Sequential, SpectralConv2d
 
 
@@ -18,7 +18,7 @@ def block() -> Sequential:
 def step(model: Module, x: Tensor, again: bool) -> tuple[Array, list[Array | None]]:
     """The value of one step with fixed random numbers, and the gradients of x and of the parameters."""
     torch.manual_seed(7)
-    y = checkpoint(model, x) if again else model(x)
+    y = recompute(model, x) if again else model(x)
     after = torch.rand(1)  # what draws random numbers later must not notice
     y.backward(torch.linspace(-1, 1, y.data.numel()).reshape(y.shape))
     return torch.cat((y.data.reshape(-1), after, torch.rand(1))), [x.grad, *(p.grad for p in model.parameters())]
@@ -42,7 +42,7 @@ def test_everything_is_as_without_it() -> None:
 
 def test_a_parameter_that_is_used_outside_too() -> None:
     layer, x = Conv2d(2, 2, 1, bias=False), torch.ones(1, 2, 3, 3)
-    sum(checkpoint(layer, layer(x))).backward()
+    sum(recompute(layer, layer(x))).backward()
     found, layer.weight.grad = layer.weight.grad, None
     sum(layer(layer(x))).backward()
     assert found is not None
@@ -52,12 +52,12 @@ def test_a_parameter_that_is_used_outside_too() -> None:
 def test_frozen_parameters_and_constants_receive_nothing() -> None:
     layer, x = Conv2d(2, 2, 1), Tensor(torch.ones(1, 2, 3, 3))
     layer.bias.tracked = False  # type: ignore[union-attr]
-    sum(checkpoint(layer, x)).backward()
+    sum(recompute(layer, x)).backward()
     assert x.grad is not None
     assert layer.weight.grad is not None
     assert layer.bias is not None
     assert layer.bias.grad is None
-    assert not checkpoint(layer.freeze(), x.data).tracked
+    assert not recompute(layer.freeze(), x.data).tracked
 
 
 def test_inner_results_are_not_kept() -> None:
@@ -70,7 +70,7 @@ def test_inner_results_are_not_kept() -> None:
         return multiply(ab, ab)
 
     a, b = Tensor(torch.tensor([2.0])), torch.tensor([3.0])
-    y = checkpoint(product, a, b)
+    y = recompute(product, a, b)
     assert inner[0]() is None
     y.backward()
     assert a.grad is not None
@@ -80,7 +80,7 @@ def test_inner_results_are_not_kept() -> None:
 
 def test_backward_inside_no_grad() -> None:
     x = Tensor(torch.tensor([2.0]))
-    y = checkpoint(lambda x: multiply(x, x), x)
+    y = recompute(lambda x: multiply(x, x), x)
     with no_grad():
         y.backward()
     assert x.grad is not None
@@ -89,9 +89,9 @@ def test_backward_inside_no_grad() -> None:
 
 def test_a_weight_that_was_changed_since_is_an_error() -> None:
     layer = Conv2d(2, 2, 1)
-    y = sum(checkpoint(layer, torch.ones(1, 2, 3, 3)))
+    y = sum(recompute(layer, torch.ones(1, 2, 3, 3)))
     layer.weight.data += 1
-    with pytest.raises(RuntimeError, match=r"of 'checkpoint of Conv2d', .* was changed in place"):
+    with pytest.raises(RuntimeError, match=r"of 'recomputed Conv2d', .* was changed in place"):
         y.backward()
 
 
@@ -112,7 +112,7 @@ def test_the_second_run_begins_with_the_first_ones_buffers() -> None:
 def test_the_second_run_is_in_the_first_ones_mode() -> None:
     norm, x = BatchNorm2d(2), Tensor(torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(1)))
     weights = torch.linspace(-1, 1, x.data.numel()).reshape(x.shape)
-    y = checkpoint(norm, x)
+    y = recompute(norm, x)
     norm.eval()
     y.backward(weights)
     assert not norm.training

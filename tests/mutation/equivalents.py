@@ -18,15 +18,15 @@ _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
 #: By the reason why each computes the same gradients.
 EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
     "Every entry of the inverse permutation is written over.": _of(
-        "core/shaping.py",
+        "core/ops/shaping.py",
         "permute",
         ("change_constant", "[0]", "[1]"),
         ("change_constant", "[0]", "[-1]"),
     ),
     "The general way, an array of positions, is right for basic indices too, only slower.": (
-        *_of("core/shaping.py", "getitem", ("take_branch", "if _is_basic(index)", "if False")),
+        *_of("core/ops/shaping.py", "getitem", ("take_branch", "if _is_basic(index)", "if False")),
         *_of(
-            "core/shaping.py",
+            "core/ops/shaping.py",
             "_is_basic",
             ("take_branch", "index if isinstance(index, tuple) else (index,)", "(index,)"),
             ("drop_term", _BASIC, _BASIC.removeprefix("part is None or ")),
@@ -35,7 +35,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ),
     ),
     "The first axis of an array with one axis is also its last.": _of(
-        "core/shaping.py",
+        "core/ops/shaping.py",
         "getitem",
         (
             "change_constant",

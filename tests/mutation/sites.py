@@ -47,10 +47,10 @@ class Site:
 #: passes in agreement: only an oracle that knows the right value sees it.
 HELPERS = (
     Site("photomend.core.primitive", "sum_to_shape", _BROADCASTING, gradient=True),
-    Site("photomend.core.elementwise", "_shape", ("add", "subtract", "multiply", "divide")),
-    Site("photomend.core.reductions", "_axes", _REDUCTIONS),
-    Site("photomend.core.reductions", "_spread", _REDUCTIONS, gradient=True),
-    Site("photomend.core.shaping", "_is_basic", ("getitem",)),
+    Site("photomend.core.ops.elementwise", "_shape", ("add", "subtract", "multiply", "divide")),
+    Site("photomend.core.ops.reductions", "_axes", _REDUCTIONS),
+    Site("photomend.core.ops.reductions", "_spread", _REDUCTIONS, gradient=True),
+    Site("photomend.core.ops.shaping", "_is_basic", ("getitem",)),
     Site("photomend.core.tape", "topological_order", _GRAPHS),
     Site("photomend.core.tape", "walk", _GRAPHS),
     Site("photomend.core.tape", "_visit", _GRAPHS),

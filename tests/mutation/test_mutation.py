@@ -132,7 +132,7 @@ def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_survivor_ends_in_exit_code_1(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("photomend.tests.mutation.report.reasons", dict)
     assert command.main(["permute"]) == 1
-    assert "survived: core/shaping.py" in capsys.readouterr().out
+    assert "survived: core/ops/shaping.py" in capsys.readouterr().out
 
 
 def test_an_entry_that_is_noticed_ends_in_exit_code_1(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from photomend import layers
-from photomend.core import Array, Module, Tensor, checkpoint
+from photomend.core import Array, Module, Tensor, recompute
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import attention, conv, norm
 from photomend.tests.reference.loops.activation import elementwise, silu
@@ -197,7 +197,7 @@ class _Recomputed(layers.Sequential):
     def forward(self, x: Array | Tensor) -> Tensor:
         y: Any = x
         for inner in self._layers:
-            y = checkpoint(inner, y)
+            y = recompute(inner, y)
         return y
 
 

@@ -43,7 +43,7 @@ _CORE = [
     Break(
         "product-rule-swapped",
         "Each factor of a product receives its own value in place of the other's.",
-        "photomend.core.elementwise",
+        "photomend.core.ops.elementwise",
         "multiply",
         "sum_to_shape(ȳ * b, shape_a), lambda: sum_to_shape(ȳ * a, shape_b)",
         "sum_to_shape(ȳ * a, shape_a), lambda: sum_to_shape(ȳ * b, shape_b)",
@@ -52,7 +52,7 @@ _CORE = [
     Break(
         "quotient-sign",
         "The minus sign of the quotient rule is lost.",
-        "photomend.core.elementwise",
+        "photomend.core.ops.elementwise",
         "divide",
         "(ȳ * kept).div_(b).neg_()",
         "(ȳ * kept).div_(b)",
@@ -61,7 +61,7 @@ _CORE = [
     Break(
         "matmul-untransposed",
         "The gradient of a matrix product's first factor is multiplied by B and not by Bᵀ.",
-        "photomend.core.products",
+        "photomend.core.ops.matmul",
         "matmul",
         "Ȳ @ b.mT",
         "Ȳ @ b",
@@ -70,7 +70,7 @@ _CORE = [
     Break(
         "mean-without-n",
         "The gradient of a mean isn't divided by the number of elements.",
-        "photomend.core.reductions",
+        "photomend.core.ops.reductions",
         "mean",
         "_spread(ȳ / n,",
         "_spread(ȳ,",
@@ -79,7 +79,7 @@ _CORE = [
     Break(
         "variance-without-2",
         "The gradient of a square is taken without its factor 2.",
-        "photomend.core.reductions",
+        "photomend.core.ops.reductions",
         "variance",
         "ȳ * (2 / n)",
         "ȳ * (1 / n)",
@@ -88,7 +88,7 @@ _CORE = [
     Break(
         "repeated-index",
         "An element that was taken several times receives only the last of its gradients.",
-        "photomend.core.shaping",
+        "photomend.core.ops.shaping",
         "getitem",
         "x̄.view(-1).index_add_(0, positions.reshape(-1), ȳ.reshape(-1))",
         "x̄.view(-1)[positions.reshape(-1)] = ȳ.reshape(-1)",
@@ -97,7 +97,7 @@ _CORE = [
     Break(
         "concatenate-swapped",
         "The parts of what was joined receive each other's gradients.",
-        "photomend.core.shaping",
+        "photomend.core.ops.shaping",
         "concatenate",
         "return ȳ.split(sizes, dim)",
         "return ȳ.split(sizes[::-1], dim)[::-1]",

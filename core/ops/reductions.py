@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from .primitive import primitive
-from .tape import Array, Pullback
+from ..primitive import primitive
+from ..tape import Array, Pullback
 
 Axes = int | tuple[int, ...] | None
 

@@ -9,19 +9,17 @@ function whatever the size of the arrays, and is believed only if it explains al
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 
 import torch
 
-from .tape import Array
-from .tensor import Tensor
+from ..tape import Array
+from .function import CheckedFunction, normal
 
-#: d/dt ⟨f(x + t u), v⟩ for directions u of all variables and a cotangent v, by differences.
-Numeric = Callable[[list[Array], Array], float]
 Axes = tuple[int, ...]
 
-_DIRECTIONS = 3
+_DIRECTIONS = 3  # along which a hypothesis must explain the error
 _CLOSE = 1e-6  # far above the differences' own error, far below any mistake that it would take for explained
 
 
@@ -29,24 +27,14 @@ class Suspect:
     """A variable whose gradient is wrong, and everything that a hypothesis may ask about it.
 
     Args:
-        variables, names: all variables of the function, k being the suspect's number.
-        analytic: the gradient that the pullback claims for each.
+        k: the variable's number among those of the function.
+        analytic: the gradient that the pullback claims for each of them.
         y, v: the function's value, and the cotangent that the gradients belong to.
-        numeric: the derivative by differences.
     """
 
-    def __init__(
-        self,
-        k: int,
-        variables: list[Tensor],
-        names: list[str],
-        analytic: list[Array],
-        y: Array,
-        v: Array,
-        numeric: Numeric,
-    ) -> None:
-        self.k, self.variables, self.names, self.analytic, self.y, self.v = k, variables, names, analytic, y, v
-        self.claimed, self._numeric = analytic[k], numeric
+    def __init__(self, function: CheckedFunction, k: int, analytic: list[Array], y: Array, v: Array) -> None:
+        self.function, self.k, self.analytic, self.y, self.v = function, k, analytic, y, v
+        self.name, self.claimed = function.names[k], analytic[k]
         self._generator = torch.Generator().manual_seed(0)
 
     def explained(self, claim: Array, *, v: Array | None = None, without: Array | None = None, over: Axes = ()) -> bool:
@@ -67,13 +55,12 @@ class Suspect:
         return True
 
     def direction(self) -> Array:
-        like = self.claimed
-        return torch.randn(like.shape, generator=self._generator, dtype=like.dtype).to(like.device)
+        return normal(self.claimed, self._generator)
 
     def numeric(self, u: Array, v: Array | None = None) -> float:
         us = [torch.zeros_like(g) for g in self.analytic]
         us[self.k] = u
-        return self._numeric(us, self.v if v is None else v)
+        return self.function.derivative(us, self.v if v is None else v)[0]
 
 
 def hint(suspect: Suspect) -> str:
@@ -109,7 +96,7 @@ def _factor(s: Suspect) -> str:
 
 def _axes_of_size(s: Suspect, n: int) -> str:
     """Axes of the value or of the suspect whose sizes multiply to n."""
-    for shape, whose in ((s.y.shape, "the value"), (s.claimed.shape, s.names[s.k])):
+    for shape, whose in ((s.y.shape, "the value"), (s.claimed.shape, s.name)):
         for axes in _subsets(len(shape), smallest_first=True):
             if math.prod(shape[a] for a in axes) == n:
                 return f"{_said(axes)} of {whose} {tuple(shape)}"
@@ -119,7 +106,7 @@ def _axes_of_size(s: Suspect, n: int) -> str:
 def _swapped(s: Suspect) -> str:
     for j, other in enumerate(s.analytic):
         if j != s.k and other.shape == s.claimed.shape and s.explained(other):
-            return f"this is the gradient of {s.names[j]}: two gradients are returned in the wrong order"
+            return f"this is the gradient of {s.function.names[j]}: two gradients are returned in the wrong order"
     return ""
 
 
@@ -132,7 +119,7 @@ def _transposed(s: Suspect) -> str:
 
 def _transposed_factor(s: Suspect) -> str:
     """Would the gradient be right if another variable were transposed or flipped?"""
-    for j, variable in enumerate(s.variables):
+    for j, variable in enumerate(s.function.variables):
         before = variable.data
         for what, changed in _rearranged(before) if j != s.k else ():
             try:
@@ -143,7 +130,7 @@ def _transposed_factor(s: Suspect) -> str:
             finally:
                 variable.data = before
             if fits:
-                return f"the gradient would be right if {s.names[j]} were {what}"
+                return f"the gradient would be right if {s.function.names[j]} were {what}"
     return ""
 
 

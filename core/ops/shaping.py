@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from .primitive import primitive, sum_to_shape
-from .tape import Array, Pullback
+from ..primitive import primitive, sum_to_shape
+from ..tape import Array, Pullback
 
 
 @primitive
