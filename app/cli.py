@@ -86,27 +86,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo(help_page.format_message())
         return 2
     except click.ClickException as error:
-        report(error.format_message())
+        print_error(error.format_message())
         return error.exit_code
     except BrokenPipeError:  # `photomend … | head`: nobody reads any more, which is no mistake
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        report(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
     except (click.Abort, KeyboardInterrupt):
-        report("interrupted")
+        print_error("interrupted")
         return 130
     except Exception as error:
         from ..core import PhotomendError  # here, because it brings torch along, which --help can do without
 
         if not isinstance(error, PhotomendError):
             raise
-        report(str(error))
+        print_error(str(error))
         return 1
 
 
-def report(message: str) -> None:
+def print_error(message: str) -> None:
     """One line on standard error, whatever the message's own lines."""
     click.echo(f"photomend: error: {' '.join(message.split())}", err=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..core import Array
-from ..data.loader import Sample
+from ..data.evaluation_set import MaskedPhoto
 from ..data.photos import Photo
 from ..models.reconstructor import Reconstructor, fill_holes
 from ..train.evaluation.metrics import photo_metrics
@@ -20,7 +20,7 @@ ROWS = 4
 
 
 def draw_comparison(
-    samples: Iterable[Sample], models: Mapping[str, Reconstructor], device: torch.device, path: Path
+    samples: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], device: torch.device, path: Path
 ) -> None:
     """Draw every sample as every model rebuilds it, each with its MSE over the whole photo, and write a PNG."""
     rows, captions, labels = [], [], []

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..data.loader import EvaluationSet
+from ..data.evaluation_set import EvaluationSet
 from ..data.sources import PhotoSource
 from ..models import HarmonicFill
 from ..train.adversarial import AdversarialConfig

@@ -6,7 +6,7 @@ from copy import copy
 from pathlib import Path
 
 from ..core import PhotomendError
-from ..data.loader import EvaluationSet
+from ..data.evaluation_set import EvaluationSet
 from ..data.photos import find_photos
 from ..data.prepared import PreparedSource
 from ..data.samples import sample_photos

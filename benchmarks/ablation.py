@@ -22,8 +22,8 @@ from photomend.app.options import FILE, FOLDER, check_target, runtime_options, s
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source
 from photomend.core import PhotomendError
-from photomend.data.loader import EvaluationSet, names_digest
-from photomend.data.sources import PhotoSource
+from photomend.data.evaluation_set import EvaluationSet
+from photomend.data.sources import PhotoSource, names_digest
 from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
 from photomend.train.evaluation.bootstrap import bootstrap_interval, bootstrap_ratio

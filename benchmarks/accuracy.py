@@ -25,7 +25,8 @@ from photomend.app.options import FILE, FOLDER, check_target, runtime_options, s
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.sources import open_source
 from photomend.core import Array, PhotomendError, runtime
-from photomend.data.loader import CropLoader, EvaluationSet
+from photomend.data.evaluation_set import EvaluationSet
+from photomend.data.loader import CropLoader
 from photomend.data.sources import PhotoSource
 from photomend.layers.convolution import planner
 from photomend.layers.convolution.taps import TAPS

@@ -24,7 +24,7 @@ from photomend.app.repair import repair
 from photomend.app.sources import SPLIT_CHOICES, open_source
 from photomend.app.tables import both
 from photomend.core import Array
-from photomend.data.loader import to_array
+from photomend.data.evaluation_set import to_array
 from photomend.data.masks import box_mask, random_box, stroke_mask
 from photomend.data.photos import Mask, Photo, resize
 from photomend.data.sources import PhotoSource

@@ -1,9 +1,10 @@
 """Photos in, batches out: sources and streams, masks, crops, splits and the prepared dataset."""
 
 from .augment import training_crop
+from .evaluation_set import EvaluationSet, MaskedPhoto, to_array
 from .hub import HubDataset
 from .hub_stream import HubStream
-from .loader import Batch, CropLoader, EvaluationSet, Sample, to_array
+from .loader import Batch, CropLoader
 from .masks import Box, box_mask, protocol_box, random_box
 from .pairs import PairSource, find_hole, find_pairs
 from .photos import (
@@ -35,13 +36,13 @@ __all__ = [
     "HubDataset",
     "HubStream",
     "Mask",
+    "MaskedPhoto",
     "PairSource",
     "Photo",
     "PhotoError",
     "PhotoSource",
     "PhotoStream",
     "PreparedSource",
-    "Sample",
     "SamplePhoto",
     "SampleSource",
     "SkippedPhotoWarning",

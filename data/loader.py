@@ -1,11 +1,10 @@
-"""Batches for training and samples for evaluation, the same ones every time."""
+"""Batches of training crops: the same ones every time, however many workers cut them."""
 
 from __future__ import annotations
 
-import hashlib
 import signal
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from itertools import count
 from typing import NamedTuple
 
@@ -15,8 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..core import Array, PhotomendError
 from .augment import SCALES, check_crop, training_crop
-from .masks import Box, box_mask, protocol_box
-from .photos import Mask, Photo, PhotoError, SkippedPhotoWarning, resize
+from .photos import Mask, Photo, PhotoError, SkippedPhotoWarning
 from .sources import PhotoSource
 
 #: Seconds from SIGTERM to a worker's end.
@@ -28,16 +26,6 @@ class Batch(NamedTuple):
 
     photo: Array
     mask: Array
-
-
-class Sample(NamedTuple):
-    """A photo under the protocol: `float32 (3, H, W)` in [0, 1], and its mask `float32 (1, H, W)`, 1 = missing."""
-
-    name: str
-    class_name: str
-    photo: Array
-    mask: Array
-    box: Box
 
 
 class CropLoader:
@@ -121,80 +109,6 @@ class CropLoader:
             if name not in self.skipped:
                 self.skipped[name] = reason
                 warnings.warn(f"skipped {reason}", SkippedPhotoWarning, stacklevel=3)
-
-
-class EvaluationSet:
-    """The photos of a source under the protocol, in its order; iterate for `Sample`s, as often as wanted.
-
-    Photos are resized to `side` × `side` and get the hole `protocol_box(seed, index)`, index being the photo's
-    in the source. A photo that comes with a stored hole is taken as it is, and `seed` and `side` don't touch
-    it. An unreadable photo is left out with a SkippedPhotoWarning and listed in `skipped`; it changes nobody
-    else's hole. `len()` counts all photos listed, readable or not.
-
-    With `limit`, at most so many photos are read, spread evenly over the source; each keeps its hole.
-
-    Raises:
-        PhotomendError: no photos, or (at the end of an iteration) not one could be read.
-    """
-
-    def __init__(self, source: PhotoSource, seed: int = 0, side: int = 224, limit: int | None = None) -> None:
-        if len(source) == 0:
-            raise PhotomendError(f"{source.origin}: no photos to evaluate on")
-        self.source = source
-        self.seed = seed
-        self.side = side
-        self.indices: Sequence[int] = range(0, len(source), 1 if limit is None else -(-len(source) // limit))
-        self.skipped: dict[str, str] = {}
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __iter__(self) -> Iterator[Sample]:
-        unread = 0
-        for index in self.indices:
-            name = self.source.name(index)
-            try:
-                photo = self.source.read(index)
-            except PhotoError as error:
-                unread += 1
-                if name not in self.skipped:
-                    self.skipped[name] = str(error)
-                    warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=2)
-                continue
-            box = self.source.box(index)
-            if box is None:
-                photo = resize(photo, self.side, self.side)
-                box = protocol_box(self.seed, index, self.side, self.side)
-            mask = torch.from_numpy(box_mask(box, *photo.shape[:2])).float()[None]
-            yield Sample(name, self.source.class_name(index), to_array(photo), mask, box)
-        if unread == len(self.indices):
-            raise PhotomendError(f"{self.source.origin}: none of the {unread} photos can be read")
-
-
-def require_readable(source: PhotoSource) -> None:
-    """Make sure that there is something to work on before anything is written.
-
-    Raises:
-        PhotomendError: no photo of the source can be read.
-    """
-    for index in range(len(source)):
-        try:
-            source.read(index)
-            return
-        except PhotoError:
-            continue
-    raise PhotomendError(f"{source.origin}: none of the {len(source)} photos can be read")
-
-
-def names_digest(source: PhotoSource) -> str:
-    """A short fingerprint of the names of the photos, in their order: the same photos, the same digest."""
-    names = "\0".join(source.name(index) for index in range(len(source)))
-    return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
-
-
-def to_array(photo: Photo) -> Array:
-    """`uint8 (H, W, 3)` as `float32 (3, H, W)` in [0, 1]."""
-    return torch.from_numpy(photo).permute(2, 0, 1).contiguous().float() / 255
 
 
 class _Order:

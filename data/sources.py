@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ..core import PhotomendError
 from .masks import Box
-from .photos import Photo, decode_photo
+from .photos import Photo, PhotoError, decode_photo
 from .samples import SamplePhoto, sample_photos
 from .split import split_of
 
@@ -106,3 +108,24 @@ class SampleSource:
 
     def box(self, index: int) -> Box | None:
         return None
+
+
+def require_readable(source: PhotoSource) -> None:
+    """Make sure that there is something to work on before anything is written.
+
+    Raises:
+        PhotomendError: no photo of the source can be read.
+    """
+    for index in range(len(source)):
+        try:
+            source.read(index)
+            return
+        except PhotoError:
+            continue
+    raise PhotomendError(f"{source.origin}: none of the {len(source)} photos can be read")
+
+
+def names_digest(source: PhotoSource) -> str:
+    """A short fingerprint of the names of the photos, in their order: the same photos, the same digest."""
+    names = "\0".join(source.name(index) for index in range(len(source)))
+    return hashlib.blake2b(names.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from photomend.benchmarks.bench import conv, measure, repair, report, scale, step
+from photomend.benchmarks.bench import conv, measure, repair, scale, step, table
 from photomend.benchmarks.bench.catalogue import KINDS, choose
 from photomend.benchmarks.bench.measure import Comparison, Setup, check_equal
 from photomend.benchmarks.bench.plot import draw
@@ -96,7 +96,7 @@ def test_a_wrong_peer_is_not_timed(workers: list[Worker], monkeypatch: pytest.Mo
 def test_a_missing_peer_is_skipped_with_its_reason(workers: list[Worker]) -> None:
     [row] = against(missing="not today").rows(SETUP)
     assert (row.peer, row.skipped, row.ratio) == ("peer", "not today", None)
-    assert report.missing([row, row]) == ["peer is skipped: not today"]
+    assert table.missing([row, row]) == ["peer is skipped: not today"]
     assert workers == []
 
 
@@ -234,7 +234,7 @@ def test_scaling_has_a_row_for_each_size_and_a_slope() -> None:
     assert (small.pixels, large.pixels) == (64**2, 72**2)
     assert small.ours_s is not None
     assert slope.slope == pytest.approx(scale.slope([small, large]))
-    assert "is the slope of log time over log pixels, 64² to 72²" in report.line(slope)
+    assert "is the slope of log time over log pixels, 64² to 72²" in table.line(slope)
 
 
 def test_the_slope_of_linear_cost_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,14 +248,14 @@ def test_the_slope_of_linear_cost_is_one(monkeypatch: pytest.MonkeyPatch) -> Non
     *sizes, large, slope = scale.Scaling("forward", "a photo", scale.Forward, (64, 128, 256, 1024)).rows(SETUP)
     assert len(sizes) == 3
     assert large.skipped == "would take about 10 GiB, above 8"
-    assert report.line(large).endswith("skipped: would take about 10 GiB, above 8")
+    assert table.line(large).endswith("skipped: would take about 10 GiB, above 8")
     assert slope.slope == pytest.approx(1)
 
 
 def test_overhead_is_what_raw_operations_leave() -> None:
     [row] = scale.Overhead().rows(SETUP)
     assert row.overhead_us == pytest.approx(1e6 * (row.ours_s - row.peer_s) / scale.CALLS)  # type: ignore[operator]
-    assert f"{row.overhead_us:.1f} µs a call" in report.line(row)
+    assert f"{row.overhead_us:.1f} µs a call" in table.line(row)
 
 
 def test_cases_are_chosen_by_name() -> None:
@@ -269,7 +269,7 @@ def test_cases_are_chosen_by_name() -> None:
 @pytest.mark.parametrize("case", choose(None, []), ids=lambda case: f"{case.kind} {case.name}")
 def test_every_case_is_described_by_its_sizes(case: Any) -> None:
     assert case.what
-    assert case.kind in report.HEADINGS
+    assert case.kind in table.HEADINGS
 
 
 def test_the_picture(tmp_path: Path) -> None:

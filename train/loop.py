@@ -18,9 +18,9 @@ import torch
 from tqdm import tqdm
 
 from ..core import PhotomendError, replacing, runtime
-from ..data.loader import CropLoader, names_digest, require_readable
+from ..data.loader import CropLoader
 from ..data.photos import SkippedPhotoWarning, say_skipped
-from ..data.sources import PhotoSource
+from ..data.sources import PhotoSource, names_digest, require_readable
 from ..models.weights import BEST, LAST, save_checkpoint
 from .adversarial import AdversarialConfig, AdversarialTrainer
 from .checkpoint import STATE, save_state

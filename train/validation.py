@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 
 from ..core import Array
-from ..data.loader import EvaluationSet
+from ..data.evaluation_set import EvaluationSet
 from ..models.reconstructor import Reconstructor, fill_holes
 from .evaluation.metrics import gradient_energy, pixel_errors
 

@@ -69,7 +69,7 @@ def command(
         raise click.UsageError("--explain compares nothing that --json or --plot could show; leave one out")
     load = os.getloadavg()[0]
     target = start(device, threads)
-    catalogue, measure, report = (benchmark(name) for name in ("catalogue", "measure", "report"))
+    catalogue, measure, table = (benchmark(name) for name in ("catalogue", "measure", "table"))
     chosen = catalogue.choose(kind, cases)
     if compiled and not compile_functions():
         raise PhotomendError("bench: --compile needs a C++ compiler that torch can use")
@@ -80,9 +80,9 @@ def command(
                 click.echo("\n  ".join([f"{shape.name}: {shape.what}", *shape.explain()]))
         return
     setup = measure.Setup(pairs, torch.get_num_threads(), target, compiled)
-    rows = show(chosen, setup, report)
+    rows = show(chosen, setup, table)
     machine = benchmark("machine").describe(target)
-    click.echo("\n".join(["", *report.missing(rows), report.legend(setup, machine, keep_freed_memory(), load)]))
+    click.echo("\n".join(["", *table.missing(rows), table.legend(setup, machine, keep_freed_memory(), load)]))
     if json_file is not None:
         write_text(json_file, json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
         click.echo(json_file)
@@ -106,7 +106,7 @@ def benchmark(name: str) -> Any:
     return module
 
 
-def show(cases: list[Any], setup: Any, report: Any) -> list[Any]:
+def show(cases: list[Any], setup: Any, table: Any) -> list[Any]:
     """Measure, print rows as they come, above the bar, and return them."""
     rows: list[Any] = []
     with tqdm(total=len(cases), unit="case", leave=False, disable=None) as bar:
@@ -114,9 +114,9 @@ def show(cases: list[Any], setup: Any, report: Any) -> list[Any]:
             bar.set_description(f"{case.kind} {case.name}")
             for row in case.rows(setup):
                 if not rows or rows[-1].kind != row.kind:
-                    tqdm.write(("\n" if rows else "") + report.header(row.kind), file=sys.stdout)
-                if not report.is_missing(row):
-                    tqdm.write(report.line(row), file=sys.stdout)
+                    tqdm.write(("\n" if rows else "") + table.header(row.kind), file=sys.stdout)
+                if not table.is_missing(row):
+                    tqdm.write(table.line(row), file=sys.stdout)
                 rows.append(row)
             bar.update()
     return rows

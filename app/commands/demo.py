@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from ...core import PhotomendError
 from ...core.runtime import seed_everything
-from ...data.loader import EvaluationSet, require_readable
+from ...data.evaluation_set import EvaluationSet
 from ...data.photos import say_skipped
+from ...data.sources import require_readable
 from ...models import AttentionModel, GanModel
 from ...models.reconstructor import Reconstructor
 from ...models.weights import BEST, LAST

@@ -8,7 +8,7 @@ import click
 from tqdm import tqdm
 
 from ...core.runtime import seed_everything
-from ...data.loader import EvaluationSet
+from ...data.evaluation_set import EvaluationSet
 from ...data.photos import say_skipped
 from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
 from ...train.evaluation.evaluate import evaluate_models

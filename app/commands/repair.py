@@ -20,7 +20,7 @@ from ...models import AttentionModel, HarmonicFill, RepairNetwork
 from ...models.calibration import SHARE, Expected
 from ...models.reconstructor import Reconstructor
 from .. import shipped
-from ..cli import report
+from ..cli import print_error
 from ..expectation import expect
 from ..options import FILE, runtime_options, start, views_option
 from ..reconstructors import load, look_from
@@ -118,7 +118,7 @@ def command(
         except PhotomendError as error:
             if len(jobs) == 1:
                 raise
-            report(str(error))
+            print_error(str(error))
             failed += 1
         else:
             seconds = perf_counter() - started

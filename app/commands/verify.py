@@ -54,7 +54,7 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
         return run_break(wrong_rule, device)
     if json_file is not None:
         check_target(json_file, ".json")
-    rows, report = reference("rows"), reference("report")
+    rows, table = reference("rows"), reference("table")
     subjects = rows.subjects()
     known = list(dict.fromkeys(subject.name for subject in subjects))
     for name in names:
@@ -64,14 +64,14 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
 
     without_gpu = re.fullmatch("cuda(:[0-9]+)?", device) and not torch.cuda.is_available()
     if without_gpu:
-        found = show(rows.skipped(chosen, "no CUDA device"), report)
+        found = show(rows.skipped(chosen, "no CUDA device"), table)
     else:
         target = choose_device(device)
         keep_freed_memory()
         with tqdm(total=sum(map(len, chosen.values())), unit="case", leave=False, disable=None) as bar:
-            found = show(rows.verify(chosen, target, bar.update), report)
-        click.echo(f"\n{report.legend(target)}")
-    click.echo(f"\n{report.summary(found)}")
+            found = show(rows.verify(chosen, target, bar.update), table)
+        click.echo(f"\n{table.legend(target)}")
+    click.echo(f"\n{table.summary(found)}")
     if json_file is not None:
         write_text(json_file, json.dumps([row.as_json() for row in found], indent=2) + "\n")
         click.echo(json_file)
@@ -95,13 +95,13 @@ def reference(name: str) -> Any:
     return module
 
 
-def show(rows: Any, report: Any) -> list[Any]:
+def show(rows: Any, table: Any) -> list[Any]:
     """Print rows as they come, above the bar, and return them."""
     found: list[Any] = []
     for row in rows:
         if not found or found[-1].kind != row.kind:
-            write(("\n" if found else "") + report.header(row.kind))
-        write(report.line(row))
+            write(("\n" if found else "") + table.header(row.kind))
+        write(table.line(row))
         found.append(row)
     return found
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...core import Array, Module, Tensor, no_grad
-from ...data.loader import Sample
+from ...data.evaluation_set import MaskedPhoto
 from ...layers import ChannelAttention, SpatialAttention, SqueezeExcitation
 from ...models import RepairNetwork
 from ..comparison import to_photo
@@ -40,7 +40,7 @@ class AttentionMaps:
 
 
 def attention_maps(
-    model: str, network: RepairNetwork, samples: Iterable[Sample], device: torch.device
+    model: str, network: RepairNetwork, samples: Iterable[MaskedPhoto], device: torch.device
 ) -> AttentionMaps | None:
     """The weights that the attentions of a network give on some photos; None if it has none."""
     attentions: dict[str, Module] = {

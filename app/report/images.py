@@ -14,7 +14,7 @@ from matplotlib import colormaps
 from PIL import Image as Pillow
 
 from ...core import Array
-from ...data.loader import Sample
+from ...data.evaluation_set import MaskedPhoto
 from ...models.reconstructor import Reconstructor, fill_holes
 from ...train.evaluation.metrics import PEAK, photo_metrics
 from ..comparison import to_photo
@@ -59,7 +59,7 @@ class Shown:
     truth_close: Image
 
 
-def show(samples: Iterable[Sample], models: Mapping[str, Reconstructor], device: torch.device) -> list[Shown]:
+def show(samples: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], device: torch.device) -> list[Shown]:
     """Every sample as every model rebuilds it."""
     shown = []
     for sample in samples:
@@ -82,7 +82,7 @@ def show(samples: Iterable[Sample], models: Mapping[str, Reconstructor], device:
     return shown
 
 
-def rebuild(sample: Sample, model: str, photo: Array, window: tuple[slice, slice]) -> Rebuilt:
+def rebuild(sample: MaskedPhoto, model: str, photo: Array, window: tuple[slice, slice]) -> Rebuilt:
     mse = photo_metrics(sample.photo, photo, sample.mask).mse
     pixels = to_photo(photo)
     error = PEAK * (photo - sample.photo).abs().mean(dim=0).numpy()

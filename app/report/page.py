@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib import colormaps
 
-from ...data.loader import Sample
+from ...data.evaluation_set import MaskedPhoto
 from ...models import RepairNetwork
 from ...models.reconstructor import Reconstructor
 from ...train.evaluation.summary import Estimate, Summary
@@ -47,7 +47,7 @@ def write_report(
     path: Path,
     title: str,
     tables: Tables,
-    samples: Sequence[Sample],
+    samples: Sequence[MaskedPhoto],
     models: Mapping[str, Reconstructor],
     weights: Mapping[str, Path],
     evaluation: Mapping[str, str],

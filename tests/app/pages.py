@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import torch
-from photomend.data.loader import Sample
+from photomend.data.evaluation_set import MaskedPhoto
 from photomend.data.masks import Box, box_mask
 
 EVIL = "<script>alert('x')</script> & \"b\""
@@ -47,11 +47,13 @@ class Page(HTMLParser):
         return [attributes["id"] for _, attributes in self.elements if "id" in attributes]
 
 
-def samples(names: tuple[str, ...] = ("a.png", "b.png")) -> list[Sample]:
+def samples(names: tuple[str, ...] = ("a.png", "b.png")) -> list[MaskedPhoto]:
     generator = torch.Generator().manual_seed(0)
     made = []
     for index, name in enumerate(names):
         box = Box(8 * index, 20, 40, 31)
         mask = torch.from_numpy(box_mask(box, 112, 104)).float()[None]
-        made.append(Sample(name, EVIL if index else "cat", torch.rand(3, 112, 104, generator=generator), mask, box))
+        made.append(
+            MaskedPhoto(name, EVIL if index else "cat", torch.rand(3, 112, 104, generator=generator), mask, box)
+        )
     return made

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from photomend.app.sources import FEW, HOLES, evenly, open_source, with_several_holes
 from photomend.core import PhotomendError
-from photomend.data.loader import EvaluationSet
+from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.prepared import PreparedSource
 from photomend.data.sources import FolderSource
 from photomend.data.split import SPLITS, split_of

@@ -21,7 +21,7 @@ from photomend.app.comparison import draw_comparison
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source, with_several_holes
 from photomend.core import PhotomendError, compiling
-from photomend.data.loader import EvaluationSet
+from photomend.data.evaluation_set import EvaluationSet
 from photomend.layers.convolution import planner
 from photomend.models import BorderFill, HarmonicFill, LinearModel
 from photomend.models.reconstructor import Reconstructor

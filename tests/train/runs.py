@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from photomend.data.loader import EvaluationSet
+from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.train.config import TrainConfig
 from photomend.train.loop import train

@@ -9,7 +9,7 @@ import pytest
 import torch
 from photomend import models
 from photomend.core import PhotomendError, runtime
-from photomend.data.loader import EvaluationSet
+from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.models.weights import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer

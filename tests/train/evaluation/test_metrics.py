@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from photomend.data.loader import EvaluationSet, Sample
+from photomend.data.evaluation_set import EvaluationSet, MaskedPhoto
 from photomend.data.masks import Box
 from photomend.models import HarmonicFill
 from photomend.train.evaluation.metrics import grey_levels, photo_metrics, ssim
@@ -98,7 +98,7 @@ def test_errors(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None
 def test_validation_finds_what_the_table_does(photos: tuple[torch.Tensor, torch.Tensor, torch.Tensor]) -> None:
     truth, _, mask = photos
     truth = (255 * truth).round() / 255
-    sample = Sample("a", "", truth, mask, Box(8, 5, 22, 12))
+    sample = MaskedPhoto("a", "", truth, mask, Box(8, 5, 22, 12))
     found = Validator(cast(EvaluationSet, [sample]))(HarmonicFill()).metrics
     expected = photo_metrics(truth, HarmonicFill().reconstruct((truth * (1 - mask))[None], mask[None])[0], mask)
     assert {name: found[name] for name in ERRORS} == {name: getattr(expected, name) for name in ERRORS}
