@@ -41,14 +41,11 @@ class EMA:
         """Take in the module's weights as they are now."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        averages, values = [], []
         for name, value in self.module.state_dict().items():
             if value.is_floating_point():
-                averages.append(self.weights[name])
-                values.append(value)
+                self.weights[name].lerp_(value, 1 - decay)
             else:
                 self.weights[name].copy_(value)
-        torch._foreach_lerp_(averages, values, 1 - decay)
 
     @contextmanager
     def averaged(self) -> Iterator[Module]:

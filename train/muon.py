@@ -17,13 +17,13 @@ from math import sqrt
 import torch
 
 from ..core import Array, Parameter
-from .optimizers import AdamW, Arrays, require_at_least_zero
+from .optimizers import AdamW, require_at_least_zero
 
-#: A kernel (O, C, rows, columns) is a matrix (O, C · rows · columns). One with fewer rows or columns than this is left
-#: to AdamW, as vectors and numbers are: the last layer's few outputs, the few hidden units of channel attention.
-FEWEST = 32
-#: The others' learning rate, as a share of the matrices'.
-OTHERS = 0.5
+#: Least number of rows and columns; a kernel (O, C, rows, columns) counts as a matrix (O, C · rows · columns). Smaller
+#: ones are left to AdamW, as vectors are: the last layer's few outputs, the few hidden units of channel attention.
+MIN_SIDE = 32
+#: AdamW's learning rate, as a share of the matrices'.
+ADAMW_RATE = 0.5
 #: Of the polynomial a x + b x³ + c x⁵, which five times over takes what lies from 0.003 to 1 to between 0.7 and 1.2.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -60,29 +60,22 @@ class Muon(AdamW):
         self.momentum = float(momentum)
         self.dtype = dtype
 
-    def update(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
-        rows = list(zip(weights, grads, *slots, strict=True))
-        for weight, grad, mean, _ in (row for row in rows if is_matrix(row[0])):
-            self._update_matrix(weight, grad, mean)
-        if others := [row for row in rows if not is_matrix(row[0])]:
-            self._update_others(t, *(list(arrays) for arrays in zip(*others, strict=True)))
-
-    def _update_others(self, t: int, weights: Arrays, grads: Arrays, *slots: Arrays) -> None:
-        lr = OTHERS * self.lr
-        torch._foreach_mul_(weights, 1 - lr * self.weight_decay)
-        self.descend(t, lr, weights, grads, *slots)
-
-    def _update_matrix(self, weight: Array, grad: Array, mean: Array) -> None:
-        mean.lerp_(grad, 1 - self.momentum)
-        factor = orthogonal(grad.lerp(mean, self.momentum).flatten(1).to(self.dtype))
-        weight.mul_(1 - self.lr * self.weight_decay)
-        step = factor.to(weight.dtype).reshape(weight.shape)
-        weight.add_(step, alpha=-0.2 * self.lr * sqrt(max(factor.shape)))
+    def update(self, t: int, θ: Array, g: Array, *slots: Array) -> None:
+        if not is_matrix(θ):
+            η = ADAMW_RATE * self.lr
+            θ.mul_(1 - η * self.weight_decay)
+            self.descend(t, η, θ, g, *slots)
+            return
+        m, μ = slots[0], self.momentum
+        m.lerp_(g, 1 - μ)
+        factor = orthogonal(g.lerp(m, μ).flatten(1).to(self.dtype))
+        θ.mul_(1 - self.lr * self.weight_decay)
+        θ.add_(factor.to(θ.dtype).reshape(θ.shape), alpha=-0.2 * self.lr * sqrt(max(factor.shape)))
 
 
 def is_matrix(weight: Array) -> bool:
     """Whether a weight is updated as a matrix."""
-    return weight.ndim >= 2 and min(len(weight), weight.numel() // max(1, len(weight))) >= FEWEST
+    return weight.ndim >= 2 and min(len(weight), weight.numel() // max(1, len(weight))) >= MIN_SIDE
 
 
 def orthogonal(matrix: Array) -> Array:

@@ -69,7 +69,8 @@ class MixedPrecision(Generic[Network]):
 
     def ready(self) -> Network:
         """The copy, with the weights that the network has now."""
-        torch._foreach_copy_([copy.data for copy, _ in self._pairs], [p.data for _, p in self._pairs])
+        for copy, parameter in self._pairs:
+            copy.data.copy_(parameter.data)
         return self.network
 
     def give_gradients(self) -> None:

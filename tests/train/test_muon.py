@@ -66,15 +66,6 @@ def test_only_matrices_with_enough_rows_and_columns_are_orthogonalised() -> None
     assert not is_matrix(torch.empty(0, 40))
 
 
-def test_all_parameters_at_once_or_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_by_one, at_once = parameters(), parameters()
-    train(Muon(one_by_one, lr=0.02), range(5))
-    monkeypatch.setattr("photomend.train.optimizers._on_cpu", lambda _: False)
-    train(Muon(at_once, lr=0.02), range(5))
-    for a, b in zip(one_by_one, at_once, strict=True):
-        assert torch.equal(a.data, b.data)
-
-
 def test_state_continues_identically() -> None:
     whole, half = parameters(), parameters()
     train(Muon(whole, lr=0.02), range(8))

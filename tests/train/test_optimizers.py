@@ -57,28 +57,6 @@ def test_matches_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_all_parameters_at_once_or_one_by_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU, where those that have moved equally often share each call, and on a CPU."""
-    ours, _, options = PAIRS[name]
-    one_by_one, at_once = parameters(), parameters()
-    with monkeypatch.context() as patch:
-        patch.setattr("photomend.train.optimizers.TOGETHER", 1)
-        train(ours(one_by_one, **options), range(20))
-    monkeypatch.setattr("photomend.train.optimizers._on_cpu", lambda _: False)
-    train(ours(at_once, **options), range(20))
-    for a, b in zip(one_by_one, at_once, strict=True):
-        assert torch.equal(a.data, b.data)
-
-
-def test_a_thread_updates_some_small_parameters_or_one_large_one() -> None:
-    mine = SGD([Parameter(torch.zeros(size)) for size in (3, 12, 7, 1, 5, 2)], lr=1)
-    assert mine._jobs([0, 1, 2, 3, 4, 5], 10) == [[1], [2], [4, 0, 5], [3]]
-    assert mine._jobs([3, 4], 10) == [[4, 3]]
-    assert mine._jobs([0, 1, 2], float("inf")) == [[1, 2, 0]]
-    assert mine._jobs([], 10) == []
-
-
-@pytest.mark.parametrize("name", PAIRS)
 def test_state_continues_identically(name: str) -> None:
     ours, _, options = PAIRS[name]
     whole, half, rest = parameters(), parameters(), parameters()
