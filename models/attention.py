@@ -40,17 +40,16 @@ from ..layers import (
     SpatialAttention,
     SqueezeExcitation,
 )
-from .harmonic import harmonic_fill
+from .harmonic import HarmonicFill
 from .holes import distance_to_known
 from .network import RepairNetwork
-from .reconstructor import require_hole
 
 #: Channel attention's hidden layer has channels / REDUCTION units.
 REDUCTION = 8
-#: So many groups of channels has each group norm.
+#: Groups of channels in each group norm.
 GROUPS = 8
-#: What can be left out, to measure what it is worth.
-PARTS = ("fill", "mask", "channel", "spatial", "skips")
+#: What can be left out, to measure what it is worth (`benchmarks/ablation.py`).
+ABLATIONS = ("fill", "mask", "channel", "spatial", "skips")
 
 
 def features(masked: Array, mask: Array, without: Collection[str] = ()) -> tuple[Array, Array, Array]:
@@ -63,19 +62,16 @@ def features(masked: Array, mask: Array, without: Collection[str] = ()) -> tuple
 
     Without "fill" the holes start at the mean known colour; without "mask" both the mask and the distance are 0.
     """
-    fill = _mean_fill(masked, mask) if "fill" in without else harmonic_fill(masked, mask)
+    known = torch.where(mask > 0.5, 0.0, masked)
+    if "fill" in without:
+        mean = known.sum(dim=(2, 3), keepdim=True) / (1 - mask).sum(dim=(2, 3), keepdim=True)
+        fill = torch.where(mask > 0.5, mean, masked)
+    else:
+        fill = HarmonicFill().fill(known, mask)
     centred = fill - fill.mean(dim=(2, 3), keepdim=True)
     contrast = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(5 / 255)
     where = torch.cat((mask, distance_to_known(mask) / 16), dim=1)
     return fill, contrast, torch.cat((centred / contrast, where * 0 if "mask" in without else where), dim=1)
-
-
-def _mean_fill(masked: Array, mask: Array) -> Array:
-    """The photos with their holes in the mean colour of their known pixels."""
-    require_hole(masked, mask)
-    known = 1 - mask
-    mean = (masked * known).sum(dim=(2, 3), keepdim=True) / known.sum(dim=(2, 3), keepdim=True)
-    return torch.where(mask > 0.5, mean, masked)
 
 
 class AttentionModel(RepairNetwork):
@@ -85,7 +81,7 @@ class AttentionModel(RepairNetwork):
         width: channels at half the resolution, divisible by 8; twice as many at a quarter, four times at an eighth.
         dilations: of the bottleneck's residual blocks, one block for each.
         window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
-        without: the PARTS to leave out: the "fill" to start from and be added to, the "mask" among what it sees,
+        without: the ABLATIONS to make: the "fill" to start from and be added to, the "mask" among what it sees,
             "channel" or "spatial" attention, the "skips" from the encoder to the decoder.
         views: 1 or 8, see `RepairNetwork`; the weights don't depend on it.
 
@@ -110,8 +106,8 @@ class AttentionModel(RepairNetwork):
             raise ValueError(f"views (={views!r}) must be 1 or 8")
         self.views = views
         for part in self.without:
-            if part not in PARTS:
-                raise PhotomendError(f"without (={part!r}) is no part of it; {did_you_mean(part, PARTS)}")
+            if part not in ABLATIONS:
+                raise PhotomendError(f"without (={part!r}) is no part of it; {did_you_mean(part, ABLATIONS)}")
         if width % GROUPS:
             raise ValueError(f"width (={width}) must be divisible by {GROUPS}")
         half, quarter, eighth = width, 2 * width, 4 * width
@@ -132,7 +128,6 @@ class AttentionModel(RepairNetwork):
 
     def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
         """The fill, how much of a change is one unit at each pixel (N, 1, H, W), and what the network sees."""
-        self._require_divisible(masked)
         fill, contrast, seen = features(masked, mask, self.without)
         return fill, contrast * mask, seen
 

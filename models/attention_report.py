@@ -15,7 +15,6 @@ import torch
 from ..core import Array, Module, Tensor, cast, concatenate
 from ..layers import CBAM, BatchNorm2d, Conv2d, PixelShuffle, ReLU, ResidualBlock, Sequential, Sigmoid
 from .network import RepairNetwork
-from .reconstructor import require_hole
 
 
 class AttentionReportModel(RepairNetwork):
@@ -51,8 +50,6 @@ class AttentionReportModel(RepairNetwork):
 
     def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
         """The photo, black where it is missing, and the mask."""
-        require_hole(masked, mask)
-        self._require_divisible(masked)
         return torch.where(mask > 0.5, 0.0, masked), mask
 
     def predict(self, known: Array, mask: Array) -> Tensor:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import torch
-
 from ..core import Array
-from .reconstructor import require_hole
+from .reconstructor import Fill
 
 
-class BorderFill:
+class BorderFill(Fill):
     """Fills with the mean colour of the known pixels beside the hole (the eight neighbours count)."""
 
     name = "border"
 
-    def reconstruct(self, masked: Array, mask: Array) -> Array:
-        """(N, 3, H, W) with one colour per photo where mask (N, 1, H, W) is 1; known pixels are those of `masked`."""
-        require_hole(masked, mask)
+    def fill(self, known: Array, mask: Array) -> Array:
         missing = mask > 0.5
-        border = (_dilate(missing) & ~missing).to(masked.dtype)
-        colour = (masked * border).sum(dim=(2, 3), keepdim=True) / border.sum(dim=(2, 3), keepdim=True)
-        return torch.where(missing, colour, masked)
+        border = (_dilate(missing) & ~missing).to(known.dtype)
+        return ((known * border).sum(dim=(2, 3), keepdim=True) / border.sum(dim=(2, 3), keepdim=True)).expand_as(known)
 
 
 def _dilate(missing: Array) -> Array:

@@ -6,8 +6,7 @@ CPU and on a piece of the photo around the hole, which is all that they look at.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import skimage  # loads its parts when they are first used
@@ -15,17 +14,31 @@ import torch
 
 from ..core import Array, PhotomendError
 from .holes import hole_bounds
-from .reconstructor import require_hole
+from .reconstructor import Fill
 
 #: Known pixels that a piece shows on each side of the hole. OpenCV looks 3 pixels far (and takes differences there),
 #: the biharmonic operator 2.
 CONTEXT = 16
 
-#: A piece (h, w, 3) with values from 0 to 1 and its missing pixels (h, w) to the piece with these filled.
-Fill = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+class LibraryFill(Fill):
+    """A fill that a library computes, photo by photo, on the hole's bounds and CONTEXT pixels around them."""
+
+    def fill(self, known: Array, mask: Array) -> Array:
+        filled = known.clone()
+        for i, bounds in enumerate(hole_bounds(mask)):
+            rows, columns = bounds.window(CONTEXT, mask.shape[2:])
+            piece = known[i, :, rows, columns].permute(1, 2, 0).double().cpu().numpy()
+            answer = self.fill_piece(piece, (mask[i, 0, rows, columns] > 0.5).cpu().numpy())
+            filled[i, :, rows, columns] = torch.from_numpy(answer).permute(2, 0, 1).to(filled)
+        return filled
+
+    def fill_piece(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray[Any, Any]:
+        """A piece (h, w, 3) in [0, 1], 0 where it is missing (h, w), with these pixels filled."""
+        raise NotImplementedError
 
 
-class OpenCVFill:
+class OpenCVFill(LibraryFill):
     """A method of ``cv2.inpaint`` with its customary radius of 3 pixels.
 
     OpenCV works on 8-bit colours, so the known ones are rounded to whole grey levels for it, and what it gives are
@@ -35,22 +48,19 @@ class OpenCVFill:
         PhotomendError: OpenCV isn't installed.
     """
 
-    name: str
     method: str
-    radius = 3
 
     def __init__(self) -> None:
-        self.cv2 = _opencv(self.name)
+        try:
+            import cv2
+        except ImportError as error:
+            raise PhotomendError(f"model {self.name!r} needs OpenCV: pip install photomend[bench]") from error
+        self.cv2 = cv2
 
-    def reconstruct(self, masked: Array, mask: Array) -> Array:
-        """(N, 3, H, W) with the holes of mask (N, 1, H, W) filled; known pixels are those of `masked`."""
-        return _fill_pieces(masked, mask, self._fill)
-
-    def _fill(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    def fill_piece(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray[Any, Any]:
         pixels = np.ascontiguousarray((255 * piece).round().clip(0, 255).astype(np.uint8))
-        method = getattr(self.cv2, self.method)
-        filled: np.ndarray = self.cv2.inpaint(pixels, missing.astype(np.uint8), self.radius, method)
-        return filled / 255
+        filled = self.cv2.inpaint(pixels, missing.astype(np.uint8), 3, getattr(self.cv2, self.method))
+        return np.asarray(filled) / 255
 
 
 class TeleaFill(OpenCVFill):
@@ -73,7 +83,7 @@ class NavierStokesFill(OpenCVFill):
     method = "INPAINT_NS"
 
 
-class BiharmonicFill:
+class BiharmonicFill(LibraryFill):
     """The surface Δ²u = 0 through the two rows of known pixels around the hole: it continues colours *and* slopes.
 
     ``skimage.restoration.inpaint_biharmonic`` on a piece of the photo. The equations are those of the whole photo;
@@ -85,30 +95,5 @@ class BiharmonicFill:
 
     name = "biharmonic"
 
-    def reconstruct(self, masked: Array, mask: Array) -> Array:
-        """(N, 3, H, W) with the holes of mask (N, 1, H, W) filled; known pixels are those of `masked`."""
-        fill = skimage.restoration.inpaint_biharmonic
-        return _fill_pieces(masked, mask, lambda piece, missing: fill(piece, missing, channel_axis=-1))
-
-
-def _fill_pieces(masked: Array, mask: Array, fill: Fill) -> Array:
-    """`fill`, photo by photo, on the hole's bounds and CONTEXT pixels around them."""
-    require_hole(masked, mask)
-    filled = masked.clone()
-    for i, (top, left, bottom, right) in enumerate(hole_bounds(mask)):
-        rows = slice(max(top - CONTEXT, 0), bottom + CONTEXT)
-        columns = slice(max(left - CONTEXT, 0), right + CONTEXT)
-        target, missing = filled[i, :, rows, columns], mask[i, 0, rows, columns] > 0.5
-        known = torch.where(missing, 0.0, target)
-        piece = fill(known.permute(1, 2, 0).double().cpu().numpy(), missing.cpu().numpy())
-        answer = torch.from_numpy(piece).permute(2, 0, 1).to(target)
-        target.copy_(torch.where(missing, answer, target))
-    return filled
-
-
-def _opencv(model: str) -> ModuleType:
-    try:
-        import cv2
-    except ImportError as error:
-        raise PhotomendError(f"model {model!r} needs OpenCV: pip install photomend[bench]") from error
-    return cv2
+    def fill_piece(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray[Any, Any]:
+        return np.asarray(skimage.restoration.inpaint_biharmonic(piece, missing, channel_axis=-1))

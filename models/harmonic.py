@@ -4,13 +4,13 @@ Every missing pixel becomes the mean of its neighbours (two to four of them: bey
 nothing flows across it). For all missing pixels together this is a sparse symmetric positive definite system A u = b,
 solved by the preconditioned conjugate gradient method, all photos and colours of a batch at once.
 
-Two preconditioners. For thick holes the same equation is solved exactly on the hole's bounding rectangle, as if all of
+Two preconditioners. For deep holes the same equation is solved exactly on the hole's bounding rectangle, as if all of
 it were missing: there sines and cosines are A's eigenvectors. For a rectangular hole that *is* the system, and one
-iteration suffices; other shapes take some tens. Thin holes (scratches, noise) may span a whole photo, but no pixel of
-theirs is far from a known one: there A is nearly diagonal already, and dividing by the diagonal does it.
+iteration suffices; other shapes take some tens. Shallow holes (scratches, noise) may span a whole photo, but no pixel
+of theirs is far from a known one: there A is nearly diagonal already, and dividing by the diagonal does it.
 
-Holes in one photo are systems of their own, for no pixel of one is a neighbour of another's. Thick ones are solved one
-by one, because together they would be a hole of no simple shape; thin ones together.
+Holes in one photo are systems of their own, for no pixel of one is a neighbour of another's. Deep ones are solved one
+by one, because together they would be a hole of no simple shape; shallow ones together.
 
 Sources: Shewchuk, *An introduction to the conjugate gradient method without the agonizing pain* (1994), B3; Strang,
 *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
@@ -27,82 +27,66 @@ from scipy import ndimage
 
 from ..core import Array
 from .holes import Bounds, distance_to_known, hole_bounds
-from .reconstructor import require_hole
+from .reconstructor import Fill
 
 #: The iteration ends when the estimated error falls under 1/500 of a grey level.
 TOLERANCE = 0.002 / 255
-#: A hole is thin when none of its pixels is more steps than this away from a known one.
-THIN = 12
+#: Steps: a hole is shallow when none of its pixels is farther than this from a known one.
+SHALLOW = 12
 #: Never seen to be reached; what has been found by then is taken.
 MAX_ITERATIONS = 1000
 
 
-class HarmonicFill:
-    """The harmonic fill as a reconstructor; any hole, any size of photo, any device."""
+class HarmonicFill(Fill):
+    """Every missing pixel becomes the mean of its neighbours; any hole, any size of photo, any device.
+
+    The sums run in float64: in float32 the rounding of a large hole's residual alone would exceed the tolerance.
+    """
 
     name = "harmonic"
 
-    def reconstruct(self, masked: Array, mask: Array) -> Array:
-        """See `harmonic_fill`."""
-        return harmonic_fill(masked, mask)
+    def fill(self, known: Array, mask: Array) -> Array:
+        filled = known.clone()
+        for photos, holes, depth in _systems(mask):
+            bounds = hole_bounds(holes)
+            solved = _solve(known, photos, holes, bounds, depth)
+            for photo, hole, (top, left, bottom, right), u in zip(photos, holes, bounds, solved, strict=True):
+                missing = hole[:, top:bottom, left:right] > 0.5
+                target = filled[photo, :, top:bottom, left:right]
+                target.copy_(torch.where(missing, u[:, : bottom - top, : right - left].to(known.dtype), target))
+        return filled
 
 
 def harmonic_fill(masked: Array, mask: Array) -> Array:
-    """Fill the missing pixels of `masked` (N, 3, H, W) so that each is the mean of its neighbours.
+    """The harmonic fill of photos; see `Fill.reconstruct`."""
+    return HarmonicFill().reconstruct(masked, mask)
 
-    Args:
-        masked: photos; what stands in the missing pixels is ignored.
-        mask: (N, 1, H, W), 1 = missing; each has at least one missing and one known pixel.
 
-    Returns:
-        (N, 3, H, W); known pixels are bit-identical to `masked`. The sums run in float64: in float32 the rounding of
-        a large hole's residual alone would exceed the tolerance.
+def _systems(mask: Array) -> Iterator[tuple[list[int], Array, float]]:
+    """Deep holes, one of each photo at a time as long as any has another, then all shallow ones of each photo together.
 
-    Raises:
-        ValueError: shapes don't fit, or a mask is empty or covers its photo.
-        TypeError: an argument isn't floating point, or the two are on different devices.
+    Yields the numbers of the photos, masks (n, 1, H, W) and the largest depth. Holes that touch at a corner alone are
+    two: the equation joins neighbours along rows and columns.
     """
-    require_hole(masked, mask)
-    known = torch.where(mask > 0.5, 0.0, masked)
-    filled = known.clone()
-    for photos, holes, thickness in _holes_apart(mask):
-        bounds = hole_bounds(holes)
-        solved = _solve(known, photos, holes, bounds, thickness)
-        for photo, hole, (top, left, bottom, right), u in zip(photos, holes, bounds, solved, strict=True):
-            missing = hole[:, top:bottom, left:right] > 0.5
-            target = filled[photo, :, top:bottom, left:right]
-            target.copy_(torch.where(missing, u[:, : bottom - top, : right - left].to(masked.dtype), target))
-    return filled
 
+    def masks(missing: list[np.ndarray]) -> Array:
+        return torch.from_numpy(np.stack(missing))[:, None].to(mask)
 
-def _holes_apart(mask: Array) -> Iterator[tuple[list[int], Array, float]]:
-    """Thick holes, one of each photo at a time as long as any has another, then all thin ones of each photo together.
-
-    Yields the numbers of the photos, masks (n, 1, H, W) and the largest thickness, in steps to a known pixel. Holes
-    that touch at a corner alone are two: the equation joins neighbours along rows and columns.
-    """
     distance = distance_to_known(mask)[:, 0].float().cpu().numpy()
     labelled = [ndimage.label(d > 0) for d in distance]
-    depths = [
-        ndimage.maximum(d, labels, np.arange(1, count + 1))
-        for d, (labels, count) in zip(distance, labelled, strict=True)
-    ]
-    thick = [1 + np.flatnonzero(depth > THIN) for depth in depths]
-    for turn in range(max(map(len, thick))):
-        photos = [i for i, numbers in enumerate(thick) if len(numbers) > turn]
-        yield photos, _masks([labelled[i][0] == thick[i][turn] for i in photos], mask), float(distance.max())
-    thin = [1 + np.flatnonzero(depth <= THIN) for depth in depths]
-    if photos := [i for i, numbers in enumerate(thin) if len(numbers)]:
-        deepest = max(depths[i][thin[i] - 1].max() for i in photos)
-        yield photos, _masks([np.isin(labelled[i][0], thin[i]) for i in photos], mask), float(deepest)
+    # The depth of each hole by its label; label 0 is what is known, at depth 0.
+    depths = [ndimage.maximum(d, own, np.arange(n + 1)) for d, (own, n) in zip(distance, labelled, strict=True)]
+    deep = [np.flatnonzero(depth > SHALLOW) for depth in depths]
+    for turn in range(max(map(len, deep))):
+        photos = [i for i, numbers in enumerate(deep) if len(numbers) > turn]
+        yield photos, masks([labelled[i][0] == deep[i][turn] for i in photos]), float(distance.max())
+    shallow = [np.flatnonzero((depth > 0) & (depth <= SHALLOW)) for depth in depths]
+    if photos := [i for i, numbers in enumerate(shallow) if len(numbers)]:
+        deepest = max(depths[i][shallow[i]].max() for i in photos)
+        yield photos, masks([np.isin(labelled[i][0], shallow[i]) for i in photos]), float(deepest)
 
 
-def _masks(missing: list[np.ndarray], like: Array) -> Array:
-    """n of (H, W) to (n, 1, H, W), on the device and in the dtype of `like`."""
-    return torch.from_numpy(np.stack(missing))[:, None].to(like)
-
-
-def _solve(known: Array, photos: list[int], mask: Array, bounds: list[Bounds], thickness: float) -> Array:
+def _solve(known: Array, photos: list[int], mask: Array, bounds: list[Bounds], depth: float) -> Array:
     """The colours (n, 3, h, w), float64, of the missing pixels of each hole's rectangle; h and w are the largest one's.
 
     The holes are those of masks (n, 1, H, W), in these `photos` of `known` (N, 3, H, W), which is 0 in all holes.
@@ -110,9 +94,9 @@ def _solve(known: Array, photos: list[int], mask: Array, bounds: list[Bounds], t
     colour, missing, inside = _cut(known, photos, mask, bounds)
     right_side = _neighbour_sum(colour) * missing[..., 1:-1, 1:-1]
     system = _Laplacian(missing, inside)
-    if thickness <= THIN:
-        # Here the residual underestimates the error, by up to the square of the thickness.
-        return _conjugate_gradient(system, system.divide_by_diagonal, right_side, TOLERANCE / thickness**2)
+    if depth <= SHALLOW:
+        # Here the residual underestimates the error, by up to the square of the depth.
+        return _conjugate_gradient(system, system.divide_by_diagonal, right_side, TOLERANCE / depth**2)
     rectangle = _RectangleSolver(bounds, mask.shape[2], mask.shape[3], system.unknown)
     return _conjugate_gradient(system, rectangle, right_side, TOLERANCE)
 
@@ -123,20 +107,21 @@ def _cut(known: Array, photos: list[int], mask: Array, bounds: list[Bounds]) -> 
     Returns the colours (n, C, h + 2, w + 2) in float64, and whether each pixel (n, 1, h + 2, w + 2) is missing, and
     whether it lies inside the photo at all.
     """
-    n, (c, photo_height, photo_width) = len(mask), known.shape[1:]
     height = 2 + max(b.bottom - b.top for b in bounds)
     width = 2 + max(b.right - b.left for b in bounds)
-    colour = known.new_zeros(n, c, height, width, dtype=torch.float64)
-    missing = mask.new_zeros(n, 1, height, width, dtype=torch.bool)
+    colour = known.new_zeros(len(mask), known.shape[1], height, width, dtype=torch.float64)
+    missing = mask.new_zeros(len(mask), 1, height, width, dtype=torch.bool)
     inside = torch.zeros_like(missing)
-    for i, (photo, (top, left, bottom, right)) in enumerate(zip(photos, bounds, strict=True)):
-        rows = slice(max(top - 1, 0), min(bottom + 1, photo_height))
-        columns = slice(max(left - 1, 0), min(right + 1, photo_width))
-        to_rows = slice(rows.start - top + 1, rows.stop - top + 1)
-        to_columns = slice(columns.start - left + 1, columns.stop - left + 1)
-        colour[i, :, to_rows, to_columns] = known[photo, :, rows, columns]
-        missing[i, :, to_rows, to_columns] = mask[i, :, rows, columns] > 0.5
-        inside[i, :, to_rows, to_columns] = True
+    for i, (photo, hole) in enumerate(zip(photos, bounds, strict=True)):
+        rows, columns = hole.window(1, mask.shape[2:])
+        place = (
+            *(i, slice(None)),
+            slice(rows.start - hole.top + 1, rows.stop - hole.top + 1),
+            slice(columns.start - hole.left + 1, columns.stop - hole.left + 1),
+        )
+        colour[place] = known[photo, :, rows, columns]
+        missing[place] = mask[i, :, rows, columns] > 0.5
+        inside[place] = True
     return colour, missing, inside
 
 
@@ -159,12 +144,12 @@ class _Laplacian:
         return (self.neighbours * u - _neighbour_sum(framed)) * self.unknown
 
     def divide_by_diagonal(self, r: Array) -> Array:
-        """The preconditioner for thin holes (Jacobi's)."""
+        """The preconditioner for shallow holes (Jacobi's)."""
         return r / self.neighbours
 
 
 class _RectangleSolver:
-    """The preconditioner for thick holes: A's inverse as if all of each rectangle were missing."""
+    """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing."""
 
     def __init__(self, bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array) -> None:
         self.unknown = unknown

@@ -7,22 +7,23 @@ repair costs the same in a large photo as in a small one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any, NamedTuple
 
 import torch
 
 from ..core import Array, Module, Tensor, no_grad
-from .holes import Bounds, hole_bounds
+from .holes import Bounds, hole_bounds, window_around
 from .reconstructor import require_hole
 
 #: Quarter turns, and whether the window is mirrored first: all eight, the window as it is first.
-_VIEWS = tuple((turned, flipped) for flipped in (False, True) for turned in range(4))
+_VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 #: Known pixels that a window shows on each side of a hole too large for the trained window.
-LEAST_CONTEXT = 16
+LEAST_MARGIN = 16
 
 
 class RepairNetwork(Module):
-    """Base of the networks: `forward` on windows, in two parts, and `reconstruct` on photos.
+    """Base of the networks: a call on windows, in two parts, and `reconstruct` on photos.
 
     Attributes:
         name: the network's name in `photomend.models.NAMES`.
@@ -31,8 +32,8 @@ class RepairNetwork(Module):
         trained_hole: the longest side of the holes it is trained on, pixels.
         stride: heights and widths must be divisible by it.
         one_hole: whether it describes the hole by its bounds, so that it can't learn from photos with several.
-        views: from how many sides `reconstruct` looks through a window: 1, or the 8 that flips and quarter turns make
-            of it. The answers are averaged, which costs eight times as much and errs a little less.
+        views: test-time augmentation: how many views of a window `reconstruct` averages the answers to: 1, the window
+            as it is, or the 8 that flips and quarter turns make of it, which costs eight times as much.
     """
 
     name: str
@@ -46,20 +47,28 @@ class RepairNetwork(Module):
     def config(self) -> dict[str, Any]:
         raise NotImplementedError
 
-    def forward(self, masked: Array, mask: Array) -> Tensor:
+    def __call__(self, masked: Array, mask: Array) -> Tensor:
         """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped and
         differentiable in the parameters.
+
+        This and `reconstruct` check what they are given; `forward`, `prepare` and `predict` trust it.
 
         Raises:
             ValueError: shapes don't fit, height or width isn't divisible by the stride, a mask is empty or covers its
                 photo.
             TypeError: an argument isn't floating point, or the two are on different devices.
         """
+        require_hole(masked, mask)
+        h, w = masked.shape[2:]
+        if h % self.stride or w % self.stride:
+            raise ValueError(f"{self.name}: size {h}x{w} must be divisible by {self.stride} (use reconstruct)")
+        return self.forward(masked, mask)
+
+    def forward(self, masked: Array, mask: Array) -> Tensor:
         return self.predict(*self.prepare(masked, mask))
 
     def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
-        """What `predict` takes: made of the photos and masks alone, without weights. Raises what `forward` does."""
-        require_hole(masked, mask)
+        """What `predict` takes: made of the photos and masks alone, without weights."""
         return masked, mask
 
     def predict(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -74,7 +83,8 @@ class RepairNetwork(Module):
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         """Fill the holes of photos of any size: masked (N, 3, H, W) in [0, 1], mask (N, 1, H, W), 1 = missing.
 
-        Runs in evaluation mode, and leaves the network in the mode it was in.
+        Each photo's hole is filled through a window of the trained side, or a larger one if the hole needs it; photos
+        with windows of equal side go together. Runs in evaluation mode, and leaves the network in the mode it was in.
 
         Returns (N, 3, H, W) in [0, 1]; known pixels are bit-identical to `masked`.
 
@@ -83,45 +93,35 @@ class RepairNetwork(Module):
             TypeError: an argument isn't floating point, or the two are on different devices.
         """
         require_hole(masked, mask)
+        holes = hole_bounds(mask)
+        sides: defaultdict[int, list[int]] = defaultdict(list)
+        for i, hole in enumerate(holes):
+            needed = max(hole.bottom - hole.top, hole.right - hole.left) + 2 * LEAST_MARGIN
+            sides[max(self.window, -(-needed // self.stride) * self.stride)].append(i)
+        result = masked.clone()
         was_training = self.training
         self.eval()
         try:
-            return self._hole_by_hole(masked, mask)
+            with no_grad():
+                for side, photos in sides.items():
+                    own = [holes[i] for i in photos]
+                    result[photos] = self._through_windows(masked[photos], mask[photos], own, side)
         finally:
             self.train(was_training)
-
-    def _hole_by_hole(self, masked: Array, mask: Array) -> Array:
-        """Fill each photo's hole through a window of its own side, those of equal side together."""
-        bounds = hole_bounds(mask)
-        sides: dict[int, list[int]] = {}
-        for i, b in enumerate(bounds):
-            sides.setdefault(self._side(b), []).append(i)
-        result = masked.clone()
-        for side, members in sides.items():
-            own = [bounds[i] for i in members]
-            result[members] = self._through_windows(masked[members], mask[members], own, side)
         return result
 
-    def _side(self, b: Bounds) -> int:
-        """The window's side for a hole: the trained one, or more if the hole needs it; divisible by the stride."""
-        needed = max(b.bottom - b.top, b.right - b.left) + 2 * LEAST_CONTEXT
-        return max(self.window, -(-needed // self.stride) * self.stride)
-
-    def _through_windows(self, masked: Array, mask: Array, bounds: list[Bounds], side: int) -> Array:
+    def _through_windows(self, masked: Array, mask: Array, holes: list[Bounds], side: int) -> Array:
         """Fill the holes of photos that all take windows of the same side.
 
         A photo smaller than the window is extended to its side, unless the network takes any size (stride 1).
         """
-        spans = [
-            (
-                _span(b.top, b.bottom, masked.shape[2], side, self.stride > 1),
-                _span(b.left, b.right, masked.shape[3], side, self.stride > 1),
-            )
-            for b in bounds
-        ]
+        spans = []
+        for hole in (bounds.window(0, mask.shape[2:]) for bounds in holes):
+            shown = window_around(hole, side, side, mask.shape[2:])
+            rows, columns = map(_span, hole, shown, [side if self.stride > 1 else 0] * 2)
+            spans.append((rows, columns))
         windows, window_masks = _cut(masked, spans), _cut(mask, spans)
-        with no_grad():
-            rebuilt = self._answer(windows, window_masks).clamp(0, 1)
+        rebuilt = self._average_of_views(windows, window_masks).clamp(0, 1)
         result = masked.clone()
         for i, (rows, columns) in enumerate(spans):
             target = result[i, :, rows.shown, columns.shown]
@@ -129,13 +129,13 @@ class RepairNetwork(Module):
             target.copy_(torch.where(missing > 0.5, answer, target))
         return result
 
-    def _answer(self, windows: Array, masks: Array) -> Array:
-        """What the network makes of the windows, averaged over the views."""
+    def _average_of_views(self, windows: Array, masks: Array) -> Array:
+        """What the network makes of the windows, turned back and averaged over the views."""
         answers = []
-        for turned, flipped in _VIEWS[: self.views]:
-            seen = [torch.rot90(x.flip(3) if flipped else x, turned, (2, 3)) for x in (windows, masks)]
-            answer = torch.rot90(self.forward(*seen).data, -turned, (2, 3))
-            answers.append(answer.flip(3) if flipped else answer)
+        for turns, mirrored in _VIEWS[: self.views]:
+            seen = [torch.rot90(x.flip(3) if mirrored else x, turns, (2, 3)) for x in (windows, masks)]
+            answer = torch.rot90(self.forward(*seen).data, -turns, (2, 3))
+            answers.append(answer.flip(3) if mirrored else answer)
         return torch.stack(answers).mean(dim=0)
 
     def _check_settings(self, **sizes: object) -> None:
@@ -146,11 +146,6 @@ class RepairNetwork(Module):
         if self.window % self.stride:
             raise ValueError(f"window (={self.window}) must be divisible by {self.stride}")
 
-    def _require_divisible(self, masked: Array) -> None:
-        h, w = masked.shape[2:]
-        if h % self.stride or w % self.stride:
-            raise ValueError(f"{self.name}: size {h}x{w} must be divisible by {self.stride} (use reconstruct)")
-
 
 class _Span(NamedTuple):
     """One axis of a window: the photo's positions in it, in order, and where those lie that are not repeated."""
@@ -160,26 +155,25 @@ class _Span(NamedTuple):
     own: slice  # in the window
 
 
-def _span(low: int, high: int, size: int, side: int, extend: bool) -> _Span:
-    """Where a window of `side` lies on an axis of `size`: the hole from low to before high in its middle, or as near as
-    the photo's edges allow.
+def _span(hole: slice, shown: slice, side: int) -> _Span:
+    """An axis of which positions `shown` are to be seen, in a window of `side`.
 
-    A smaller photo is shown whole, and if it is to be extended, then on the side where more is known between hole and
-    edge. What is added is a reflection of these known pixels, to and fro: so a hole that touches the photo's edge
-    touches the window's, as in training, and is no larger than it was. Where a hole reaches from edge to edge nothing
-    along the axis is wholly known, and photo and mask are reflected together: the extension is missing where they are.
+    Where that is fewer the whole photo is shown, and extended on the side where more is known between hole and edge.
+    What is added is a reflection of these known pixels, back and forth: so a hole that touches the photo's edge touches
+    the window's, as in training, and is no larger than it was. Where a hole reaches from edge to edge nothing along the
+    axis is wholly known, and photo and mask are reflected together: the extension is missing where they are.
     """
-    if size >= side or not extend:
-        length = min(side, size)
-        start = min(max((low + high - side) // 2, 0), size - length)
-        return _Span(list(range(start, start + length)), slice(start, start + length), slice(0, length))
-    before, after = low, size - high
+    positions = list(range(shown.start, shown.stop))
+    size = len(positions)
+    if size >= side:
+        return _Span(positions, shown, slice(0, size))
+    before, after = hole.start, size - hole.stop
     known = max(before, after) or size
-    to_and_fro = [*range(known), *reversed(range(known))]
-    beyond = [to_and_fro[i % (2 * known)] for i in range(side - size)]  # steps from the photo's edge
+    back_and_forth = [*range(known), *reversed(range(known))]
+    beyond = [back_and_forth[i % (2 * known)] for i in range(side - size)]  # steps from the photo's edge
     if before > after:
-        return _Span([*reversed(beyond), *range(size)], slice(0, size), slice(side - size, side))
-    return _Span([*range(size), *(size - 1 - i for i in beyond)], slice(0, size), slice(0, size))
+        return _Span([*reversed(beyond), *positions], shown, slice(side - size, side))
+    return _Span([*positions, *(size - 1 - i for i in beyond)], shown, slice(0, size))
 
 
 def _cut(x: Array, spans: list[tuple[_Span, _Span]]) -> Array:

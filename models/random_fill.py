@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from ..core import Array
-from .reconstructor import require_hole
+from .reconstructor import Fill
 
 
-class RandomFill:
+class RandomFill(Fill):
     """Every missing value is drawn evenly from [0, 1).
 
     Args:
@@ -20,9 +20,6 @@ class RandomFill:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
 
-    def reconstruct(self, masked: Array, mask: Array) -> Array:
-        """(N, 3, H, W) with noise where mask (N, 1, H, W) is 1; known pixels are those of `masked`."""
-        require_hole(masked, mask)
+    def fill(self, known: Array, mask: Array) -> Array:
         generator = torch.Generator().manual_seed(self.seed)
-        noise = torch.rand(masked.shape[1:], generator=generator).to(masked)
-        return torch.where(mask > 0.5, noise, masked)
+        return torch.rand(known.shape[1:], generator=generator).to(known).expand_as(known)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from photomend.data.sources import FolderSource
-from photomend.models.attention import PARTS
+from photomend.models.attention import ABLATIONS
 
 from .app.helpers import picture
 from .scripts import script
@@ -39,7 +39,7 @@ def photos(tmp_path: Path) -> FolderSource:
 
 def test_every_part_is_left_out_once(ablation: ModuleType) -> None:
     left_out = [part for _, settings in ablation.VARIANTS.values() for part in settings.get("without", [])]
-    assert sorted(left_out) == sorted(PARTS)
+    assert sorted(left_out) == sorted(ABLATIONS)
 
 
 def test_two_steps_of_each(ablation: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

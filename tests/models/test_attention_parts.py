@@ -7,7 +7,7 @@ import torch
 from photomend import models
 from photomend.core import PhotomendError, Tensor, runtime
 from photomend.layers import SpatialAttention, SqueezeExcitation
-from photomend.models.attention import PARTS, features
+from photomend.models.attention import ABLATIONS, features
 
 from .holes import crops
 
@@ -27,7 +27,7 @@ def kinds(model: models.AttentionModel) -> set[type]:
     return {type(module) for _, module in model.named_modules()} & {SpatialAttention, SqueezeExcitation}
 
 
-@pytest.mark.parametrize("parts", [*((part,) for part in PARTS), ("channel", "spatial"), PARTS], ids="+".join)
+@pytest.mark.parametrize("parts", [*((part,) for part in ABLATIONS), ("channel", "spatial"), ABLATIONS], ids="+".join)
 def test_every_parameter_of_what_is_left_learns(parts: tuple[str, ...]) -> None:
     model = small(*parts)
     picture, masks = crops(2, 48, dtype=torch.float32)
