@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install demo test verify lint types clean
+.PHONY: help install demo test verify lint types docs-tables clean
 
 help:
 	@echo "make install install photomend into .venv"
@@ -14,6 +14,7 @@ help:
 	@echo "make verify  every gradient against every oracle                   (VERIFY_ARGS=\"conv2d BatchNorm2d\")"
 	@echo "make lint    ruff: rules and format"
 	@echo "make types   mypy"
+	@echo "make docs-tables  fill the generated tables and draw the figures of the documentation"
 	@echo "make clean   remove .venv and caches"
 
 install: $(STAMP)
@@ -34,6 +35,10 @@ lint: $(STAMP)
 types: $(STAMP)
 	@mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/photomend
 	$(BIN)/mypy
+
+docs-tables: $(STAMP)
+	$(BIN)/python docs/tables.py
+	$(BIN)/python docs/curve.py
 
 # The stamp is younger than what it was made from, so a second run installs nothing and an edited
 # pyproject.toml or constraints.txt installs again. pip itself comes first: dependency groups need pip 25.1.

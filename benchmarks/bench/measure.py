@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
@@ -87,7 +88,10 @@ class Comparison:
 def begin_row(case: Case, setup: Setup) -> Row:
     """A row with nothing measured yet."""
     where = describe(setup.device)
-    return Row(case.kind, case.name, case.what, str(setup.device), "float32", setup.threads, where, setup.compiled)
+    today = date.today().isoformat()
+    return Row(
+        case.kind, case.name, case.what, str(setup.device), "float32", setup.threads, where, today, setup.compiled
+    )
 
 
 def duel(row: Row, ours: Side, peer: Peer, setup: Setup, loose: Mapping[str, float]) -> Row:

@@ -17,6 +17,7 @@ class Row:
         what: its sizes.
         device, dtype, threads: where and in what it was computed, on both sides.
         machine: processor, cores, torch's version, compiler.
+        measured: the date, as 2026-11-29.
         compiled: whether functions of ours were compiled.
         ours_s, peer_s: median seconds of one run.
         ratio, ratio_p10, ratio_p90: median, 10th and 90th percentile of peer's time / ours over the pairs.
@@ -38,6 +39,7 @@ class Row:
     dtype: str
     threads: int
     machine: str
+    measured: str = ""
     compiled: bool = False
     ours_s: float | None = None
     peer_s: float | None = None

@@ -47,12 +47,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sample", metavar="N", type=int, help="only N of them, chosen at random")
     parser.add_argument("--seed", metavar="S", type=int, default=0, help="of the sample (default: 0)")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write one row per mutant")
+    parser.add_argument(
+        "--figures", metavar="FILE", type=Path, help="write the counts, as docs/data/mutation.json has them"
+    )
     parser.add_argument("--list", action="store_true", help="print the mutants and run nothing")
     options = parser.parse_args(arguments)
     if options.sample is not None and options.sample < 1:
         parser.error(f"--sample: {options.sample} must be at least 1")
-    if options.json and (options.json.is_dir() or not options.json.parent.is_dir()):
-        parser.error(f"--json: {options.json} can't be written: it is a folder, or its folder doesn't exist")
+    for name, file in (("--json", options.json), ("--figures", options.figures)):
+        if file and (file.is_dir() or not file.parent.is_dir()):
+            parser.error(f"{name}: {file} can't be written: it is a folder, or its folder doesn't exist")
     everything = all_mutants()
     try:
         mutants = chosen(everything, options.names, options.sample, options.seed)
@@ -65,6 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
     report = Report(judge(mutant) for mutant in tqdm(mutants, unit="mutant", disable=None))
     if options.json:
         options.json.write_text(json.dumps(report.rows(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    if options.figures:
+        options.figures.write_text(json.dumps(report.figures(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     gone = reasons().keys() - {mutant.identity for mutant in everything}
     print(report.tables(), end="\n\n")
     for verdict in report.timed_out:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from photomend.tests.mutation.equivalents import reasons
@@ -51,6 +52,35 @@ class Report:
             lines.append(f"{name:20}{count:9}{first[name]:9}{alone[name]:12}")
         lines += ["", f"{crashes} of the killed raised an error in all that noticed them: wrong shapes and the like."]
         return "\n".join(lines)
+
+    def figures(self) -> dict[str, Any]:
+        """The counts that docs/verification.md shows: in all, by operator, and by oracle among wrong numbers.
+
+        An oracle is alone if nothing else noticed the mutant.
+        """
+        verdicts = {
+            "mutants": self.verdicts,
+            "killed": self.killed,
+            "timed_out": self.timed_out,
+            "equivalent": self.equivalent,
+            "survivors": self.survivors,
+        }
+        operators = {name: Counter(v.mutant.identity.operator for v in found) for name, found in verdicts.items()}
+        wrong = [v for v in self.killed if not v.crashed]
+        noticed = Counter(name for v in wrong for name in v.noticed)
+        alone = Counter(v.first for v in wrong if len(v.noticed) == 1)
+        return {
+            "measured": date.today().isoformat(),
+            **{name: len(found) for name, found in verdicts.items()},
+            "crashed": len(self.killed) - len(wrong),
+            "operators": [
+                {"operator": operator, **{name: count[operator] for name, count in operators.items()}}
+                for operator, _ in operators["mutants"].most_common()
+            ],
+            "oracles": [
+                {"oracle": name, "noticed": count, "alone": alone[name]} for name, count in noticed.most_common()
+            ],
+        }
 
     def rows(self) -> list[dict[str, Any]]:
         known = reasons()

@@ -121,8 +121,12 @@ def rule(x, *, axes):
 
 
 def test_the_command_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["tanh", "--json", str(tmp_path / "rows.json")]) == 0
-    rows = json.loads((tmp_path / "rows.json").read_text(encoding="utf-8"))
+    files = [tmp_path / "rows.json", tmp_path / "figures.json"]
+    assert command.main(["tanh", "--json", str(files[0]), "--figures", str(files[1])]) == 0
+    rows, figures = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    assert figures["mutants"] == figures["killed"] == len(rows)
+    assert sum(row["killed"] for row in figures["operators"]) == len(rows)
+    assert max(row["noticed"] for row in figures["oracles"]) == figures["killed"] - figures["crashed"]
     assert {row["function"] for row in rows} == {"tanh"}
     assert capsys.readouterr().out.endswith(
         f"\n{len(rows)} mutants, {len(rows)} killed, 0 out of time, 0 equivalent (listed), 0 survivors\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from photomend.tests.verification.breaks import BREAKS, broken, diff, edited, source_of, told, try_break
 from photomend.tests.verification.mistake import Break
@@ -10,6 +13,9 @@ from photomend.tests.verification.replacing import find_function
 from photomend.tests.verification.rows import subjects
 
 every_break = pytest.mark.parametrize("wrong", MISTAKES, ids=[wrong.name for wrong in MISTAKES])
+
+#: What docs/classic-mistakes.md says of each.
+CAUGHT_BY = json.loads((Path(__file__).parents[2] / "docs" / "data" / "breaks.json").read_text(encoding="utf-8"))
 
 HARMLESS = Break(
     "harmless",
@@ -49,6 +55,7 @@ def test_two_oracles_catch_it_or_a_reason_says_why_not(wrong: Break) -> None:
     else:
         assert len(caught) >= 2
     assert any(verdict.by_a_number for verdict in caught) is not wrong.raises
+    assert [verdict.oracle for verdict in caught] == CAUGHT_BY[wrong.name]
 
 
 def test_what_is_told() -> None:
