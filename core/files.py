@@ -1,4 +1,4 @@
-"""Files that are whole at every moment: written under another name, then renamed."""
+"""Atomic file replacement: a file is written under another name, then renamed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write `path` whole or not at all: yields a draft beside it, which takes its name when the block ends well.
+    """Write `path` completely or not at all: yields the name of a draft beside it, renamed when the block succeeds.
 
     The draft doesn't exist yet; its name is hidden, unique and ends in ``.part``. A file called `path` is replaced in
     one step (readers see the old one or the new one); if the block fails, it stays as it was and the draft is removed.
@@ -22,9 +22,9 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "notes.txt")
     >>> with replacing(path) as draft:
-    ...     _ = draft.write_text("whole")
+    ...     _ = draft.write_text("complete")
     >>> path.read_text()
-    'whole'
+    'complete'
     """
     draft = path.with_name(f".photomend-{secrets.token_hex(8)}.part")
     try:

@@ -17,20 +17,6 @@ from .sequential import Sequential
 from .windows import integer
 
 
-def _bottleneck(channels: int, reduction: int, name: str) -> Sequential:
-    """channels → channels / reduction → channels, the small network that both channel attentions share."""
-    channels, reduction = integer(name, "channels", channels), integer(name, "reduction", reduction)
-    if channels < reduction:
-        raise ValueError(f"{name}: channels (={channels}) must be at least reduction (={reduction})")
-    hidden = channels // reduction
-    return Sequential(Linear(channels, hidden), ReLU(), Linear(hidden, channels))
-
-
-def _channel_weights(scores: Tensor) -> Tensor:
-    """σ(scores) for scores (N, C), shaped (N, C, 1, 1) to weigh the channels of images."""
-    return reshape(sigmoid(scores), shape=(*scores.shape, 1, 1))
-
-
 class SqueezeExcitation(Module):
     """x · σ(mlp(mean of x over all pixels)): one weight in (0, 1) for each channel of each image.
 
@@ -45,39 +31,35 @@ class SqueezeExcitation(Module):
     """
 
     def __init__(self, channels: int, reduction: int = 16) -> None:
-        self.mlp = _bottleneck(channels, reduction, "SqueezeExcitation")
+        name = type(self).__name__
+        channels, reduction = integer(name, "channels", channels), integer(name, "reduction", reduction)
+        if channels < reduction:
+            raise ValueError(f"{name}: channels (={channels}) must be at least reduction (={reduction})")
+        hidden = channels // reduction
+        self.mlp = Sequential(Linear(channels, hidden), ReLU(), Linear(hidden, channels))
+
+    def scores(self, x: Array | Tensor) -> Tensor:
+        """(N, C, H, W) → (N, C), before σ."""
+        return self.mlp(mean(x, dim=(2, 3)))
 
     def weights(self, x: Array | Tensor) -> Tensor:
         """(N, C, H, W) → (N, C, 1, 1)."""
-        return _channel_weights(self.mlp(mean(x, dim=(2, 3))))
+        weights = sigmoid(self.scores(x))
+        return reshape(weights, shape=(*weights.shape, 1, 1))
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return x * self.weights(x)
 
 
-class ChannelAttention(Module):
+class ChannelAttention(SqueezeExcitation):
     """x · σ(mlp(mean of x) + mlp(max of x)), both over all pixels, through one shared network (CBAM, eq. 2).
 
     Pixels that tie for the largest share its gradient evenly, and the hidden layer's ReLU has slope 0 at 0, as in
-    torch.
-
-    Args:
-        channels: C of the input (N, C, H, W).
-        reduction: the hidden layer has ⌊C / reduction⌋ units.
-
-    Raises:
-        ValueError: a number isn't whole and above 0, or `reduction` exceeds the channels.
+    torch. Arguments and errors are `SqueezeExcitation`'s.
     """
 
-    def __init__(self, channels: int, reduction: int = 16) -> None:
-        self.mlp = _bottleneck(channels, reduction, "ChannelAttention")
-
-    def weights(self, x: Array | Tensor) -> Tensor:
-        """(N, C, H, W) → (N, C, 1, 1)."""
-        return _channel_weights(self.mlp(mean(x, dim=(2, 3))) + self.mlp(amax(x, dim=(2, 3))))
-
-    def forward(self, x: Array | Tensor) -> Tensor:
-        return x * self.weights(x)
+    def scores(self, x: Array | Tensor) -> Tensor:
+        return super().scores(x) + self.mlp(amax(x, dim=(2, 3)))
 
 
 class SpatialAttention(Module):
@@ -87,7 +69,7 @@ class SpatialAttention(Module):
 
     Args:
         kernel_size: of the convolution from the two maps to the weights; odd, so that the size stays.
-        norm: whether what the convolution gives is standardised within each image before σ (CBAM's own code does so
+        norm: whether the convolution's result is standardised within each image before σ (CBAM's own code does so
             within the batch). Without it, features that grow in training drive σ to 0 or 1 everywhere, where no
             gradient passes.
 
@@ -112,7 +94,7 @@ class SpatialAttention(Module):
 
 
 class CBAM(Module):
-    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties as well, and for what they refuse."""
+    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties and errors as well."""
 
     def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
         self.channel = ChannelAttention(channels, reduction)

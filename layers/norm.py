@@ -1,7 +1,8 @@
 """Normalisation: take away the mean, divide by the standard deviation, then scale and shift by trained numbers.
 
-The statistics run over different axes: over the batch and all pixels, one channel at a time (batch norm), or over all
-pixels of a group of channels, one image at a time (group norm). The mathematics is the same (`standardise.py`).
+The statistics are taken over the batch and all pixels, one channel at a time (batch norm), or over all pixels of a
+group of channels, one image at a time (group norm). Forward and backward are otherwise the same, and stand with their
+derivation in `standardise.py`.
 
 Sources: Ioffe & Szegedy, *Batch normalization* (2015); Wu & He, *Group normalization* (2018).
 """

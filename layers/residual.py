@@ -11,19 +11,19 @@ from .norm import BatchNorm2d
 
 
 class Recomputable(Module):
-    """A block around which there is a path, and which `recompute_blocks` may have computed twice."""
+    """A block with a path around it, whose activations may be recomputed for the gradient (`recompute_blocks`)."""
 
     recomputed = False
 
     def _through(self, inner: Callable[..., Tensor], x: Array | Tensor) -> Tensor:
-        """inner(x), by way of `recompute` if this block is recomputed; `inner` is a part or a method of it."""
+        """inner(x), where `inner` is a part or a method of this block."""
         found: Tensor = recompute(inner, x) if self.recomputed else inner(x)
         return found
 
 
 def recompute_blocks(network: Module) -> int:
-    """Have the residual blocks of a network keep nothing but their inputs, and compute what is inside a second time for
-    the gradient (`core.recompute`): less memory for more time. Returns how many there are."""
+    """Have a network's residual blocks keep only their inputs and recompute their activations for the gradient
+    (`core.recompute`): less memory for more time. Returns how many blocks there are."""
     blocks = [module for _, module in network.named_modules() if isinstance(module, Recomputable)]
     for block in blocks:
         block.recomputed = True

@@ -11,8 +11,7 @@ from itertools import product
 from ..core import Array, Module, Pullback, Tensor, primitive
 from .windows import integer, require_images
 
-# One pixel of the blocks after the other, for all blocks at once: for 2 × 2 blocks of 5 channels, 8 images of 96 × 96,
-# that took 0.2 ms, and a single copy of six axes 0.8 (channels last) to 1.8.
+# Both copy one pixel of all blocks at a time: several times faster than one copy of a permuted view of six axes.
 
 
 def _shuffle(x: Array, r: int) -> Array:

@@ -4,11 +4,11 @@ Seen as a matrix W (an output channel a row), a weight stretches no vector by mo
 σ(W). A discriminator whose weights are all divided by theirs can't become arbitrarily steep, and a generator that
 trains against it gets gradients of a bounded size.
 
-σ is found by power iteration. Two vectors live beside the weight and are moved a little each time it is used:
+σ is found by power iteration. Two vectors are kept beside the weight, and each use makes one iteration:
 
     v ← Wᵀu / ‖Wᵀu‖        u ← Wv / ‖Wv‖        σ ≈ uᵀ W v
 
-As the weight changes slowly, one such move a step keeps up with it.
+As the weight changes slowly, one iteration a training step keeps up with it.
 
 Source: Miyato, Kataoka, Koyama & Yoshida, *Spectral normalization for generative adversarial networks* (2018),
 algorithm 1 and section 2.2.
@@ -22,7 +22,7 @@ from ..core import Array, Buffer, Module, Pullback, Tensor, primitive
 from .conv import Conv2d, conv2d
 from .windows import IntOrPair
 
-#: Moves of u and v before a new layer is first used.
+#: Power iterations before a new layer is first used.
 FIRST_ITERATIONS = 15
 
 
@@ -58,7 +58,7 @@ def spectral_norm(w: Array, *, u: Array, v: Array) -> tuple[Array, Pullback]:
 
 
 def power_iteration(w: Array, u: Array, eps: float = 1e-12) -> tuple[Array, Array]:
-    """One move of u and v for the weight w (O, …); `eps` is the smallest length that is divided by."""
+    """(u, v) after one more iteration for the weight w (O, …); `eps` is the smallest length that is divided by."""
     matrix = w.flatten(1)
     v = _unit(matrix.mT @ u, eps)
     return _unit(matrix @ v, eps), v
@@ -71,11 +71,11 @@ def _unit(x: Array, eps: float) -> Array:
 class SpectralConv2d(Module):
     """A convolution whose weight is divided by its largest singular value.
 
-    In training every call moves u and v once; in evaluation they stand still, and nothing of the layer changes.
+    In training every call makes one power iteration; in evaluation u and v stay as they are.
 
     The trained weight is `weight_orig` (O, C, rows, columns), and `weight_u` (O,) and `weight_v` (C · rows · columns,)
     are the state of the power iteration: the names that ``torch.nn.utils.spectral_norm`` gives them. They start from
-    random directions, moved 15 times.
+    a random direction and 15 iterations.
 
     Args:
         in_channels, out_channels: C and O.

@@ -21,7 +21,7 @@ def upsample_nearest(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
     y = pixels.expand(n, h, s, w, s, c).reshape(n, h * s, w * s, c).permute(0, 3, 1, 2)
 
     def upsample_nearest_pullback(ȳ: Array):
-        # A block's rows, then its columns: as sums of strided slices much faster than torch's sum over short axes.
+        # A block's rows, then its columns: sums of strided slices are much faster than torch's sum over short axes.
         rows = _add([ȳ[:, :, i::s] for i in range(s)])
         return _add([rows[..., j::s] for j in range(s)])
 
@@ -82,27 +82,23 @@ def upsample_bilinear(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
     return _interpolate(_interpolate(x, 2, s), 3, s), upsample_bilinear_pullback
 
 
-class UpsampleNearest(Module):
-    """Every pixel becomes a block of `scale_factor` × `scale_factor`."""
-
+class _Upsample(Module):
     def __init__(self, scale_factor: int) -> None:
-        self.scale_factor = integer("UpsampleNearest", "scale_factor", scale_factor)
+        self.scale_factor = integer(type(self).__name__, "scale_factor", scale_factor)
+
+    def extra_repr(self) -> str:
+        return f"scale_factor={self.scale_factor}"
+
+
+class UpsampleNearest(_Upsample):
+    """Every pixel becomes a block of `scale_factor` × `scale_factor`."""
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return upsample_nearest(x, scale_factor=self.scale_factor)
 
-    def extra_repr(self) -> str:
-        return f"scale_factor={self.scale_factor}"
 
-
-class UpsampleBilinear(Module):
+class UpsampleBilinear(_Upsample):
     """Linear interpolation to `scale_factor` times the height and width."""
-
-    def __init__(self, scale_factor: int) -> None:
-        self.scale_factor = integer("UpsampleBilinear", "scale_factor", scale_factor)
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return upsample_bilinear(x, scale_factor=self.scale_factor)
-
-    def extra_repr(self) -> str:
-        return f"scale_factor={self.scale_factor}"

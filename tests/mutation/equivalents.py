@@ -49,13 +49,15 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
     "A sum that is copied to its place, or onto itself, is the same one.": _of(
         "layers/standardise.py",
         "_combined",
-        ("take_branch", "result[images] if result.dtype == total.dtype else None", "None"),
-        ("take_branch", "if target is None", "if True"),
+        ("take_branch", "target if target.dtype == total.dtype else None", "None"),
+        ("take_branch", "if out is None", "if True"),
     ),
     "Where y has the sign of x, both tell where x > 0; y is kept anyway.": _of(
         "layers/activation.py",
         "leaky_relu",
-        ("take_branch", "y if steep else x", "x"),
+        ("take_branch", "y if negative_slope >= 0 else x", "x"),
+        ("flip_comparison", "negative_slope >= 0", "negative_slope > 0"),
+        ("change_constant", "negative_slope >= 0", "negative_slope >= 1"),
     ),
     "A plane that is larger than needed holds more zeros, which no window reaches.": _of(
         "layers/convolution/taps.py",
@@ -133,12 +135,6 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("drop_term", "rows.stop - rows.start", "-rows.start"),
         ("flip_sign", "rows.stop - rows.start", "rows.stop + rows.start"),
         ("swap_operands", "rows.stop - rows.start", "rows.start - rows.stop"),
-    ),
-    "One piece joined with nothing is the same piece.": _of(
-        "layers/standardise.py",
-        "_by_blocks",
-        ("take_branch", "pieces[0] if len(pieces) == 1 else torch.cat(pieces)", "torch.cat(pieces)"),
-        ("change_constant", "len(pieces) == 1", "len(pieces) == 0"),
     ),
     "The transforms as additions give what the matrices give, compiled or not.": (
         *_of(

@@ -90,8 +90,8 @@ _NORM = [
         "Batch norm's gradient without the term of the mean, as if μ didn't depend on x.",
         "photomend.layers.standardise",
         "standardise",
-        "shift = -average(scale * ȳ_mean) - slope * mean",
-        "shift = -slope * mean",
+        "through_mean = average(scale * ȳ_mean)",
+        "through_mean = 0 * s",
         ("batch_norm", "BatchNorm2d", "GroupNorm", "ResidualBlock"),
     ),
     Break(
@@ -99,8 +99,8 @@ _NORM = [
         "Batch norm's gradient without the term of the variance, as if σ didn't depend on x.",
         "photomend.layers.standardise",
         "standardise",
-        "slope = -s * s * average(scale * product_mean)",
-        "slope = 0 * s",
+        "through_deviation = s * s * average(scale * product_mean)",
+        "through_deviation = 0 * s",
         ("batch_norm", "BatchNorm2d", "GroupNorm", "ResidualBlock"),
     ),
     Break(
@@ -135,8 +135,8 @@ _NORM = [
         "The gradients of batch norm take ȳ x for ȳ (x − μ).",
         "photomend.layers.standardise",
         "_moments_with",
-        "(pixels - mean).mul_(cotangents)",
-        "pixels.clone().mul_(cotangents)",
+        "(x - μ).mul_(ȳ)",
+        "x.clone().mul_(ȳ)",
         ("batch_norm", "BatchNorm1d", "BatchNorm2d"),
     ),
     Break(
