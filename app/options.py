@@ -11,7 +11,7 @@ import click
 import torch
 
 from ..core import PhotomendError, replacing
-from ..core.runtime import choose_device, set_threads
+from ..core.backend.runtime import choose_device, set_threads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -1,6 +1,7 @@
 """The engine: Tensor and tape, primitives with their pullbacks, modules, initial weights, the gradient checker."""
 
-from . import init, runtime
+from . import init
+from .backend import runtime
 from .errors import PhotomendError, did_you_mean
 from .files import replacing
 from .gradcheck import GradientError, gradcheck

@@ -1,7 +1,7 @@
 """Initial weights: how large random numbers must be for signals to neither fade nor explode.
 
 The generator is torch's global one on the CPU, whatever device the weights go to later, so that a seed
-(`photomend.core.runtime.seed_everything`) gives the same weights everywhere.
+(`photomend.core.backend.runtime.seed_everything`) gives the same weights everywhere.
 
 Sources: He et al., *Delving deep into rectifiers* (2015), eq. 10; Glorot & Bengio, *Understanding the difficulty of
 training deep feedforward neural networks* (2010), eq. 16.

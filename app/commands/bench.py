@@ -16,8 +16,8 @@ import torch
 from tqdm import tqdm
 
 from ...core import PhotomendError
-from ...core.compiling import compile_functions
-from ...core.runtime import keep_freed_memory
+from ...core.backend.compiling import compile_functions
+from ...core.backend.runtime import keep_freed_memory
 from ..options import FILE, check_target, runtime_options, start, write_text
 
 KINDS = ("conv", "step", "repair", "scale")

@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from ...core import PhotomendError
-from ...core.runtime import seed_everything
+from ...core.backend.runtime import seed_everything
 from ...data.evaluation_set import EvaluationSet
 from ...data.photos import say_skipped
 from ...data.sources import require_readable

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from ...core.runtime import seed_everything
+from ...core.backend.runtime import seed_everything
 from ...data.evaluation_set import EvaluationSet
 from ...data.photos import say_skipped
 from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork

@@ -15,7 +15,7 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
-from ...core.compiling import compiled_functions
+from ...core.backend.compiling import compiled_functions
 from ...layers.convolution import planner
 from ...models.gan import GanModel
 from ...models.weights import load_checkpoint

@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ...core import PhotomendError, did_you_mean
-from ...core.runtime import choose_device, keep_freed_memory
+from ...core.backend.runtime import choose_device, keep_freed_memory
 from ..options import FILE, check_target, write_text
 
 

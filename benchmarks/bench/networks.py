@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from photomend import models
-from photomend.core.runtime import seed_everything
+from photomend.core.backend.runtime import seed_everything
 from photomend.models.attention import features
 from photomend.tests.reference.model_twins import AttentionModel, AttentionReportModel
 from torch import nn

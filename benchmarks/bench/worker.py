@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 from photomend.core import PhotomendError
-from photomend.core.compiling import compile_functions
-from photomend.core.runtime import keep_freed_memory, set_threads
+from photomend.core.backend.compiling import compile_functions
+from photomend.core.backend.runtime import keep_freed_memory, set_threads
 
 from .workload import Workload
 

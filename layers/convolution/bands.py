@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...core import Array
-from ...core.products import product
-from ...core.workspace import output, scratch
+from ...core.backend.gemm import product
+from ...core.backend.workspace import output, scratch
 from .blocks import blocks
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape

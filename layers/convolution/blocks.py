@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from ...core import Array
-from ...core.products import batches_by_mkl
-from ...core.workers import parts
-from ...core.workspace import LARGEST, scratch
+from ...core.backend.gemm import batches_by_mkl
+from ...core.backend.threads import parts
+from ...core.backend.workspace import LARGEST, scratch
 from .shape import ConvShape
 
 #: Bytes of a block of tiles at the points, for each thread. Input, products and output need about as much each.

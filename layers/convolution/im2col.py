@@ -29,8 +29,8 @@ from dataclasses import dataclass
 import torch
 
 from ...core import Array
-from ...core.products import product
-from ...core.workspace import output, scratch
+from ...core.backend.gemm import product
+from ...core.backend.workspace import output, scratch
 from . import planar
 from .blocks import blocks, zero_padded
 from .products import product_over_rows

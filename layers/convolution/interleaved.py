@@ -21,7 +21,7 @@ Memory beside Winograd's: one copy of input and of output each.
 from __future__ import annotations
 
 from ...core import Array
-from ...core.workspace import output, scratch
+from ...core.backend.workspace import output, scratch
 from ..windows import Pair
 from . import winograd
 from .shape import Algorithm, ConvShape

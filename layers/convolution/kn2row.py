@@ -24,8 +24,8 @@ import itertools
 import torch
 
 from ...core import Array
-from ...core.products import product
-from ...core.workspace import output, scratch
+from ...core.backend.gemm import product
+from ...core.backend.workspace import output, scratch
 from ..windows import Pair
 from .blocks import blocks
 from .planar import meeting, weight_gradient

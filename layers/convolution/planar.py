@@ -25,8 +25,8 @@ from __future__ import annotations
 import torch
 
 from ...core import Array
-from ...core.products import product
-from ...core.workspace import scratch
+from ...core.backend.gemm import product
+from ...core.backend.workspace import scratch
 from ..windows import Pair
 from .blocks import blocks
 from .shape import ConvShape

@@ -14,8 +14,8 @@ Memory beside input and output: none; with a stride, or in another layout, one c
 from __future__ import annotations
 
 from ...core import Array
-from ...core.products import product
-from ...core.workspace import output
+from ...core.backend.gemm import product
+from ...core.backend.workspace import output
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ...core import Array
-from ...core.products import product
+from ...core.backend.gemm import product
 
 #: Parts of the sum over rows; a fixed number, so that the sum doesn't depend on how many threads there are.
 PARTS = 8

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 
 from ...core import HALF_PRECISION
-from ...core.compiling import compiles_functions
-from ...core.products import batches_by_mkl, has_onednn
+from ...core.backend.compiling import compiles_functions
+from ...core.backend.gemm import batches_by_mkl, has_onednn
 from .bands import BANDS
 from .im2col import IM2COL
 from .interleaved import INTERLEAVED

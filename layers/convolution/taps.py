@@ -34,7 +34,7 @@ from typing import NamedTuple
 import torch
 
 from ...core import Array
-from ...core.workspace import output, scratch
+from ...core.backend.workspace import output, scratch
 from ..windows import Pair
 from .products import product_over_rows
 from .shape import Algorithm, ConvShape

@@ -4,7 +4,7 @@ The transforms of one axis stand in `points.py`; those of both are here, each of
 product of the one-dimensional transform with itself takes rows and columns in one step. That is n² multiply-adds a
 number instead of 2 n, most of them with 0 or 1, and yet it is faster than plain additions, which would be dozens of
 passes over memory: it is *one* large matrix product, where a core is at its best. And as plain additions, for the
-compiler (`core.compiling`), which makes one pass of them, along the columns and then along the rows: for two images of
+compiler (`compiling.py`), which makes one pass of them, along the columns and then along the rows: for two images of
 112×112 with 64 channels, two threads, half the time or less.
 
 To the compiler each row of a one-axis matrix is a sum by itself. What rows have in common may be added up once instead,
@@ -22,9 +22,9 @@ from collections.abc import Callable
 import torch
 
 from ...core import Array
-from ...core.compiling import Compilable, compiles_functions
-from ...core.products import product
-from ...core.workspace import scratch
+from ...core.backend.compiling import Compilable, compiles_functions
+from ...core.backend.gemm import product
+from ...core.backend.workspace import scratch
 from .points import F42, F43, Matrix, Numbers, Points, input_to_points
 
 #: A transform of one axis: of some numbers, a list.

@@ -35,8 +35,8 @@ from __future__ import annotations
 import torch
 
 from ...core import Array
-from ...core.products import batch_product, product
-from ...core.workspace import output
+from ...core.backend.gemm import batch_product, product
+from ...core.backend.workspace import output
 from .blocks import put_tiles, seen_by_tiles, tile_blocks, whole_tiles, zero_padded
 from .shape import Algorithm, ConvShape
 from .tiles import THREE_TAPS

@@ -40,8 +40,8 @@ import functools
 import torch
 
 from ...core import Array
-from ...core.products import product
-from ...core.workspace import LARGEST, output, scratch
+from ...core.backend.gemm import product
+from ...core.backend.workspace import LARGEST, output, scratch
 from . import points
 from .blocks import blocks, zero_padded
 from .shape import Algorithm, ConvShape

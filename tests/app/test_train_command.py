@@ -20,7 +20,8 @@ from photomend.app.commands.train import merge, settle
 from photomend.app.comparison import draw_comparison
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source, with_several_holes
-from photomend.core import PhotomendError, compiling
+from photomend.core import PhotomendError
+from photomend.core.backend import compiling
 from photomend.data.evaluation_set import EvaluationSet
 from photomend.layers.convolution import planner
 from photomend.models import BorderFill, HarmonicFill, LinearModel

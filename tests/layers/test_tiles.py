@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from photomend.core import Array, compiling
-from photomend.core.compiling import Compilable, compile_functions
+from photomend.core import Array
+from photomend.core.backend import compiling
+from photomend.core.backend.compiling import Compilable, compile_functions
 from photomend.layers.convolution import Algorithm, ConvShape, points
 from photomend.layers.convolution.tiles import THREE_TAPS, TWO_TAPS, Tiles
 from photomend.layers.convolution.winograd import WINOGRAD

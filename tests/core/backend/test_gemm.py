@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from photomend.core import Array, products
-from photomend.core.products import batch_product, product
+from photomend.core import Array
+from photomend.core.backend import gemm
+from photomend.core.backend.gemm import batch_product, product
 
 #: Processors with AVX-512: Zen 5, Zen 4, and one of Intel's.
 PROCESSORS = [("AuthenticAMD", 26), ("AuthenticAMD", 25), ("GenuineIntel", 6)]
@@ -16,13 +17,13 @@ PROCESSORS = [("AuthenticAMD", 26), ("AuthenticAMD", 25), ("GenuineIntel", 6)]
 @pytest.fixture(params=PROCESSORS, ids=["Zen 5", "Zen 4", "Intel"])
 def processor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """As if this processor were that one."""
-    monkeypatch.setattr(products, "_processor", lambda: request.param)
+    monkeypatch.setattr(gemm, "_processor", lambda: request.param)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    products._onednn.cache_clear()
-    if request.param[0] == "AuthenticAMD" and products._onednn() is None:
+    gemm._onednn.cache_clear()
+    if request.param[0] == "AuthenticAMD" and gemm._onednn() is None:
         pytest.skip("this torch has no oneDNN")
     yield request.param
-    products._onednn.cache_clear()
+    gemm._onednn.cache_clear()
 
 
 def numbers(*sizes: int, seed: int) -> Array:
@@ -34,7 +35,7 @@ def close(ours: Array, exact: Array) -> None:
 
 
 def test_the_processor_decides(processor: tuple[str, int]) -> None:
-    decided = products.has_onednn(), products.batches_by_mkl()
+    decided = gemm.has_onednn(), gemm.batches_by_mkl()
     assert decided == {26: (True, False), 25: (True, True), 6: (False, False)}[processor[1]]
 
 
@@ -86,18 +87,18 @@ def test_nothing_to_multiply(processor: tuple[str, int], n: int, k: int, m: int)
 
 def test_a_torch_in_which_it_is_called_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then every product is torch.mm's."""
-    monkeypatch.setattr(products, "_processor", lambda: ("AuthenticAMD", 26))
+    monkeypatch.setattr(gemm, "_processor", lambda: ("AuthenticAMD", 26))
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", None, raising=False)
-    products._onednn.cache_clear()
+    gemm._onednn.cache_clear()
     try:
-        assert products._onednn() is None
+        assert gemm._onednn() is None
         close(
             product(numbers(3, 4, seed=0), numbers(4, 2, seed=1)),
             numbers(3, 4, seed=0).double() @ numbers(4, 2, seed=1).double(),
         )
     finally:
-        products._onednn.cache_clear()
+        gemm._onednn.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_what_linux_says_of_the_processor(
         return told
 
     monkeypatch.setattr("pathlib.Path.read_text", read_text)
-    assert products._processor.__wrapped__() == read
+    assert gemm._processor.__wrapped__() == read
 
 
 def test_onednn_is_given_no_matrix_with_gaps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +130,7 @@ def test_onednn_is_given_no_matrix_with_gaps(monkeypatch: pytest.MonkeyPatch) ->
         given.append(b.stride())
         return a @ b
 
-    monkeypatch.setattr(products, "_onednn_for", lambda a, b: watched)
+    monkeypatch.setattr(gemm, "_onednn_for", lambda a, b: watched)
     weights = torch.arange(4 * 5 * 9.0).reshape(4, 5, 9)[:, :, 3]
     wide = torch.cat((weights, weights), dim=1)[:, :5]
     for b in (weights, wide, weights.contiguous(), weights.contiguous().mT.contiguous().mT):

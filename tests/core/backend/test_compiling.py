@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 import torch._dynamo
-from photomend.core import Array, compiling
-from photomend.core.compiling import Compilable, compile_functions, compiled_functions, compiles_functions
+from photomend.core import Array
+from photomend.core.backend import compiling
+from photomend.core.backend.compiling import Compilable, compile_functions, compiled_functions, compiles_functions
 
 
 @pytest.fixture(autouse=True)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from photomend.core import workers
-from photomend.core.workers import parts, share
+from photomend.core.backend import threads as backend_threads
+from photomend.core.backend.threads import parts, share
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -113,10 +113,10 @@ def test_parts_cover_everything_and_differ_by_one_at_most(length: int, count: in
 
 
 def test_another_number_of_threads_takes_no_pool_away(two_threads: None) -> None:
-    two = workers._threads(2)
-    workers._threads(3)
+    two = backend_threads._threads(2)
+    backend_threads._threads(3)
     assert two.submit(lambda: 5).result() == 5
-    assert workers._threads(2) is two
+    assert backend_threads._threads(2) is two
 
 
 def test_blocks_are_in_the_callers_inference_mode(two_threads: None) -> None:

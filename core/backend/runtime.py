@@ -9,7 +9,7 @@ import random
 import numpy as np
 import torch
 
-from .errors import PhotomendError
+from ..errors import PhotomendError
 
 #: mallopt's parameter numbers, from glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3

@@ -16,7 +16,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 import torch
 
-from .tape import Array
+from ..tape import Array
 
 P = ParamSpec("P")
 R = TypeVar("R")

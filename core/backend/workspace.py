@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .tape import Array
+from ..tape import Array
 
 MIB = 2**20
 _HUGE_PAGE = 2 * MIB

@@ -7,8 +7,9 @@ import threading
 
 import pytest
 import torch
-from photomend.core import Array, workspace
-from photomend.core.workspace import MIB, output, scratch
+from photomend.core import Array
+from photomend.core.backend import workspace
+from photomend.core.backend.workspace import MIB, output, scratch
 
 FLOATS = torch.empty(0)
 LARGE = (MIB,)  # numbers: 4 MiB

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from .tape import Array
+from ..tape import Array
 from .workspace import output
 
 #: Multiplications of one product. Measured from 2¹² to 2²⁸ with 16 to 256 columns on one thread: from here on oneDNN

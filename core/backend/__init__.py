@@ -1,0 +1,1 @@
+"""What makes the engine fast, and nothing that it computes: matrix products, memory, threads, the compiler, devices."""
