@@ -94,7 +94,7 @@ class SpatialAttention(Module):
 
 
 class CBAM(Module):
-    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties and errors as well."""
+    """Channel attention, then spatial attention (CBAM, eq. 1); see both, for ties as well as errors."""
 
     def __init__(self, channels: int, reduction: int = 16, kernel_size: int = 7) -> None:
         self.channel = ChannelAttention(channels, reduction)
