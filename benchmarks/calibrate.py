@@ -11,8 +11,9 @@ of them.
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -55,8 +56,8 @@ def rebuild(source: PhotoSource, model: Repaired, limit: int) -> list[Seen]:
     return seen
 
 
-def table(seen: list[Seen], expected: list[Expected]) -> str:
-    """By kind of hole, by the hole's area, and by the expected error."""
+def measured(seen: list[Seen], expected: list[Expected]) -> list[dict[str, Any]]:
+    """Expected and true errors by kind of hole, by the hole's area, and by the expected error; `within` in percent."""
     order = np.argsort([e.mae for e in expected])
     groups = {kind: [i for i, s in enumerate(seen) if s.kind == kind] for kind in dict.fromkeys(s.kind for s in seen)}
     for low, high in ((0, 1), (1, 3), (3, 6), (6, 12), (12, 101)):
@@ -65,15 +66,24 @@ def table(seen: list[Seen], expected: list[Expected]) -> str:
     for number, part in enumerate(np.array_split(order, GROUPS), start=1):
         groups[f"expected error, fifth {number} of {GROUPS}"] = list(part)
     groups["all"] = list(range(len(seen)))
-    lines = [
-        "| holes | number | expected MAE | true MAE | in the 80 % range |",
-        "|---|---:|---:|---:|---:|",
+    return [
+        {
+            "holes": name,
+            "number": len(members),
+            "expected_mae": float(np.mean([expected[i].mae for i in members])),
+            "mae": float(np.mean([seen[i].error for i in members])),
+            "within": 100 * float(np.mean([expected[i].low <= seen[i].error <= expected[i].high for i in members])),
+        }
+        for name, members in groups.items()
+        if members
     ]
-    for name, members in groups.items():
-        if members:
-            inside = np.mean([expected[i].low <= seen[i].error <= expected[i].high for i in members])
-            means = (np.mean([expected[i].mae for i in members]), np.mean([seen[i].error for i in members]))
-            lines.append(f"| {name} | {len(members)} | {means[0]:.2f} | {means[1]:.2f} | {100 * inside:.0f} % |")
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    lines = ["| holes | number | expected MAE | true MAE | in the 80 % range |", "|---|---:|---:|---:|---:|"]
+    lines += [
+        "| {holes} | {number} | {expected_mae:.2f} | {mae:.2f} | {within:.0f} % |".format_map(row) for row in rows
+    ]
     return "\n".join(lines)
 
 
@@ -82,13 +92,22 @@ def table(seen: list[Seen], expected: list[Expected]) -> str:
 @click.option("--photos", type=FOLDER, required=True, help="A folder of photos.")
 @click.option("--limit", type=click.IntRange(min=10), default=200, show_default=True, help="Photos of each kind.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
+@click.option("--json", "json_file", type=FILE, help="Write its rows here; a .json file.")
 @views_option
 @runtime_options
 def main(
-    run: Path, photos: Path, limit: int, markdown: Path | None, views: str | None, device: str, threads: int | None
+    run: Path,
+    photos: Path,
+    limit: int,
+    markdown: Path | None,
+    json_file: Path | None,
+    views: str | None,
+    device: str,
+    threads: int | None,
 ) -> None:
-    if markdown is not None:
-        check_target(markdown, ".md")
+    for file, suffix in ((markdown, ".md"), (json_file, ".json")):
+        if file is not None:
+            check_target(file, suffix)
     target = start(device, threads)
     network = load_run(run, target)
     look_from(network, views)
@@ -99,10 +118,12 @@ def main(
     save_checkpoint(path, dataclasses.replace(load_checkpoint(path), calibration=calibration.to_dict()))
     click.echo(f"{path}: {calibration}")
     tested = rebuild(open_source(photos, None, "test"), model, limit)
-    found = table(tested, [expect(*s.pixels, calibration, network.trained_hole) for s in tested])
-    click.echo(found)
+    rows = measured(tested, [expect(*s.pixels, calibration, network.trained_hole) for s in tested])
+    click.echo(table(rows))
     if markdown is not None:
-        write_text(markdown, found + "\n")
+        write_text(markdown, table(rows) + "\n")
+    if json_file is not None:
+        write_text(json_file, json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

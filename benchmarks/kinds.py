@@ -11,6 +11,7 @@ photo, with a 95 % interval.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from photomend.app.options import FILE, FOLDER, check_target, runtime_options, s
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.repair import repair
 from photomend.app.sources import SPLIT_CHOICES, open_source
-from photomend.app.tables import both
+from photomend.app.tables import both, json_numbers
 from photomend.core import Array
 from photomend.data.evaluation_set import to_array
 from photomend.data.masks import box_mask, random_box, stroke_mask
@@ -129,6 +130,7 @@ def holed(source: PhotoSource, kind: str, limit: int) -> Iterator[Holed]:
 @click.option("--large", type=click.IntRange(min=0), default=10, show_default=True, help="Photos of 24 megapixels.")
 @click.option("--kind", "kinds", multiple=True, type=click.Choice(tuple(KINDS)), help="Only this kind; repeatable.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
+@click.option("--json", "json_file", type=FILE, help="Write all numbers here; a .json file.")
 @runtime_options
 def main(
     photos: Path,
@@ -138,11 +140,13 @@ def main(
     large: int,
     kinds: tuple[str, ...],
     markdown: Path | None,
+    json_file: Path | None,
     device: str,
     threads: int | None,
 ) -> None:
-    if markdown is not None:
-        check_target(markdown, ".md")
+    for file, suffix in ((markdown, ".md"), (json_file, ".json")):
+        if file is not None:
+            check_target(file, suffix)
     target = start(device, threads)
     source = open_source(photos, None, split)
     named = [*CLASSICAL, *(name.strip() for name in models.split(","))]
@@ -158,6 +162,9 @@ def main(
         tqdm.write(table(rows[-len(found) :]))
     if markdown is not None:
         write_text(markdown, table(rows) + "\n")
+    if json_file is not None:
+        numbers = [{"kind": kind, "model": summary.model, **json_numbers(summary)} for kind, summary in rows]
+        write_text(json_file, json.dumps(numbers, ensure_ascii=False, indent=1) + "\n")
 
 
 def table(rows: list[tuple[str, Summary]]) -> str:

@@ -62,7 +62,9 @@ def table(function: Callable[[], str]) -> Callable[[], str]:
 
 
 def load(name: str) -> Any:
-    return json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+    """What a command wrote: a list of rows, or an object with `rows` beside what is known about their origin."""
+    found = json.loads((DATA / f"{name}.json").read_text(encoding="utf-8"))
+    return found["rows"] if isinstance(found, dict) and "rows" in found else found
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], right: int = 1) -> str:
@@ -82,7 +84,7 @@ def estimate(row: dict[str, Any], key: str, digits: int | None = None) -> str:
 
 def results(names: Sequence[str], metrics: dict[str, str], labels: dict[str, str]) -> str:
     """The rows `names` of the protocol's results; the smallest MSE and MAE are bold."""
-    rows = {row["model"]: row for row in load("results")["rows"]}
+    rows = {row["model"]: row for row in load("results")}
     chosen = [rows[name] for name in names]
     best = {key: min(row[key] for row in chosen) for key in ("mse", "mae")}
 
@@ -99,16 +101,14 @@ def results(names: Sequence[str], metrics: dict[str, str], labels: dict[str, str
 def readme_results() -> str:
     metrics = {"mse": "MSE", "mae": "MAE", "ssim": "SSIM", "mse_to_harmonic": "MSE / harmonic"}
     apart = {*EARLIER, "attention, 171 minutes", "photomend-m, 1 view"}
-    rows = sorted(load("results")["rows"], key=lambda row: -row["mse"])
+    rows = sorted(load("results"), key=lambda row: -row["mse"])
     return results([row["model"] for row in rows if row["model"] not in apart], metrics, LABELS)
 
 
 @table
 def all_results() -> str:
     metrics = {"mse": "MSE", "mae": "MAE", "hole_mae": "hole MAE", "ssim": "SSIM", "sharpness": "sharpness"}
-    return results(
-        [row["model"] for row in load("results")["rows"]], metrics | {"mse_to_harmonic": "MSE / harmonic"}, LABELS
-    )
+    return results([row["model"] for row in load("results")], metrics | {"mse_to_harmonic": "MSE / harmonic"}, LABELS)
 
 
 @table
@@ -120,7 +120,7 @@ def card_results() -> str:
 
 @table
 def results_by_area() -> str:
-    rows = [row for row in load("results")["rows"] if "by_area" in row and row["model"] not in EARLIER]
+    rows = [row for row in load("results") if "by_area" in row and row["model"] not in EARLIER]
     areas = rows[0]["by_area"]
     photos = ["photos", *(str(area["photos"]) for area in areas)]
     lines = [[LABELS[row["model"]], *(f"{area['mse']:.2f}" for area in row["by_area"])] for row in rows]
@@ -129,13 +129,19 @@ def results_by_area() -> str:
 
 @table
 def kinds_of_holes() -> str:
-    columns = {"harmonic": "harmonic", "telea": "Telea", "biharmonic": "biharmonic", "photomend-s": "`photomend-s`"}
+    columns = {"harmonic": "harmonic", "telea": "Telea", "biharmonic": "biharmonic", "attention": "`photomend-s`"}
+    kinds: dict[str, dict[str, Any]] = {}
+    for row in load("kinds"):
+        kinds.setdefault(row["kind"], {})[row["model"]] = row
     lines = []
-    for row in load("kinds")["rows"]:
-        best = min(row[name] for name in columns if row[name] is not None)
-        cells = [estimate(row, name, 1) for name in columns]
-        bold = [re.sub(r"^\S+", r"**\g<0>**", c) if row[n] == best else c for n, c in zip(columns, cells, strict=True)]
-        lines.append([row["kind"], *bold, "1" if row["ratio"] == 1 else estimate(row, "ratio", 3)])
+    for kind, rows in kinds.items():
+        best = min(row["hole_mse"] for row in rows.values())
+        cells = {name: estimate(rows.get(name, {}), "hole_mse", 1) for name in columns}
+        for name, row in rows.items():
+            if name in cells and row["hole_mse"] == best:
+                cells[name] = re.sub(r"^\S+", r"**\g<0>**", cells[name])
+        ratio = estimate(rows["attention"], "mse_to_best_other", 3)
+        lines.append([kind, *cells.values(), "1" if ratio.startswith("1.000") else ratio])
     return markdown(["hole", *columns.values(), "/ best classical"], lines)
 
 
@@ -143,7 +149,7 @@ def kinds_of_holes() -> str:
 def calibration() -> str:
     lines = [
         [row["holes"], str(row["number"]), f"{row['expected_mae']:.2f}", f"{row['mae']:.2f}", f"{row['within']:.0f} %"]
-        for row in load("calibration")["rows"]
+        for row in load("calibration")
     ]
     return markdown(["holes", "number", "expected MAE", "true MAE", "in the 80 % range"], lines)
 

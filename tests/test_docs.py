@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import re
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 from photomend.app.cli import COMMANDS
+from photomend.train.config import TrainConfig
 
 from .scripts import script
 
@@ -89,3 +91,8 @@ def test_imports_of_examples_work(page: Path) -> None:
     for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
         for line in re.findall(r"^from photomend.*", block, flags=re.MULTILINE):
             exec(line, {})
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda file: file.stem)
+def test_settings_of_recipes_are_known(file: Path) -> None:
+    assert TrainConfig.from_dict(tomllib.loads(file.read_text(encoding="utf-8")), str(file)).minutes is not None

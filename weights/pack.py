@@ -3,7 +3,7 @@
     python weights/pack.py runs/deeper photomend-m views=8
 
 What follows the name are settings of the network that differ from the run's and that the weights don't depend on.
-float16 keeps 11 binary digits; what that costs stands in the model card, README.md.
+float16 keeps 11 binary digits.
 """
 
 from __future__ import annotations
