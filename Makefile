@@ -4,29 +4,50 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# A process for every core, and no more than four: each of them imports torch and collects all tests.
+PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help install demo test verify lint types docs-tables clean
+.PHONY: help install demo test test-fast test-all verify mutation format lint types docs-tables check hooks clean
 
 help:
-	@echo "make install install photomend into .venv"
-	@echo "make demo    sample photos -> trained models -> table and figures   (DEMO_ARGS=\"--photos DIR --budget 5\")"
-	@echo "make test    the test suite                                        (TEST_ARGS=\"-k convolution\")"
-	@echo "make verify  every gradient against every oracle                   (VERIFY_ARGS=\"conv2d BatchNorm2d\")"
-	@echo "make lint    ruff: rules and format"
-	@echo "make types   mypy"
-	@echo "make docs-tables  fill the generated tables and draw the figures of the documentation"
-	@echo "make clean   remove .venv and caches"
+	@echo "make install     install photomend into .venv"
+	@echo "make demo        sample photos -> trained models -> table and figures (DEMO_ARGS=\"--photos DIR --budget 5\")"
+	@echo "make test-fast   the tests for while you work                         (TEST_ARGS=\"-k convolution\")"
+	@echo "make test        the test suite                                       (the same)"
+	@echo "make test-all    all tests: every oracle case in every layout, every mutant"
+	@echo "make verify      every gradient against every oracle                  (VERIFY_ARGS=\"conv2d BatchNorm2d\")"
+	@echo "make mutation    a mistake at a time in every backward pass           (MUTATION_ARGS=\"batch_norm --list\")"
+	@echo "make format      ruff: rewrite the code in the house's format"
+	@echo "make lint        ruff: rules and format"
+	@echo "make types       mypy"
+	@echo "make docs-tables fill the generated tables and draw the figures of the documentation"
+	@echo "make check       all that a change must pass: .ci/run"
+	@echo "make hooks       run the format, rules and types before each commit"
+	@echo "make clean       remove .venv and caches"
 
 install: $(STAMP)
 
 demo: $(STAMP)
 	$(BIN)/photomend demo $(DEMO_ARGS)
 
+test-fast: $(STAMP)
+	$(PYTEST) -m "not slow and not exhaustive" $(TEST_ARGS)
+
 test: $(STAMP)
-	$(BIN)/python -m pytest -q $(TEST_ARGS)
+	$(PYTEST) -m "not exhaustive" $(TEST_ARGS)
+
+test-all: $(STAMP)
+	$(PYTEST) $(TEST_ARGS)
 
 verify: $(STAMP)
 	$(BIN)/photomend verify $(VERIFY_ARGS)
+
+mutation: $(STAMP)
+	$(BIN)/python -m photomend.tests.mutation $(MUTATION_ARGS)
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -39,6 +60,13 @@ types: $(STAMP)
 docs-tables: $(STAMP)
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/curve.py
+
+check:
+	.ci/run
+
+hooks: $(STAMP)
+	$(PIP) install --quiet --constraint constraints.txt --group hooks
+	$(BIN)/pre-commit install
 
 # The stamp is younger than what it was made from, so a second run installs nothing and an edited
 # pyproject.toml or constraints.txt installs again. pip itself comes first: dependency groups need pip 25.1.

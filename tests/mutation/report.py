@@ -34,8 +34,8 @@ class Report:
             f"{len(self.equivalent)} equivalent (listed), {len(self.survivors)} survivors"
         )
 
-    def tables(self) -> str:
-        """Mutants by operator, and by what noticed them."""
+    def tables(self, *, every_oracle: bool) -> str:
+        """Mutants by operator, and by what noticed them first; if every oracle was asked, by all that did."""
         crashes = sum(v.crashed for v in self.killed)
         lines = [f"{'operator':20}{'mutants':>9}{'killed':>9}{'out of time':>13}{'equivalent':>12}"]
         operators = Counter(v.mutant.identity.operator for v in self.verdicts)
@@ -45,8 +45,11 @@ class Report:
                 for verdicts in (self.killed, self.timed_out, self.equivalent)
             )
             lines.append(f"{name:20}{count:9}{killed:9}{timed_out:13}{equivalent:12}")
+        first = Counter(v.first for v in self.killed)
+        if not every_oracle:
+            return "\n".join([*lines, "", "noticed first by", *(f"{name:20}{n:9}" for name, n in first.most_common())])
         lines += ["", f"{'noticed by':20}{'in all':>9}{'first':>9}{'alone':>12}"]
-        noticed, first = Counter(n for v in self.killed for n in v.noticed), Counter(v.first for v in self.killed)
+        noticed = Counter(n for v in self.killed for n in v.noticed)
         alone = Counter(v.first for v in self.killed if len(v.noticed) == 1)
         for name, count in noticed.most_common():
             lines.append(f"{name:20}{count:9}{first[name]:9}{alone[name]:12}")

@@ -8,6 +8,7 @@ import inspect
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,20 @@ def edited(old: str, new: str) -> Mutant:
     return dataclasses.replace(mutants_of(SIGMOID)[0], place=("body", number), replacement=changed.body[number])
 
 
+def unexplained(mutants: Iterable[Mutant]) -> list[str]:
+    """Those that nothing notices and that aren't listed as equivalent, and those that are listed but noticed."""
+    report = Report(map(judge, mutants))
+    return [str(v.mutant) for v in (*report.survivors, *report.stale)]
+
+
 def test_a_sample_is_noticed() -> None:
-    report = Report(map(judge, command.chosen(MUTANTS, [], sample=60, seed=0)))
-    assert [str(v.mutant) for v in (*report.survivors, *report.stale)] == []
+    assert unexplained(command.chosen(MUTANTS, [], sample=60, seed=0)) == []
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("file", sorted({mutant.site.file for mutant in MUTANTS}))
+def test_every_mutant_is_noticed(file: str) -> None:
+    assert unexplained(mutant for mutant in MUTANTS if mutant.site.file == file) == []
 
 
 def test_listed_equivalents_exist() -> None:
@@ -60,7 +72,7 @@ def test_every_primitive_and_helper_is_tried() -> None:
 
 
 def test_a_wrong_rule_is_noticed_by_differences_and_torch() -> None:
-    verdict = judge(edited("x̄.addcmul_(x̄, y, value=-1)", "x̄.addcmul_(x̄, y, value=1)"))
+    verdict = judge(edited("x̄.addcmul_(x̄, y, value=-1)", "x̄.addcmul_(x̄, y, value=1)"), every_oracle=True)
     assert {"torch", "differences"} <= verdict.noticed.keys()
     assert not verdict.crashed
 
@@ -160,6 +172,7 @@ def test_the_command_lists_without_running(capsys: pytest.CaptureFixture[str]) -
     [
         (["nothing"], "'nothing'"),
         (["--sample", "0"], "--sample: 0"),
+        (["--jobs", "0"], "--jobs: 0"),
         (["--json", "missing/rows.json"], "--json: missing/rows.json"),
     ],
 )

@@ -14,6 +14,17 @@ from photomend.tests.verification.oracles import TOLERANCE
 from photomend.tests.verification.registry import CASES
 from photomend.tests.verification.rows import same_conditions
 
+#: Beside the usual layout and cotangent, the others: their code is the same, and a case in every one takes long.
+EXHAUSTIVE = pytest.mark.exhaustive
+LAYOUTS = [
+    pytest.param(layout, id=name, marks=[] if layout is oracles.contiguous else EXHAUSTIVE)
+    for name, layout in oracles.LAYOUTS.items()
+]
+COTANGENTS = [
+    pytest.param(False, id="dense cotangent"),
+    pytest.param(True, id="expanded cotangent", marks=EXHAUSTIVE),
+]
+
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
 
 
@@ -40,8 +51,8 @@ def test_adjoint_identity(case: Case, group: tuple[int | str, ...]) -> None:
 
 
 @every_case
-@pytest.mark.parametrize("expanded", [False, True], ids=["dense cotangent", "expanded cotangent"])
-@pytest.mark.parametrize("layout", oracles.LAYOUTS.values(), ids=list(oracles.LAYOUTS))
+@pytest.mark.parametrize("expanded", COTANGENTS)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_torch_in_float64(case: Case, layout: oracles.Layout, expanded: bool) -> None:
     assert oracles.torch_error(case, layout, expanded=expanded) <= TOLERANCE["torch"]
 
