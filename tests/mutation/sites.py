@@ -98,7 +98,6 @@ HELPERS = (
     Site("photomend.layers.standardise", "standardise", _NORMS, whole=False),
     Site("photomend.layers.standardise", "standardise_by", ("batch_norm",), whole=False),
     Site("photomend.layers.standardise", "_moments_with", _NORMS),
-    Site("photomend.layers.standardise", "_by_blocks", _NORMS),
     Site("photomend.layers.standardise", "_combined", _NORMS),
     Site("photomend.layers.standardise", "_per_channel", _NORMS),
     Site("photomend.layers.pooling", "_padded", _POOLS),
