@@ -4,11 +4,10 @@
 
 The report's is the architecture of `models/attention_report.py`, with the same loss, optimizer and budget.
 Trains one variant after another for the same number of minutes on the training photos, with the same seed and so the
-same crops and holes in the same order, and compares them on the test photos. Run again with the same folder it goes on
-where it was cut; a folder of another budget, learning rate, seed or photos is refused. Beside the steps that fitted
-stands what they came to. Beside each MSE stands its ratio to the whole model's, photo by photo, with a 95 % interval.
-One training run a variant: the interval says how sure the comparison of *these* weights is, not how another seed would
-do.
+same crops and holes in the same order, and compares them on the test photos. With the same folder again, it continues
+where it was interrupted; a folder of another budget, learning rate, seed or photos is refused. The table has the steps
+that fit into the time, each error, and the ratio of the MSE to the whole model's, photo by photo, with a 95 % interval.
+There is one training run per variant: the interval is about *these* weights, not about another seed's.
 """
 
 from __future__ import annotations

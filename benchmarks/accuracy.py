@@ -1,12 +1,11 @@
-"""How exact float32 is through a whole model, and whether the way to convolve shows in training.
+"""How accurate float32 is through a whole model, and whether the convolution algorithm matters in training.
 
     python benchmarks/accuracy.py --photos DIR --steps 200 --seeds 3 --markdown accuracy.md
 
-The first table has what the attention networks make of the holes, beyond the fill they start at, and the gradients of
-the squared error, in float32 beside float64, on the same photos and weights: ‖float32 − float64‖ / ‖float64‖, for the
-gradients the largest of all parameters'. The second trains the attention model from scratch with Winograd's
-convolution, along one axis or both, wherever it fits, and tap by tap, the same crops in the same order, and sets the
-difference that it makes beside the one that another seed makes.
+The first table compares float32 with float64 on the same photos and weights: ‖float32 − float64‖ / ‖float64‖ of what
+the attention networks add to the fill they start from, and of the squared error's gradients (the largest of them).
+The second trains the attention model from scratch with Winograd's convolution, along one axis or both, wherever it
+applies, and tap by tap, with the same crops in the same order, and compares the difference with that between seeds.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ def main(photos: Path, steps: int, seeds: int, markdown: Path | None, device: st
 
 
 def exactness(photos: PhotoSource, device: torch.device) -> Iterator[str]:
-    """A line for each network and each way to convolve."""
+    """A line for each network and each convolution algorithm."""
     yield "| network | convolution | answer | gradients, the largest |"
     yield "|---|---|---:|---:|"
     for name, network in networks(device).items():

@@ -1,11 +1,10 @@
-"""Make a run's weights say what error to expect of them, and see whether they are right about it.
+"""Fit the error to expect from a run's weights, store it with them, and check it on the test photos.
 
     python benchmarks/calibrate.py RUN --photos DIR --markdown calibration.md
 
 The fit (models/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`,
-rebuilt as `photomend repair` does it, and is written into the run's best weights. Then the test photos say what it is
-worth: how the expected errors compare with the true ones, and how many holes lie in the range that is given for 80 %
-of them.
+rebuilt as `photomend repair` does it, and is written into the run's best weights. On the test photos, it compares the
+expected errors with the true ones and counts the holes whose error lies in the range given for 80 % of them.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@
 
     python benchmarks/kinds.py --photos DIR --models attention --markdown kinds.md
 
-The protocol's rectangles, smaller and larger ones, several at once, strokes of a brush, scratches, and rectangles in
-photos of 24 megapixels, in which they are as large a share of the photo. A photo of 24 megapixels is one of the folder
-enlarged: its structures are as large as a real one's of that size, its finest detail is missing. Photos are taken at
-their own size; each kind has its own seed, and all models see the same holes. The ratios are of the MSE, photo by
-photo, with a 95 % interval.
+The protocol's rectangles, smaller and larger ones, several at once, brush strokes, scratches, and rectangles in photos
+of 24 megapixels that cover as large a share of the photo. A photo of 24 megapixels is an enlarged one of the folder:
+its structures have the size of a real one's, its finest detail is missing. The other photos keep their own size; each
+kind has its own seed, and all models see the same holes. The ratios are of the MSE, photo by photo, with a 95 %
+interval.
 """
 
 from __future__ import annotations

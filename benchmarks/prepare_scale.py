@@ -2,10 +2,10 @@
 
     python benchmarks/prepare_scale.py --photos 20000 --kills 12
 
-Makes so many small photos in a temporary folder, prepares them in processes that are killed (SIGKILL) at random moments
-until one comes through, prepares them once more without a kill, and prints the peak memory of all processes, the photos
-that were read twice, and whether both outcomes are the same to the bit. It fails if they aren't, or if a photo was read
-again that the journal said was finished, or if a process took more than 600 MiB.
+Makes that many small photos in a temporary folder, prepares them in processes that are killed (SIGKILL) at random
+moments until one finishes, prepares them once more without a kill, and prints the peak memory of all processes, the
+photos that were read twice, and whether both results are identical to the bit. It fails if they aren't, if a photo was
+read again although the journal had recorded it, or if a process took more than 600 MiB.
 """
 
 from __future__ import annotations

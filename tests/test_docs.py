@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from photomend.app.cli import COMMANDS
+from photomend.tests.verification.breaks import BREAKS
 from photomend.train.config import TrainConfig
 
 from .scripts import script
@@ -96,3 +97,8 @@ def test_imports_of_examples_work(page: Path) -> None:
 @pytest.mark.parametrize("file", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda file: file.stem)
 def test_settings_of_recipes_are_known(file: Path) -> None:
     assert TrainConfig.from_dict(tomllib.loads(file.read_text(encoding="utf-8")), str(file)).minutes is not None
+
+
+def test_the_number_of_classic_mistakes() -> None:
+    for page in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "docs" / "verification.md"):
+        assert f" one of {len(BREAKS)} " in page.read_text(encoding="utf-8")

@@ -1,11 +1,11 @@
-"""Average the weights of several runs that began with the same ones: weights to go on from, or to use.
+"""Average the weights of several runs that started from the same ones, to use or to continue training.
 
     python weights/mean.py runs/first runs/second/last.safetensors --out runs/mean.safetensors
 
-Runs that went on from one point may end in one valley, on different slopes; then their mean is nearer its floor
+Runs that start from one point may end on different slopes of one valley; then their mean is closer to its floor
 (Izmailov et al., *Averaging weights leads to wider optima and better generalization*, 2018). A run folder means its
-best weights; what is named twice counts twice. What validation found of the runs and their expected error isn't true of
-the mean, and is left out.
+best weights; one that is named twice counts twice. The runs' validation results and expected errors don't hold for the
+mean, and are left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`photomend bench repair`: photos back whole, as `reconstruct` does it: cut a window around each hole, fill, paste.
+"""`photomend bench repair`: repairing photos with `reconstruct`: cut a window around each hole, fill it, paste it back.
 
-The peer is the same `reconstruct` around the torch.nn twin, so that the two differ in what the network takes.
+The peer is the same `reconstruct` around the torch.nn twin, so the two differ only in the time of the network.
 """
 
 from __future__ import annotations

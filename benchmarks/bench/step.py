@@ -179,9 +179,9 @@ def twin_peers(make: Any) -> tuple[Peer, ...]:
     )
 
 
-#: For the network of the report, which is full of ReLUs. A rounding error of ε in front of them opens or shuts a share
-#: of about ε of their gates, and changes a gradient by about √ε. Of torch's own gradients, channels last, some are
-#: 8e-3 from those in float64, and 3e-4 once SiLUs stand in place of the ReLUs.
+#: For the report's network, which is full of ReLUs: a rounding error of ε in front of them flips a share of about ε of
+#: their gates and changes a gradient by about √ε. Some of torch's own gradients, channels last, are 8e-3 off float64's;
+#: with SiLUs instead of the ReLUs it is 3e-4.
 LOOSE = {"norm": 1e-3, "gradient": 5e-2, "weight": 5e-2, "average": 5e-2}
 
 
