@@ -19,7 +19,8 @@ from .photos import (
     resize,
     write_photo,
 )
-from .prepared import PreparedSource, prepare, read_provenance
+from .preparation import prepare
+from .prepared import PreparedSource, read_provenance
 from .samples import SamplePhoto, sample_photos
 from .sources import FolderSource, PhotoSource, SampleSource
 from .split import SPLITS, split_of, split_photos

@@ -77,7 +77,7 @@ class HubStream:
         classes = sorted((self._classes or {}).values()) if self._picky else None
         return {"source": self.hub.label, "revision": self.hub.revision, "classes": classes, "limit": self.limit}
 
-    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
+    def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
         if position is None:
             self._split, self._file, self._row, self._taken = 0, 0, 0, {}
             return self._photos(None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from ..core import PhotomendError, replacing
 from .masks import Box
 from .split import SPLITS
 
-# Rows that are held in memory before they go to disk.
-ROWS_IN_MEMORY = 64
+# Rows of an Arrow record batch.
+ROWS_PER_BATCH = 64
 # How an Arrow stream ends; one without it was cut off.
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
@@ -36,35 +36,21 @@ def columns() -> Any:
     )
 
 
-class ShardWriter:
-    """Rows into an Arrow file that has its name only when it is finished."""
+def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Write rows to an Arrow file, which has its name only when the disk has all of it; its size in bytes."""
+    from datasets.arrow_writer import ArrowWriter
 
-    def __init__(self, path: Path, features: Any) -> None:
-        from datasets.arrow_writer import ArrowWriter
-
-        self.path = path
-        self._draft = path.with_suffix(".part")
-        self._features = features
-        self._file = self._draft.open("wb")
-        self._writer = ArrowWriter(features=features, stream=self._file, writer_batch_size=ROWS_IN_MEMORY)
-
-    def write(self, row: dict[str, Any]) -> None:
-        self._writer.write(self._features.encode_example(row))
-
-    def finish(self) -> int:
-        """Write the rest, wait until the disk has it, and give the file its name; its size in bytes."""
-        self._writer.finalize(close_stream=False)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        size = self._file.tell()
-        self._file.close()
-        self._draft.replace(self.path)
-        return size
-
-    def drop(self) -> None:
-        with suppress(OSError):  # a full disk doesn't take the rest, which is thrown away anyway
-            self._file.close()
-        self._draft.unlink(missing_ok=True)
+    features = columns()
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as draft:
+        with draft.open("wb") as file:
+            writer = ArrowWriter(features=features, stream=file, writer_batch_size=ROWS_PER_BATCH)
+            for row in rows:
+                writer.write(features.encode_example(row))
+            writer.finalize(close_stream=False)
+        sync(draft)
+    sync(path.parent)
+    return path.stat().st_size
 
 
 def count_rows(shard: Path) -> int:

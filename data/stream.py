@@ -49,7 +49,7 @@ class PhotoStream(Protocol):
         """How many photos will come from the beginning to the end, if that is known."""
         ...
 
-    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
+    def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
         """The photos after `position`, or all of them; None for something that was read and isn't wanted.
 
         Raises PhotomendError if the photos aren't those that `position` was taken in, or don't come.
@@ -90,7 +90,7 @@ class SourceStream:
     def total(self) -> int | None:
         return len(self.source)
 
-    def start(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
+    def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
         self._given = 0 if position is None else position["given"]
         self._digest = _digest(self.source)
         if position is not None and position != self.position():

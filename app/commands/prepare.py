@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from ...data.hub import HubDataset, label_of
 from ...data.hub_stream import HubStream
+from ...data.journal import read_journal
 from ...data.pairs import PairSource, find_pairs
-from ...data.partial import read_journal, unfinished
 from ...data.photos import find_photos, say_skipped
-from ...data.prepared import ENCODINGS, prepare
+from ...data.preparation import ENCODINGS, prepare
 from ...data.sources import FolderSource, SampleSource
 from ...data.stream import PhotoStream, SourceStream
 from ..options import FOLDER, SEED
@@ -79,9 +79,8 @@ def command(
     wanted = [name.strip() for name in (classes or "").split(",") if name.strip()]
     if classes is not None and not wanted:
         raise click.UsageError(f"--classes {classes!r} names no class")
-    earlier = None if restart else unfinished(out)
-    photos = open_stream(source, wanted, limit, token_env, earlier or {})
     begun = None if restart else read_journal(out)
+    photos = open_stream(source, wanted, limit, token_env, begun.parameters if begun else {})
     with tqdm(
         total=photos.total, initial=begun.photos if begun else 0, unit="photo", leave=False, disable=None, miniters=0
     ) as bar:

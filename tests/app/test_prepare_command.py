@@ -106,7 +106,7 @@ def test_no_class_is_not_all_classes(shell: Shell, tmp_path: Path, parquet: Path
 def test_goes_on_with_the_revision_it_was_begun_with(
     shell: Shell, tmp_path: Path, parquet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 2)
+    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 2)
     monkeypatch.setattr("photomend.app.commands.prepare.HubDataset", OneThatMoves)
     monkeypatch.setattr(OneThatMoves, "folder", parquet)
     command = ("prepare", "--source", "hub:owner/name", "--out", tmp_path / "set", "--side", "64")
@@ -147,7 +147,7 @@ def raising_after(photos: int) -> Callable[..., np.ndarray]:
 
 
 def test_goes_on_and_starts_over(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 2)
+    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 2)
     for number in range(7):
         picture(tmp_path / "photos" / f"{number}.png", seed=number)
     out = tmp_path / "set"

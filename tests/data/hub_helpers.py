@@ -58,7 +58,7 @@ def write_webdataset(folder: Path) -> None:
 
 
 def photos(stream: HubStream, position: dict[str, Any] | None = None) -> list[StreamedPhoto]:
-    return [photo for photo in stream.start(position) if photo is not None]
+    return [photo for photo in stream.photos(position) if photo is not None]
 
 
 def names(stream: HubStream) -> list[str]:

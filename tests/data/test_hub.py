@@ -14,7 +14,7 @@ from photomend.core import PhotomendError
 from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, prepare, split_of
 from photomend.data.hub import PRESETS, HubDataset
 from photomend.data.hub_stream import HubStream
-from photomend.data.partial import read_journal
+from photomend.data.journal import read_journal
 from PIL import Image
 
 from .hub_helpers import NAMES, PETS, encoded, names, photos, write_parquet, write_webdataset
@@ -34,7 +34,7 @@ def test_goes_on_from_every_position(kind: str, served: bool, hub: Hub, tmp_path
     assert all(split == split_of(name) for name, _, split in whole)
     for taken in range(17):  # of 16 rows, wanted or not
         stream = HubStream(dataset, classes)
-        before = [photo[:3] for photo in islice(stream.start(), taken) if photo is not None]
+        before = [photo[:3] for photo in islice(stream.photos(), taken) if photo is not None]
         position = json.loads(json.dumps(stream.position()))
         assert before + [photo[:3] for photo in photos(HubStream(dataset, classes), position)] == whole
 
@@ -51,7 +51,7 @@ def test_photos_with_equal_names_are_told_apart(tmp_path: Path) -> None:
 
 def test_rows_that_nobody_wants_are_finished_too(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A class of which few come: after a kill the rows before aren't read again."""
-    monkeypatch.setattr("photomend.data.prepared.ROWS_PER_COMMIT", 4)
+    monkeypatch.setattr("photomend.data.preparation.ROWS_PER_COMMIT", 4)
     write_parquet(tmp_path / "hub" / PETS)
     prepare(HubStream(HubDataset("oxford-pets"), ["macaw"]), tmp_path / "whole", side=64)
     passed: list[int] = []
@@ -75,7 +75,7 @@ def test_rows_that_nobody_wants_are_finished_too(hub: Hub, tmp_path: Path, monke
 
 
 def test_prepared_from_a_hub_and_cut_short(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", 4)
+    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 4)
     write_parquet(tmp_path / "hub" / PETS)
     provenance = prepare(HubStream(HubDataset("oxford-pets")), tmp_path / "whole", side=64)
     assert provenance["source"] == "hub:oxford-pets"
@@ -192,12 +192,12 @@ def test_no_photos_and_no_classes(tmp_path: Path) -> None:
 def test_files_that_change_or_are_damaged(tmp_path: Path) -> None:
     write_parquet(tmp_path / "set")
     stream = HubStream(HubDataset(str(tmp_path / "set")))
-    next(stream.start())
+    next(stream.photos())
     file = tmp_path / "set" / "data" / "train-00001-of-00002.parquet"
     file.write_bytes(b"PAR1" + bytes(200))
     changed = HubStream(HubDataset(str(tmp_path / "set")))
     with pytest.raises(PhotomendError, match="its files have changed since; start over with --restart"):
-        changed.start(stream.position())
+        changed.photos(stream.position())
     with pytest.raises(
         PhotomendError, match=r"reading ended after 6 rows of its split train \(.*the same command goes on"
     ):

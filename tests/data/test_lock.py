@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from photomend.core import PhotomendError
 from photomend.data import FolderSource, prepare, read_provenance
-from photomend.data.partial import claimed, partial_folder, require_free
+from photomend.data.claim import claimed, require_free
+from photomend.data.journal import unfinished_folder
 
 
 def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,10 +22,10 @@ def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypat
 
     def slow_look(path: Path) -> None:
         look(path)
-        monkeypatch.setattr("photomend.data.prepared.require_free", look)
+        monkeypatch.setattr("photomend.data.preparation.require_free", look)
         prepare(source, out, side=64)
 
-    monkeypatch.setattr("photomend.data.prepared.require_free", slow_look)
+    monkeypatch.setattr("photomend.data.preparation.require_free", slow_look)
     with pytest.raises(PhotomendError, match="set: already exists and is not an empty folder"):
         prepare(source, out, side=80)
     assert sorted(os.listdir(tmp_path)) == ["photos", "set"]
@@ -39,17 +40,17 @@ def test_the_lock_is_on_the_folder_of_that_name(tmp_path: Path, monkeypatch: pyt
     def late(descriptor: int, operation: int) -> None:
         monkeypatch.setattr(fcntl, "flock", flock)
         if gone == "published":
-            partial_folder(out).rename(tmp_path / "elsewhere")
+            unfinished_folder(out).rename(tmp_path / "elsewhere")
         else:
-            partial_folder(out).rmdir()
+            unfinished_folder(out).rmdir()
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", late)
     with claimed(out):
-        assert partial_folder(out).is_dir()
+        assert unfinished_folder(out).is_dir()
         with pytest.raises(PhotomendError, match="another process is at work"), claimed(out):
             pass
-    assert not partial_folder(out).exists()
+    assert not unfinished_folder(out).exists()
 
 
 def test_imports_where_there_is_no_fcntl() -> None:

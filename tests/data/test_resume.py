@@ -20,7 +20,7 @@ import pytest
 from datasets.arrow_writer import ArrowWriter
 from photomend.core import PhotomendError
 from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare
-from photomend.data.partial import partial_folder, read_journal
+from photomend.data.journal import read_journal, unfinished_folder
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -30,7 +30,7 @@ SHARD = 4
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.prepared.PHOTOS_PER_SHARD", SHARD)
+    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", SHARD)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # a killed process leaves the same files without it
 
 
@@ -98,8 +98,8 @@ def test_killed_at_every_step(source: FolderSource, tmp_path: Path) -> None:
             if not killed_at(event, out, partial(prepare, source, out, seed=3, side=64), patch):
                 break
         if not out.exists():
-            journal, done = read_journal(out), (partial_folder(out) / "provenance.json").exists()
-            finished = journal.photos if journal else 10 * done
+            journal = read_journal(out)
+            finished = 0 if journal is None else 10 if journal.finished else journal.photos
             seen: list[str] = []
             prepare(counted(FolderSource(source.paths, source.root), seen), out, seed=3, side=64)
             assert seen == [source.name(index) for index in range(finished, 10)]
@@ -113,8 +113,8 @@ def test_killed_at_every_step(source: FolderSource, tmp_path: Path) -> None:
 PREPARING = f"""
 import sys, time
 from pathlib import Path
-from photomend.data import FolderSource, find_photos, prepare, prepared
-prepared.PHOTOS_PER_SHARD = {SHARD}
+from photomend.data import FolderSource, find_photos, preparation, prepare
+preparation.PHOTOS_PER_SHARD = {SHARD}
 root, out, log = map(Path, sys.argv[1:])
 
 class Slow(FolderSource):
@@ -201,7 +201,7 @@ def test_what_never_finished_a_shard_leaves_nothing(source: FolderSource, tmp_pa
 def test_photos_that_changed_are_noticed(folder: Path, source: FolderSource, tmp_path: Path, change: str) -> None:
     out = tmp_path / "set"
     interrupted(source, out, after=6)
-    before = tree(partial_folder(out))
+    before = tree(unfinished_folder(out))
     if change == "come":
         shutil.copy(folder / "cat" / "1.png", folder / "cat" / "11.png")
     elif change == "gone":
@@ -211,13 +211,13 @@ def test_photos_that_changed_are_noticed(folder: Path, source: FolderSource, tmp
     counts = {"come": "10 then, 11 now", "gone": "10 then, 9 now", "edited": "10 then, 10 now"}[change]
     with pytest.raises(PhotomendError, match=f"photos have changed since .{counts}.; start over with --restart"):
         prepare(FolderSource(find_photos(folder), folder), out, side=64)
-    assert tree(partial_folder(out)) == before
+    assert tree(unfinished_folder(out)) == before
 
 
 def test_damaged_parts_are_named(source: FolderSource, tmp_path: Path) -> None:
     out = tmp_path / "set"
     interrupted(source, out, after=9)
-    shard = next(partial_folder(out).glob("train/*.arrow"))
+    shard = next(unfinished_folder(out).glob("train/*.arrow"))
     whole = shard.read_bytes()
     shard.write_bytes(whole[:-9])
     with pytest.raises(PhotomendError, match=rf"{shard}: this finished part has .* bytes instead of {len(whole)}"):
@@ -225,7 +225,7 @@ def test_damaged_parts_are_named(source: FolderSource, tmp_path: Path) -> None:
     shard.unlink()
     with pytest.raises(PhotomendError, match=rf"{shard}: this finished part is missing; start over with --restart"):
         prepare(source, out, side=64)
-    journal = partial_folder(out) / "journal.json"
+    journal = unfinished_folder(out) / "journal.json"
     journal.write_text("{")
     with pytest.raises(PhotomendError, match=rf"{journal}: the journal can't be read; start over with --restart"):
         prepare(source, out, side=64)
@@ -234,8 +234,8 @@ def test_damaged_parts_are_named(source: FolderSource, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_something_else_is_left_alone(source: FolderSource, tmp_path: Path) -> None:
-    partial_folder(tmp_path / "set").mkdir()
-    letter = partial_folder(tmp_path / "set") / "letter.txt"
+    unfinished_folder(tmp_path / "set").mkdir()
+    letter = unfinished_folder(tmp_path / "set") / "letter.txt"
     letter.write_text("mine")
     for restart in (False, True):
         with pytest.raises(PhotomendError, match=r"holds letter\.txt, which no unfinished data set has"):

@@ -1,0 +1,158 @@
+"""Writing a prepared dataset: photo by photo, and finished for good every few hundred."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from ..core import PhotomendError
+from .claim import claimed, require_free
+from .journal import Journal, read_journal
+from .masks import Box, box_mask, protocol_box
+from .photos import Photo, PhotoError, SkippedPhotoWarning, resize
+from .prepared import FORMAT, read_provenance
+from .sources import PhotoSource
+from .stream import PhotoStream, SourceStream, StreamedPhoto
+from .unfinished import UnfinishedDataset, open_unfinished
+
+ENCODINGS: dict[str, dict[str, Any]] = {
+    "png": {"format": "PNG"},
+    "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
+}
+# What is read is committed after so many photos or rows, whichever comes first: a row that isn't wanted had to come over
+# the network, too. (By time, the files would differ from run to run.)
+PHOTOS_PER_SHARD = 256
+ROWS_PER_COMMIT = 5000
+
+
+def prepare(
+    photos: PhotoSource | PhotoStream,
+    out: Path,
+    seed: int = 0,
+    side: int = 224,
+    encoding: str = "png",
+    on_photo: Callable[[], object] = lambda: None,
+    restart: bool = False,
+    on_other: Callable[[], object] = lambda: None,
+) -> dict[str, Any]:
+    """Write the photos as a prepared dataset to the folder `out` and return its provenance.
+
+    A photo's split is `split_of` its name and its hole `protocol_box(seed, i)`, i being its place in its split, so an
+    evaluation on the prepared test split equals one on the folder's (with PNG, to the bit). A photo that brings a hole
+    along keeps it, scaled with the photo. Unreadable photos are left out with a SkippedPhotoWarning and listed in the
+    provenance. `on_photo` is called after each photo, `on_other` after each row of a stream that isn't wanted. Memory
+    is bounded whatever the number of photos.
+
+    `out` appears only when all is written. Until then the work stands beside it, finished `PHOTOS_PER_SHARD` photos or
+    `ROWS_PER_COMMIT` rows at a time; when it ends early, the same call goes on after the last of them and the outcome
+    is the same to the bit. With `restart` it begins anew.
+
+    Raises:
+        PhotomendError: `out` exists and is not an empty folder, can't be written, or no photo can be read; the
+            encoding is neither png nor jpeg; holes don't fit into `side`; the unfinished work was begun with other
+            parameters or its photos have changed.
+    """
+    out = Path(out).resolve()
+    require_free(out)  # here too, so that nothing is touched beside it
+    if encoding not in ENCODINGS:
+        raise PhotomendError(f"encoding (={encoding}) must be one of {', '.join(ENCODINGS)}")
+    protocol_box(seed, 0, side, side)  # fails early where holes don't fit
+    stream = photos if isinstance(photos, PhotoStream) else SourceStream(photos)
+    parameters = {**stream.parameters, "seed": seed, "side": side, "encoding": encoding}
+    try:
+        with claimed(out), open_unfinished(out, parameters, restart) as dataset:
+            if not dataset.journal.finished:
+                _write(stream, dataset, on_photo, on_other)
+                dataset.finish(_provenance(dataset.journal))
+            dataset.publish(out)
+    except OSError as error:
+        goes_on = "; the same command goes on from what is finished" if read_journal(out) is not None else ""
+        raise PhotomendError(f"{out}: can't be written ({error.strerror or error}){goes_on}") from error
+    return read_provenance(out)
+
+
+def _write(
+    stream: PhotoStream, dataset: UnfinishedDataset, on_photo: Callable[[], object], on_other: Callable[[], object]
+) -> None:
+    """Write what is still to be written, commit by commit."""
+    journal = dataset.journal
+    committed, rows = journal.photos, 0
+    for photo in stream.photos(journal.position):
+        rows += 1
+        if photo is None:
+            on_other()
+        else:
+            _add_photo(photo, dataset)
+            on_photo()
+        if journal.photos - committed == PHOTOS_PER_SHARD or rows == ROWS_PER_COMMIT:
+            dataset.commit(stream.position())
+            committed, rows = journal.photos, 0
+    if journal.photos > committed:
+        dataset.commit(stream.position())
+    if not journal.shards:
+        journal.position = None  # nothing to go on with
+        found = f"none of the {journal.photos} photos can be read" if journal.photos else "no photos"
+        raise PhotomendError(f"{stream.origin}: {found}")
+
+
+def _add_photo(photo: StreamedPhoto, dataset: UnfinishedDataset) -> None:
+    """Add the photo's row, or note that it can't be read."""
+    journal = dataset.journal
+    side, seed = journal.parameters["side"], journal.parameters["seed"]
+    place = journal.places[photo.split]
+    journal.places[photo.split] = place + 1
+    name, class_name = _storable(photo.name), _storable(photo.class_name)
+    try:
+        pixels, hole = photo.read()
+    except PhotoError as error:
+        journal.skipped[name] = str(error).rpartition(f"{photo.name}: ")[2]
+        warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=4)
+        return
+    box = protocol_box(seed, place, side, side) if hole is None else _scaled(hole, pixels.shape, side)
+    mask = box_mask(box, side, side).astype(np.uint8) * 255
+    row = {
+        "photo": {"bytes": _encode(resize(pixels, side, side), journal.parameters["encoding"]), "path": None},
+        "mask": {"bytes": _encode(mask, "png"), "path": None},
+        "class": class_name,
+        "path": name,
+        "box": box._asdict(),
+    }
+    dataset.add(photo.split, row)
+    counts = journal.counts[photo.split]
+    counts[class_name] = counts.get(class_name, 0) + 1
+
+
+def _provenance(journal: Journal) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        **journal.parameters,
+        "counts": {split: dict(sorted(classes.items())) for split, classes in journal.counts.items()},
+        "skipped": journal.skipped,
+    }
+
+
+def _scaled(hole: Box, shape: tuple[int, ...], side: int) -> Box:
+    """The hole of a photo of that shape when the photo is `side` × `side`: every pixel that it touches."""
+    height, width = shape[:2]
+    x, y = hole.x * side // width, hole.y * side // height
+    right, bottom = ceil((hole.x + hole.width) * side / width), ceil((hole.y + hole.height) * side / height)
+    return Box(x, y, right - x, bottom - y)
+
+
+def _storable(name: str) -> str:
+    """The name with bytes that aren't UTF-8 written as \\xNN, since Arrow stores only UTF-8."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _encode(pixels: Photo, encoding: str) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, **ENCODINGS[encoding])
+    return buffer.getvalue()

@@ -1,0 +1,120 @@
+"""A prepared dataset while it is being written, so that a process that is killed loses next to nothing.
+
+It stands beside the folder that it will become, under the name `.NAME.partial`:
+
+    journal.json           what was asked for, how far the photos have been read, and which files are finished
+    train/data-00000.arrow, test/data-00000.arrow, train/data-00001.arrow, …
+
+A commit writes its files under other names, syncs them to the disk, renames them, and only then replaces the journal;
+what the journal doesn't list was never finished and is removed when the work goes on. So a process may be killed at any
+moment, and a full disk or a lost connection costs no more than the photos since the last commit. At the end the journal
+goes and the folder takes its final name, in one step.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..core import PhotomendError
+from .journal import JOURNAL, PROVENANCE, Journal, read_journal, unfinished_folder
+from .shards import sync, write_json, write_metadata, write_shard
+
+
+class UnfinishedDataset:
+    """The unfinished dataset in `folder`; see `open_unfinished`."""
+
+    def __init__(self, folder: Path, journal: Journal) -> None:
+        self.folder = folder
+        self.journal = journal
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, split: str, row: dict[str, Any]) -> None:
+        """Add a row; it is held in memory until the next commit."""
+        self._rows.setdefault(split, []).append(row)
+
+    def commit(self, position: dict[str, Any]) -> None:
+        """Write a shard for each split with new rows: these, and all that the journal says now, are safe then."""
+        shards = self.journal.shards
+        number = 1 + max((int(Path(file).stem.partition("-")[2]) for file in shards), default=-1)
+        for split, rows in self._rows.items():
+            file = f"{split}/data-{number:05d}.arrow"
+            shards[file] = write_shard(self.folder / file, rows)
+        self._rows = {}
+        self.journal.position = position
+        self.journal.write(self.folder)
+
+    def finish(self, provenance: dict[str, Any]) -> None:
+        """Make it a dataset that `datasets.load_from_disk` reads."""
+        write_metadata(self.folder, self.journal.shards, [self.journal.parameters, self.journal.position])
+        write_json(self.folder / PROVENANCE, provenance)
+        (self.folder / JOURNAL).unlink()
+
+    def publish(self, out: Path) -> None:
+        """Give the finished dataset its name."""
+        for path in [*self.folder.rglob("*"), self.folder]:
+            sync(path)
+        self.folder.replace(out)
+        sync(out.parent)
+
+
+@contextmanager
+def open_unfinished(out: Path, parameters: dict[str, Any], restart: bool) -> Iterator[UnfinishedDataset]:
+    """The unfinished dataset that is to become `out`, which is `claimed`: a new one, or one to go on with.
+
+    If the block fails, it stays as the last commit left it; without a commit it is removed. With `restart` an earlier
+    one is thrown away.
+
+    Raises:
+        PhotomendError: the earlier one was begun with other `parameters`, a file of it is missing or damaged, or a
+            folder of its name is something else.
+    """
+    folder = unfinished_folder(out)
+    _require_ours(folder)
+    journal = (None if restart else read_journal(out)) or Journal(parameters)
+    _require_same(folder, journal.parameters, parameters)
+    if not journal.finished:
+        _require_whole(folder, journal)
+        journal.write(folder)  # first, so that whatever a kill leaves here is known to be ours
+        for path in folder.rglob("*"):
+            if path.is_file() and path.relative_to(folder).as_posix() not in {JOURNAL, *journal.shards}:
+                path.unlink()
+    try:
+        yield UnfinishedDataset(folder, journal)
+    finally:
+        if journal.position is None and not journal.finished:
+            _remove_contents(folder)
+
+
+def _require_ours(folder: Path) -> None:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".part")
+    if names and JOURNAL not in names and PROVENANCE not in names:
+        raise PhotomendError(f"{folder}: holds {names[0]}, which no unfinished data set has; move it away")
+
+
+def _require_same(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
+    changes = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in now if then.get(key) != now.get(key)]
+    changes += [f"{key} {then[key]!r}, now none" for key in then if key not in now]
+    if changes:
+        raise PhotomendError(
+            f"{folder}: an unfinished data set was begun with {'; '.join(changes)}; "
+            "ask for the same to go on, or start over with --restart"
+        )
+
+
+def _require_whole(folder: Path, journal: Journal) -> None:
+    for file, size in journal.shards.items():
+        path = folder / file
+        if not path.is_file() or path.stat().st_size != size:
+            state = f"has {path.stat().st_size} bytes instead of {size}" if path.is_file() else "is missing"
+            raise PhotomendError(f"{path}: this finished part {state}; start over with --restart")
+
+
+def _remove_contents(folder: Path) -> None:
+    """Empty the folder, its journal last: without one, what a kill leaves of it would be nobody's."""
+    with suppress(OSError):
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
