@@ -13,74 +13,76 @@ from matplotlib.figure import Figure
 
 from ..core import replacing
 
-INK, QUIET, ACCENT, SECOND = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8"
+INK, QUIET, ACCENT, SECOND, RULE = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8", "#e5e5e5"
+Points = Sequence[tuple[float, float]]
 
 
 def loss_curve(
-    training: Sequence[tuple[float, float]],
-    validation: Mapping[str, Sequence[tuple[float, float]]],
-    path: Path,
-    references: Mapping[str, float] | None = None,
+    training: Points, validation: Mapping[str, Points], path: Path, references: Mapping[str, float] | None = None
 ) -> None:
     """Draw the training loss above, validation errors below, and write a PNG.
 
     Args:
-        training: (step, loss), drawn faint with a running average over it; the axis is logarithmic where
-        the loss
-            spans a decade.
+        training: (step, loss).
         validation: for each error, by the name its axis gets, its (step, value).
         path: the PNG, replaced if it exists.
         references: values of the first of the validation errors to draw as dashed lines, by name.
     """
     figure = Figure(figsize=(8, 2.6 * (1 + len(validation))), layout="constrained")
     axes = figure.subplots(1 + len(validation), 1, sharex=True, squeeze=False)[:, 0]
-    draw_loss(axes[0], training)
-    for number, (name, points) in enumerate(validation.items()):
-        ax = axes[1 + number]
-        ax.plot(*columns(points), color=SECOND, linewidth=1.6, marker="o", markersize=3.5)
-        ax.set_ylabel(name)
-        if points:
-            step, value = min(points, key=lambda point: point[1])
-            ax.annotate(
-                f"{value:.4g}",
-                (step, value),
-                (0, -14),
-                textcoords="offset points",
-                ha="center",
-                color=SECOND,
-                fontsize=9,
-            )
-            ax.margins(y=0.25)
-        for label, level in (references or {}).items() if number == 0 else ():
-            ax.axhline(level, color=QUIET, linewidth=1, linestyle="--")
-            ax.annotate(
-                f"{label} {level:.4g}",
-                (0, level),
-                (6, 3),
-                xycoords=("axes fraction", "data"),
-                textcoords="offset points",
-                fontsize=9,
-                color=QUIET,
-            )
+    draw_steps(axes[0], training, "training loss")
+    for ax, (name, points) in zip(axes[1:], validation.items(), strict=True):
+        draw_validation(ax, points, name)
+    note = {"textcoords": "offset points", "fontsize": 9, "color": QUIET}
+    for label, level in (references or {}).items():
+        axes[1].axhline(level, color=QUIET, linewidth=1, linestyle="--")
+        axes[1].annotate(f"{label} {level:.4g}", (0, level), (6, 3), xycoords=("axes fraction", "data"), **note)
     axes[-1].set_xlabel("step")
     for ax in axes:
         plain(ax)
     save(figure, path)
 
 
-def draw_loss(ax: Axes, training: Sequence[tuple[float, float]]) -> None:
-    steps, losses = columns(training)
-    ax.plot(steps, losses, color=ACCENT, alpha=0.25, linewidth=0.8)
-    window = max(1, len(losses) // 40)
-    if len(losses) >= window:
-        average = np.convolve(losses, np.ones(window) / window, mode="valid")
-        ax.plot(steps[window - 1 :], average, color=ACCENT, linewidth=1.6)
-    if len(losses) and losses.max() > 10 * losses.min() > 0:
+def draw_steps(ax: Axes, points: Points, label: str, most: int | None = None) -> None:
+    """The values of every step, faint, under their running average; logarithmic where they span a decade.
+
+    With `most`, about so many points of either are drawn, evenly spread.
+    """
+    ax.plot(*thinned(points, most), color=ACCENT, alpha=0.25, linewidth=0.8)
+    ax.plot(*thinned(running_average(points), most), color=ACCENT, linewidth=1.6)
+    values = columns(points)[1]
+    if len(values) and values.max() > 10 * values.min() > 0:
         ax.set_yscale("log")
-    ax.set_ylabel("training loss")
+    ax.set_ylabel(label)
 
 
-def columns(points: Sequence[tuple[float, float]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def draw_validation(ax: Axes, points: Points, label: str) -> None:
+    """The values of every validation, and the smallest as a number."""
+    ax.plot(*columns(points), color=SECOND, linewidth=1.6, marker="o", markersize=3.5)
+    ax.set_ylabel(label)
+    if len(points):
+        best = min(points, key=lambda point: point[1])
+        note = {"textcoords": "offset points", "ha": "center", "color": SECOND, "fontsize": 9}
+        ax.annotate(f"{best[1]:.4g}", best, (0, -14), **note)
+        ax.margins(y=0.25)
+
+
+def running_average(points: Points) -> Points:
+    """The average over the last fortieth of the points, at each step that has so many before it."""
+    steps, values = columns(points)
+    window = max(1, len(values) // 40)
+    if not len(values):
+        return []
+    averages = np.convolve(values, np.ones(window) / window, mode="valid")
+    return list(zip(steps[window - 1 :].tolist(), averages.tolist(), strict=True))
+
+
+def thinned(points: Points, most: int | None) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Steps and values of at most `most` of the points, evenly spread."""
+    return columns(points[:: -(-len(points) // most)] if most and len(points) else points)
+
+
+def columns(points: Points) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     array = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     return array[:, 0], array[:, 1]
 
@@ -129,7 +131,7 @@ def reconstruction_grid(
 def plain(ax: Axes) -> None:
     """No frame but the two axes, a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color="#e5e5e5", linewidth=0.6)
+    ax.grid(color=RULE, linewidth=0.6)
     ax.set_axisbelow(True)
 
 

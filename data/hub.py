@@ -1,7 +1,6 @@
-"""Datasets on the Hugging Face hub, and the presets: found, let in to, and opened for streaming.
+"""Datasets on the Hugging Face hub, and the presets: found, authorized and opened for streaming.
 
-Parquet and webdataset files are read, on the hub or in a folder, through the same code of `datasets`. Dataset scripts
-no longer run in any version of it that is supported here.
+Parquet and webdataset files are read, on the hub or in a folder, through the same code of `datasets`.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from ..core import PhotomendError, did_you_mean
 
 
 class Preset(NamedTuple):
-    """A dataset by a short name: which of its splits to read, and how to call the classes to take (all if none)."""
+    """A dataset by a short name: which of its splits to read, and the classes to take by label (all if none)."""
 
     repository: str
     splits: tuple[str, ...]
@@ -44,7 +43,6 @@ PRESETS = {
     ),
     "oxford-pets": Preset("timm/oxford-iiit-pet", ("train", "test"), {}),
 }
-
 
 #: The formats that are read, as `datasets` calls them.
 FORMATS = ("parquet", "webdataset")
@@ -90,7 +88,7 @@ class HubDataset:
             self.label = label_of(name)
             repository, config = _parse(name) if preset is None else (preset.repository, None)
             revision = name.partition("@")[2] or revision
-            self.revision = self.digest = self._let_in(repository, revision, token_env)
+            self.revision = self.digest = self._commit(repository, revision, token_env)
             where = {"path": repository, "name": config, "revision": self.revision}
         try:
             splits = datasets.load_dataset(**where, streaming=True, token=self._token or False)
@@ -113,8 +111,8 @@ class HubDataset:
                 text = text.replace(spelling, "***")
         return text
 
-    def _let_in(self, repository: str, revision: str | None, token_env: str) -> str:
-        """Make sure that the dataset may be read; the commit that `revision` (the newest by default) means."""
+    def _commit(self, repository: str, revision: str | None, token_env: str) -> str:
+        """The commit that `revision`, by default the newest, means; makes sure that it may be read."""
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
@@ -122,28 +120,25 @@ class HubDataset:
         try:
             hub.auth_check(repository, repo_type="dataset")
             return str(hub.dataset_info(repository, revision=revision).sha)
-        except GatedRepoError as error:
-            page = f"{hub.endpoint}/datasets/{repository}"
-            advice = (
-                f"the account of the token in {token_env} hasn't been let in"
-                if self._token
-                else f"then put an access token of your account into the environment variable {token_env}"
-            )
-            raise PhotomendError(
-                f"{self.origin}: {repository} is only given to those who ask for it on {page}; {advice}"
-            ) from error
-        except RepositoryNotFoundError as error:
-            raise PhotomendError(
-                f"{self.origin}: the hub has no dataset {repository}, or keeps it private"
-                + (f" from the token in {token_env}" if self._token else f" (there is no token in {token_env})")
-            ) from error
-        except RevisionNotFoundError as error:
-            raise PhotomendError(f"{self.origin}: {repository} has no revision {revision}") from error
         except Exception as error:  # its HTTP library, which differs between versions, has a family of its own
-            raise PhotomendError(
-                f"{self.origin}: the hub doesn't answer at {hub.endpoint} ({self.reason(error)}); check the network "
-                "and try again, or fetch the dataset's parquet files elsewhere and take hub:FOLDER"
-            ) from error
+            if isinstance(error, GatedRepoError):
+                advice = (
+                    f"the account of the token in {token_env} has no access to it"
+                    if self._token
+                    else f"then put an access token of your account into the environment variable {token_env}"
+                )
+                problem = f"ask for access to {repository} on {hub.endpoint}/datasets/{repository}; {advice}"
+            elif isinstance(error, RepositoryNotFoundError):
+                whose = f"from the token in {token_env}" if self._token else f"(there is no token in {token_env})"
+                problem = f"the hub has no dataset {repository}, or keeps it private {whose}"
+            elif isinstance(error, RevisionNotFoundError):
+                problem = f"{repository} has no revision {revision}"
+            else:
+                problem = (
+                    f"the hub doesn't answer at {hub.endpoint} ({self.reason(error)}); check the network and try "
+                    "again, or download the dataset's parquet files elsewhere and take hub:FOLDER"
+                )
+            raise PhotomendError(f"{self.origin}: {problem}") from error
 
 
 def label_of(name: str) -> str:
@@ -152,7 +147,7 @@ def label_of(name: str) -> str:
 
 
 def _token(variable: str) -> str | None:
-    """The token in the environment variable, None without one. A line's end after it, as files have it, is no part."""
+    """The token in the environment variable, None without one; a line end after it, as files have, is stripped."""
     token = os.environ.get(variable, "").strip()
     if not all("!" <= character <= "~" for character in token):
         raise PhotomendError(

@@ -27,8 +27,8 @@ ENCODINGS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG"},
     "jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
 }
-# What is read is committed after so many photos or rows, whichever comes first: a row that isn't wanted had to come over
-# the network, too. (By time, the files would differ from run to run.)
+# What is read is committed after so many photos or rows, whichever comes first: rows that aren't wanted come over the
+# network, too. (By time, the files would differ from run to run.)
 PHOTOS_PER_SHARD = 256
 ROWS_PER_COMMIT = 5000
 

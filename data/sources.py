@@ -20,32 +20,26 @@ class PhotoSource(Protocol):
     @property
     def origin(self) -> str:
         """What a person would call it: a folder, a dataset."""
-        ...
 
     def __len__(self) -> int: ...
 
     def name(self, index: int) -> str:
         """The photo's name, unique in this source; for a file, its posix path relative to the root."""
-        ...
 
     def class_name(self, index: int) -> str:
         """The photo's class, "" if it has none."""
-        ...
+
+    def split(self, index: int) -> str:
+        """The split that the photo belongs to: train, validation or test."""
 
     def read(self, index: int, least: int | None = None) -> Photo:
         """The photo, `uint8 (H, W, 3)`, perhaps smaller but not below `least` pixels a side if that is given.
 
         Raises PhotoError if it can't be read.
         """
-        ...
-
-    def split(self, index: int) -> str:
-        """The split that the photo belongs to: train, validation or test."""
-        ...
 
     def box(self, index: int) -> Box | None:
         """The hole that is stored with the photo, if one is."""
-        ...
 
 
 class FolderSource:
@@ -66,8 +60,11 @@ class FolderSource:
         return self.paths[index].relative_to(self.root).as_posix()
 
     def class_name(self, index: int) -> str:
-        folders = self.paths[index].relative_to(self.root).parts[:-1]
-        return folders[0] if folders else ""
+        folder, slash, _ = self.name(index).partition("/")
+        return folder if slash else ""
+
+    def split(self, index: int) -> str:
+        return split_of(self.name(index))
 
     def files(self, index: int) -> tuple[Path, ...]:
         """The files that the photo is made of."""
@@ -75,9 +72,6 @@ class FolderSource:
 
     def read(self, index: int, least: int | None = None) -> Photo:
         return decode_photo(self.paths[index], str(self.paths[index]), least)
-
-    def split(self, index: int) -> str:
-        return split_of(self.name(index))
 
     def box(self, index: int) -> Box | None:
         return None
@@ -104,7 +98,8 @@ class SampleSource:
         return self.samples[index].split
 
     def read(self, index: int, least: int | None = None) -> Photo:
-        return decode_photo(self.samples[index].path, str(self.samples[index].path), least)
+        path = self.samples[index].path
+        return decode_photo(path, str(path), least)
 
     def box(self, index: int) -> Box | None:
         return None

@@ -1,7 +1,7 @@
 """Photos one after another, with a place to go on from: what a dataset is prepared from.
 
-A folder and a dataset on a hub have little in common but this: their photos come in a fixed order, and after any of
-them one can stop and go on later. `PhotoStream` says so and no more; `SourceStream` makes one of any `PhotoSource`.
+A folder and a dataset on a hub have this in common: their photos come in a fixed order, and reading can stop after any
+of them and go on there later. `PhotoStream` says no more than that; `SourceStream` makes one of any `PhotoSource`.
 """
 
 from __future__ import annotations
@@ -37,28 +37,23 @@ class PhotoStream(Protocol):
     @property
     def origin(self) -> str:
         """What a person would call it: a folder, a dataset."""
-        ...
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What was asked for, as JSON has it: for the provenance, and to tell whether a resumed stream is the same."""
-        ...
 
     @property
     def total(self) -> int | None:
         """How many photos will come from the beginning to the end, if that is known."""
-        ...
 
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
         """The photos after `position`, or all of them; None for something that was read and isn't wanted.
 
         Raises PhotomendError if the photos aren't those that `position` was taken in, or don't come.
         """
-        ...
 
     def position(self) -> dict[str, Any]:
         """Where the stream stands after the last photo or None that it gave, as JSON has it."""
-        ...
 
 
 class SourceStream:
@@ -98,19 +93,21 @@ class SourceStream:
                 f"{self.origin}: its photos have changed since ({position['photos']} then, {len(self.source)} now); "
                 "start over with --restart"
             )
-        return self._photos()
+        return self._rest()
 
     def position(self) -> dict[str, Any]:
         return {"given": self._given, "photos": len(self.source), "digest": self._digest}
 
-    def _photos(self) -> Iterator[StreamedPhoto]:
-        for index in range(self._given, len(self.source)):
+    def _rest(self) -> Iterator[StreamedPhoto]:
+        source = self.source
+        for index in range(self._given, len(source)):
             self._given = index + 1
-            name, class_name, split = self.source.name(index), self.source.class_name(index), self.source.split(index)
-            yield StreamedPhoto(name, class_name, split, partial(self._read, index))
+            read = partial(_read, source, index)
+            yield StreamedPhoto(source.name(index), source.class_name(index), source.split(index), read)
 
-    def _read(self, index: int) -> tuple[Photo, Box | None]:
-        return self.source.read(index), self.source.box(index)
+
+def _read(source: PhotoSource, index: int) -> tuple[Photo, Box | None]:
+    return source.read(index), source.box(index)
 
 
 def _digest(source: PhotoSource) -> str:

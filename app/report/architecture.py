@@ -16,7 +16,7 @@ from ...core.tape import Node
 from ...layers import Sequential
 from ...models import RepairNetwork
 from .probe import listening
-from .svg import Element, drawing, element
+from .templates import environment
 
 #: Size of a box, and the room between boxes, in the drawing's own units.
 BOX, LINE, ACROSS, DOWN = 98.0, 13.0, 18.0, 36.0
@@ -157,36 +157,34 @@ def draw(parts: list[Part], title: str, key: str = "1") -> Markup:
     middles = [DOWN * (i + 1) + sum(heights[:i]) + heights[i] / 2 for i in range(len(sides))]
     place = {name: (2 + column[name] * (BOX + ACROSS), middles[row[name]]) for name in column}
     arrows = [
-        arrow(place[source], place[part.name], heights[row[source]], column[part.name] - column[source], f"head-{key}")
+        arrow(place[source], place[part.name], heights[row[source]], column[part.name] - column[source])
         for part in parts
         for source in part.sources
     ]
+    boxes = []
+    for part in shown:
+        (x, middle), tall = place[part.name], height(part)
+        box = {"x": x, "top": middle - tall / 2, "width": BOX, "height": tall, "line": LINE, "lines": lines_of(part)}
+        boxes.append(box)
     width = 4 + (1 + max(column.values())) * BOX + max(column.values()) * ACROSS
-    class_ = "architecture wide" if width > 960 else "architecture"
-    boxes = [box(part, place[part.name]) for part in shown]
     total = sum(heights) + DOWN * (len(heights) + 0.5)
-    return drawing(width, total, title, [arrow_head(f"head-{key}"), *arrows, *boxes], class_)
+    template = environment().get_template("architecture.svg.jinja")
+    return Markup(template.render(width=width, height=total, title=title, key=key, arrows=arrows, boxes=boxes))
 
 
 def height(part: Part) -> float:
     return LINE * len(lines_of(part)) + 10
 
 
-def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int, head: str) -> Element:
-    """From the right side of one box to the left side of the other; over a row `tall` high if others stand between."""
+def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int) -> str:
+    """The path from the right side of one box to the left of the other, over a row `tall` high if others are between.
+
+    Places are the middles of the boxes' left sides.
+    """
     (x0, y0), (x1, y1) = start, end
     if columns > 1 and y0 == y1:
-        over = y0 - (tall + DOWN) / 2
-        path = f"M{x0 + BOX / 2:.1f},{y0:.1f} V{over:.1f} H{x1 - ACROSS / 2:.1f} V{y1 - 8:.1f} H{x1 - 3:.1f}"
-    else:
-        path = f"M{x0 + BOX:.1f},{y0:.1f} H{x1 - ACROSS / 2:.1f} V{y1:.1f} H{x1 - 3:.1f}"
-    return element("path", d=path, class_="arrow", marker_end=f"url(#{head})")
-
-
-def arrow_head(key: str) -> Element:
-    head = element("marker", id=key, markerWidth=7, markerHeight=7, refX=5, refY=3, orient="auto")
-    head.append(element("path", d="M0,0 L6,3 L0,6 Z", class_="head"))
-    return head
+        return f"M{x0 + BOX / 2},{y0} V{y0 - (tall + DOWN) / 2} H{x1 - ACROSS / 2} V{y1 - 8} H{x1 - 3}"
+    return f"M{x0 + BOX},{y0} H{x1 - ACROSS / 2} V{y1} H{x1 - 3}"
 
 
 def lines_of(part: Part) -> list[tuple[str, str]]:
@@ -194,17 +192,6 @@ def lines_of(part: Part) -> list[tuple[str, str]]:
     lines = [(part.name, "part-name"), *((each, "layer") for each in part.contents)]
     lines.append((" × ".join(map(str, part.shape)), "shape"))
     return [*lines, (f"{count(part.parameters)} weights", "shape")] if part.parameters else lines
-
-
-def box(part: Part, place: tuple[float, float]) -> Element:
-    """A part's box, given the middle of its left side."""
-    x, middle = place
-    top = middle - height(part) / 2
-    group = element("g")
-    group.append(element("rect", x=x, y=top, width=BOX, height=height(part), rx=6, class_="part"))
-    for index, (text, class_) in enumerate(lines_of(part)):
-        group.append(element("text", text, x=x + BOX / 2, y=top + 15 + LINE * index, class_=f"{class_} middle"))
-    return group
 
 
 def count(number: int) -> str:

@@ -1,141 +1,154 @@
-"""Charts as SVG: a line over steps, and models with their intervals side by side."""
+"""Charts as SVG elements: a run's log, and the models' errors side by side. The page's style sheet colours them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from io import StringIO
+from math import isfinite
+from typing import Any
+from xml.etree import ElementTree
 
-import numpy as np
 from markupsafe import Markup
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from ...train.evaluation.summary import Estimate
-from ..figures import columns
-from .svg import Element, drawing, element, polyline
+from ..figures import ACCENT, INK, QUIET, RULE, SECOND, draw_steps, draw_validation, plain
 
-Points = Sequence[tuple[float, float]]
-WIDTH, HEIGHT = 400.0, 210.0
-LEFT, RIGHT, TOP, BOTTOM = 66.0, 14.0, 12.0, 34.0
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Values from `low` to `high`, by their logarithm where `log`, laid from pixel `start` to pixel `stop`."""
-
-    low: float
-    high: float
-    start: float
-    stop: float
-    log: bool = False
-
-    def __call__(self, value: float) -> float:
-        low, high, at = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
-        return self.start + (self.stop - self.start) * (at - low) / (high - low)
-
-    def ticks(self) -> list[float]:
-        """Round numbers within the axis; of a logarithmic one that spans less than a decade those of a plain one."""
-        wide = self.log and self.high > 8 * self.low
-        locator = LogLocator(subs=(1, 2, 5)) if wide else MaxNLocator(5, steps=[1, 2, 5, 10])
-        return [float(t) for t in locator.tick_values(self.low, self.high) if self.low <= t <= self.high]
-
-    def numbers(self) -> list[str]:
-        """The ticks as they are written: with as many decimals as tell them apart."""
-        ticks = self.ticks()
-        if len(ticks) < 2 or self.high > 8 * self.low > 0:
-            return [f"{tick:.4g}" for tick in ticks]
-        decimals = max(0, math.ceil(-math.log10(ticks[1] - ticks[0]) - 1e-9))
-        return [f"{tick:,.{decimals}f}".replace(",", " ") for tick in ticks]
-
-    @classmethod
-    def over(cls, values: Sequence[float], start: float, stop: float, log: bool = False) -> Axis:
-        """An axis over all values, with some room at both ends."""
-        low, high = min(values), max(values)
-        if log:
-            room = (high / low) ** 0.06 if high > low else 1.5
-            return cls(low / room, high * room, start, stop, True)
-        room = 0.06 * (high - low) or abs(high) / 10 or 1.0
-        return cls(low - room, high + room, start, stop)
+#: What a log's numbers are called on their axes, of a validation and of a step; others keep their own names.
+LABELS = {
+    "loss": "training loss",
+    "mse": "MSE",
+    "mae": "MAE",
+    "hole_mae": "hole MAE",
+    "d_real": "score of the truth",
+    "d_fake": "score of the rebuilt",
+    "d_loss": "discriminator's loss",
+    "adversarial_weight": "adversarial weight",
+    "gradient_ratio": "adversarial / error gradient",
+}
+#: Numbers that are no curves.
+BOOKKEEPING = {"step", "epoch", "seconds", "lr", "photos_s", "grad_norm"}
+#: The colours of figures, and what the style sheet calls them.
+COLOURS = {INK: "--ink", QUIET: "--quiet", ACCENT: "--accent", SECOND: "--second", RULE: "--rule"}
+#: Points of a curve: a log may hold far more than the page can show.
+POINTS = 400
 
 
-def line_chart(
-    label: str,
-    lines: Mapping[str, Points],
-    title: str,
-    references: Mapping[str, float] | None = None,
-    x_label: str = "step",
-) -> Markup:
-    """Lines over steps; `lines` by the class that styles them. Values that span a decade are shown by logarithm.
+def curves(model: str, records: Sequence[Mapping[str, Any]]) -> list[Markup]:
+    """A chart for each number in a log: those of every step as a running average, those of every epoch as points.
 
-    `references` are dashed lines across, by their name. Raises ValueError when there is nothing to draw.
+    One that was written down only once is no curve.
     """
-    every = [point for points in lines.values() for point in points if math.isfinite(point[1])]
-    if not every:
-        raise ValueError(f"{label}: there is nothing to draw")
-    values = [y for _, y in every] + list((references or {}).values())
-    log = min(values) > 0 and max(values) > 10 * min(values)
-    steps = [x for x, _ in every]
-    x_axis = Axis(min(0.0, *steps), max(1.0, *steps), LEFT, WIDTH - RIGHT)
-    y_axis = Axis.over(values, HEIGHT - BOTTOM, TOP, log)
-    parts = frame(x_axis, y_axis, label, x_label)
-    for name, level in (references or {}).items():
-        y = y_axis(level)
-        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="reference"))
-        parts.append(element("text", f"{name} {level:.4g}", x=WIDTH - RIGHT, y=y - 4, class_="reference-label"))
-    for class_, points in lines.items():
-        drawn = [(x_axis(x), y_axis(y)) for x, y in points if math.isfinite(y)]
-        parts.append(polyline(drawn, class_))
-        if "marked" in class_:
-            parts += [element("circle", cx=x, cy=y, r=2.4, class_=class_) for x, y in drawn]
-    return drawing(WIDTH, HEIGHT, title, parts)
+    steps = [record for record in records if "epoch" not in record]
+    epochs = [record for record in records if "epoch" in record]
+    charts = []
+    for key, points in numbers_in(steps):
+        figure, ax = blank(4, 2.1)
+        label = LABELS.get(key, key)
+        draw_steps(ax, points, label, POINTS)
+        if ax.get_yscale() == "log":
+            log_ticks(ax.yaxis, *ax.get_ylim())
+        charts.append(over_steps(figure, ax, f"{label} of {model} over its steps"))
+    for key, points in numbers_in(epochs):
+        if key == "loss":
+            continue  # the mean of the steps', which are drawn
+        figure, ax = blank(4, 2.1)
+        label = f"validation {LABELS.get(key, key)}"
+        draw_validation(ax, points, label)
+        step, value = points[-1]
+        title = f"{label} of {model} after each epoch; the last is {value:.4g}, at step {step:.0f}"
+        charts.append(over_steps(figure, ax, title))
+    return charts
 
 
-def frame(x_axis: Axis, y_axis: Axis, y_label: str, x_label: str) -> list[Element]:
-    """Grid, numbers along both axes, and what they count."""
-    parts = []
-    for tick, number in zip(y_axis.ticks(), y_axis.numbers(), strict=True):
-        y = y_axis(tick)
-        parts.append(element("line", x1=x_axis.start, x2=x_axis.stop, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", number, x=x_axis.start - 6, y=y + 3.5, class_="tick end"))
-    for tick, number in zip(x_axis.ticks(), x_axis.numbers(), strict=True):
-        parts.append(element("text", number, x=x_axis(tick), y=HEIGHT - 18, class_="tick middle"))
-    parts.append(element("text", x_label, x=(x_axis.start + x_axis.stop) / 2, y=HEIGHT - 4, class_="label middle"))
-    middle = (y_axis.start + y_axis.stop) / 2
-    parts.append(element("text", y_label, transform=f"translate(12 {middle:g}) rotate(-90)", class_="label middle"))
-    return parts
+def over_steps(figure: Figure, ax: Axes, title: str) -> Markup:
+    ax.set_xlabel("step")
+    ax.set_xlim(left=min(0, ax.get_xlim()[0]))
+    return svg(figure, title)
+
+
+def numbers_in(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+    """The keys of numbers that can be drawn, in the order of their first appearance, each with its (step, value).
+
+    A run that was killed repeats the steps since its last state when it is resumed: the later ones count.
+    """
+    times = Counter(key for record in records for key, value in record.items() if isinstance(value, int | float))
+    for key in (key for key, count in times.items() if count > 1 and key not in BOOKKEEPING):
+        values = {float(record["step"]): float(record[key]) for record in records if key in record and "step" in record}
+        if points := sorted(point for point in values.items() if isfinite(point[1])):
+            yield key, points
 
 
 def interval_chart(label: str, estimates: Mapping[str, Estimate], title: str) -> Markup:
     """A dot and its interval for each model, one below the other, on a logarithmic scale if all are above 0."""
-    row, left, width = 26.0, 150.0, 900.0
-    ends = [v for estimate in estimates.values() for v in estimate if math.isfinite(v)]
-    height = row * len(estimates) + 42
-    axis = Axis.over(ends, left, width - 80, log=min(ends) > 0)
-    parts = []
-    for tick, number in zip(axis.ticks(), axis.numbers(), strict=True):
-        x = axis(tick)
-        parts.append(element("line", x1=x, x2=x, y1=6.0, y2=height - 34, class_="grid"))
-        parts.append(element("text", number, x=x, y=height - 20, class_="tick middle"))
-    for index, (name, estimate) in enumerate(estimates.items()):
-        y = row * (index + 0.5) + 6
-        parts.append(element("text", shortened(name, 22), x=left - 12, y=y + 4, class_="name end"))
-        if math.isfinite(estimate.low):
-            parts.append(element("line", x1=axis(estimate.low), x2=axis(estimate.high), y1=y, y2=y, class_="interval"))
-        parts.append(element("circle", cx=axis(estimate.value), cy=y, r=4.5, class_="dot"))
-        parts.append(element("text", f"{estimate.value:.2f}", x=width - 70, y=y + 4, class_="tick"))
-    parts.append(element("text", label, x=(left + width - 80) / 2, y=height - 4, class_="label middle"))
-    return drawing(width, height, title, parts, "chart wide")
+    figure, ax = blank(9, 0.27 * len(estimates) + 0.5)
+    for row, estimate in enumerate(estimates.values()):
+        if isfinite(estimate.low):
+            ax.plot((estimate.low, estimate.high), (row, row), color=SECOND, linewidth=2.5)
+        ax.plot(estimate.value, row, "o", color=ACCENT, markersize=6)
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "color": QUIET}
+        ax.annotate(f"{estimate.value:.2f}", (1, row), (8, 0), **place)
+    if all(end > 0 for estimate in estimates.values() for end in estimate if isfinite(end)):
+        ax.set_xscale("log")
+        log_ticks(ax.xaxis, *ax.get_xlim())
+    names = [shortened(name, 22) for name in estimates]
+    ax.set_yticks(range(len(names)), names, parse_math=False, color=INK, fontsize=9)
+    ax.set_ylim(len(names) - 0.5, -0.5)
+    ax.set_xlabel(label)
+    ax.yaxis.grid(False)
+    return svg(figure, title, "chart wide")
 
 
-def smoothed(points: Points, most: int = 300) -> list[tuple[float, float]]:
-    """The running average over a fortieth of the points, and of it at most about `most` points, evenly spread."""
-    if not points:
-        return []
-    steps, values = columns(points)
-    window = max(1, len(values) // 40)
-    averages = np.convolve(values, np.ones(window) / window, mode="valid")
-    stride = -(-len(averages) // most)
-    return list(zip(steps[window - 1 :: stride].tolist(), averages[::stride].tolist(), strict=True))
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of this size in inches with empty axes in the colours of the page."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    ax = figure.subplots()
+    plain(ax)
+    ax.spines[:].set_color(RULE)
+    ax.tick_params(labelcolor=QUIET, color=RULE, labelsize=8)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.label.set(color=QUIET, fontsize=8, parse_math=False)
+    return figure, ax
+
+
+def log_ticks(axis: Axis, low: float, high: float) -> None:
+    """Round numbers along a logarithmic axis; those of a linear one where it spans less than a decade."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > 8 * low else MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter("{x:.4g}")
+
+
+def svg(figure: Figure, title: str, css_class: str = "chart") -> Markup:
+    """The figure as an SVG element that loads nothing; `title` says what it shows.
+
+    Text stays text, and colours follow the page's, which depend on light and dark.
+    """
+    file = StringIO()
+    FigureCanvasSVG(figure)
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):  # the salt tells its ids from other charts'
+        figure.savefig(
+            file, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        )
+    text = re.sub(r"font-family: [^;]+", "font-family: inherit", file.getvalue())
+    for colour, variable in COLOURS.items():
+        text = text.replace(colour, f"var({variable})")
+    root = ElementTree.fromstring(text)
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]  # inside a page it needs no name space
+        element.attrib = {name.rpartition("}")[2]: value for name, value in element.items()}
+        if f"#{element.get('id')}" not in text:
+            element.attrib.pop("id", None)  # others' charts have these too
+        if element.tag == "style":
+            element.text = f".chart {element.text}"
+    root.attrib |= {"class": css_class, "role": "img", "aria-label": title}
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
 
 
 def shortened(name: str, most: int) -> str:

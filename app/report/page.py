@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from math import isfinite
 from pathlib import Path
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib import colormaps
 
@@ -24,11 +22,11 @@ from ..tables import COLUMNS, Tables, interval, number
 from . import facts
 from .architecture import draw, trace
 from .attention import attention_maps
-from .charts import interval_chart, shortened
-from .curves import curves
+from .charts import curves, interval_chart, shortened
 from .facts import Facts
 from .images import BRIGHTEST, COLOURS, show
 from .legend import MEANINGS, meanings, reliability
+from .templates import asset, environment
 
 #: Photos whose attention is shown.
 ATTENDED = 4
@@ -72,8 +70,9 @@ def write_report(
     networks = {name: model for name, model in models.items() if isinstance(model, RepairNetwork)}
     attended = {name: attention_maps(name, network, samples[:ATTENDED], device) for name, network in networks.items()}
     logs = {name: read_log(folder / LOG) for name, folder in weights.items() if (folder / LOG).is_file()}
-    page = environment().get_template("page.html.jinja")
-    html = page.render(
+    templates = environment()
+    templates.filters |= {"number": number, "interval": interval, "shortened": shortened}
+    html = templates.get_template("page.html.jinja").render(
         title=title,
         note=note,
         tables=tables,
@@ -98,24 +97,6 @@ def write_report(
         script=asset("script.js"),
     )
     write_text(path, html)
-
-
-def environment() -> Environment:
-    """Templates that escape everything and refuse what they weren't given."""
-    made = Environment(
-        loader=PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters |= {"number": number, "interval": interval, "shortened": shortened}
-    return made
-
-
-def asset(name: str) -> Markup:
-    """A style sheet or a script of ours, as it stands in its file beside this one."""
-    return Markup(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
 def best(summaries: Sequence[Summary], metric: str) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 import tomllib
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,12 +12,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from photomend import models
+from photomend.app.figures import columns, draw_steps, running_average, thinned
 from photomend.app.report import write_report
 from photomend.app.report.architecture import INPUT, OUTPUT, count, draw, trace
 from photomend.app.report.attention import attention_maps
-from photomend.app.report.charts import Axis, interval_chart, line_chart, smoothed
-from photomend.app.report.curves import curves
+from photomend.app.report.charts import curves, interval_chart, log_ticks, svg
 from photomend.app.report.images import close_up
 from photomend.app.report.probe import listening
 from photomend.app.tables import Tables
@@ -223,41 +223,62 @@ def test_listening_ends_with_its_context_even_after_an_error() -> None:
     assert "forward" not in vars(network)
 
 
-def points() -> Iterator[tuple[float, float]]:
-    return ((float(step), 1000 / (1 + step)) for step in range(2000))
+def points() -> list[tuple[float, float]]:
+    return [(float(step), 1000 / (1 + step)) for step in range(2000)]
+
+
+def records(values: list[float]) -> list[dict[str, float]]:
+    return [{"step": step, "loss <": value} for step, value in enumerate(values)]
 
 
 def test_charts() -> None:
-    chart = ElementTree.fromstring(str(line_chart("loss <", {"line": list(points())}, "all & sundry", {"bar": 3.0})))
-    assert chart.get("aria-label") == "all & sundry"
+    (html,) = curves("all & sundry", records([value for _, value in points()]))
+    chart = ElementTree.fromstring(str(html))
+    assert chart.get("aria-label") == "loss < of all & sundry over its steps"
     texts = [text.text or "" for text in chart.iter("text")]
     assert "loss <" in texts
-    assert "bar 3" in texts
-    assert "1000" in texts  # by logarithm: it spans decades
-    intervals = {"a": Estimate(2.0, 1.0, 3.0), "b": Estimate(5.0, float("nan"), float("nan"))}
-    drawn = ElementTree.fromstring(str(interval_chart("MSE", intervals, "two")))
-    assert len(drawn.findall("circle")) == 2
-    assert len(drawn.findall("line[@class='interval']")) == 1
-    with pytest.raises(ValueError, match="nothing to draw"):
-        line_chart("loss", {"line": []}, "empty")
+    assert "500" in texts  # by logarithm: it spans decades
+    assert "5" in texts
+    assert len(str(html)) < 40_000  # of 2,000 steps
+    intervals = {"a": Estimate(2.0, 1.0, 3.0), "$b$": Estimate(5.0, float("nan"), float("nan"))}
+    html = interval_chart("MSE", intervals, "two")
+    texts = [text.text or "" for text in ElementTree.fromstring(str(html)).iter("text")]
+    assert {"a", "$b$", "2.00", "5.00", "MSE"} <= set(texts)
+    assert html.count("fill: var(--accent); stroke: var(--accent)") == 2  # a dot each
+    assert len(re.findall(r"fill: none; stroke: var\(--second\)", html)) == 1
+    assert not re.search("#[0-9a-f]{6}", html)  # every colour is the page's
 
 
-@pytest.mark.parametrize(("values", "log"), [([3.0], False), ([0.0, 0.0], False), ([5.0], True), ([1.0, 900.0], True)])
-def test_axes_hold_their_values(values: list[float], log: bool) -> None:
-    axis = Axis.over(values, 0, 100, log)
-    assert all(0 < axis(value) < 100 for value in values)
-    assert all(0 <= axis(tick) <= 100 for tick in axis.ticks())
-    assert axis.ticks()
+@pytest.mark.parametrize("values", [[3.0, 3.0], [0.0, 0.0], [5.0, 5.1], [1.0, 900.0], [1.0, 12.0]])
+def test_axes_hold_their_values(values: list[float]) -> None:
+    ax = Figure().subplots()
+    draw_steps(ax, list(enumerate(values)), "loss")
+    if ax.get_yscale() == "log":
+        log_ticks(ax.yaxis, *ax.get_ylim())
+    low, high = ax.get_ylim()
+    assert all(low < value < high for value in values)
+    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    assert len(ticks) >= 2
+    assert len({text.get_text() for text in ax.get_yticklabels()}) >= len(ticks)
+
+
+def test_ids_of_charts_are_their_own() -> None:
+    figures = [Figure() for _ in range(2)]
+    for figure in figures:
+        figure.subplots().plot([1, 2], marker="o")
+    ids = [re.findall(' id="([^"]+)"', svg(figure, f"chart {number}")) for number, figure in enumerate(figures)]
+    assert ids[0]
+    assert set(ids[0]).isdisjoint(ids[1])
 
 
 def test_running_average() -> None:
-    average = smoothed(list(points()))
-    assert 250 <= len(average) <= 300
-    step, value = average[0]
-    assert step == 49
-    assert value == pytest.approx(float(np.mean([1000 / (1 + step) for step in range(50)])))
-    assert smoothed([]) == []
-    assert smoothed([(3.0, 4.0)]) == [(3.0, 4.0)]
+    steps, values = thinned(running_average(points()), 300)
+    assert 250 <= len(steps) <= 300
+    assert steps[0] == 49
+    assert values[0] == pytest.approx(float(np.mean([1000 / (1 + step) for step in range(50)])))
+    assert running_average([]) == []
+    assert running_average([(3.0, 4.0)]) == [(3.0, 4.0)]
+    assert len(columns([])[0]) == 0
 
 
 def test_whatever_a_log_holds_is_drawn() -> None:

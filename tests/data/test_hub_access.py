@@ -22,7 +22,7 @@ def test_a_gated_dataset(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         HubDataset("imagenet-10", "MY_TOKEN")
     monkeypatch.setenv("MY_TOKEN", "hf_wrong")
     with pytest.raises(
-        PhotomendError, match=rf"{page}; the account of the token in MY_TOKEN hasn't been let in"
+        PhotomendError, match=rf"{page}; the account of the token in MY_TOKEN has no access to it"
     ) as error:
         HubDataset("imagenet-10", "MY_TOKEN")
     assert "hf_wrong" not in str(error.value)
