@@ -33,7 +33,7 @@ def loss_curve(
     draw_steps(axes[0], training, "training loss")
     for ax, (name, points) in zip(axes[1:], validation.items(), strict=True):
         draw_validation(ax, points, name)
-    note = {"textcoords": "offset points", "fontsize": 9, "color": QUIET}
+    note: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "color": QUIET}
     for label, level in (references or {}).items():
         axes[1].axhline(level, color=QUIET, linewidth=1, linestyle="--")
         axes[1].annotate(f"{label} {level:.4g}", (0, level), (6, 3), xycoords=("axes fraction", "data"), **note)
@@ -62,7 +62,7 @@ def draw_validation(ax: Axes, points: Points, label: str) -> None:
     ax.set_ylabel(label)
     if len(points):
         best = min(points, key=lambda point: point[1])
-        note = {"textcoords": "offset points", "ha": "center", "color": SECOND, "fontsize": 9}
+        note: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": SECOND, "fontsize": 9}
         ax.annotate(f"{best[1]:.4g}", best, (0, -14), **note)
         ax.margins(y=0.25)
 

@@ -1,4 +1,4 @@
-"""The photos of a dataset on the hub, one after another: rows come over the network, only wanted ones are decoded."""
+"""The photos of a dataset on the hub, one after another: only those that are wanted are decoded."""
 
 from __future__ import annotations
 
@@ -39,8 +39,6 @@ class HubStream:
             answering, or a class that couldn't be looked up before never came.
     """
 
-    total = None
-
     def __init__(self, hub: HubDataset, classes: Sequence[str] = (), limit: int | None = None) -> None:
         import datasets
 
@@ -52,8 +50,8 @@ class HubStream:
             raise PhotomendError(f"{hub.origin}: no column of photos {columns}")
         if classes and not labels:
             raise PhotomendError(f"{hub.origin}: no column of classes {columns}")
-        self.hub = hub
-        self.limit = limit
+        self.hub, self.limit = hub, limit
+        self.origin, self.total = hub.origin, None
         self._photo_column, self._class_column = photos[0], labels[0] if labels else ""
         names = getattr(features.get(self._class_column), "names", None)
         known = hub.classes or (None if names is None else dict(enumerate(names)))
@@ -62,30 +60,22 @@ class HubStream:
         if known is not None:
             wanted = [_find_class(hub.origin, name, known) for name in classes] or list(known)
             self._classes = {str(label): known[label] for label in wanted}
-        self._picky = bool(classes or hub.classes)  # a photo without a label isn't wanted then
+        self._by_class = bool(classes or hub.classes)  # a photo without a label isn't wanted then
         self._unchecked = list(classes) if known is None else []
+        chosen = sorted((self._classes or {}).values()) if self._by_class else None
+        self.parameters = {"source": hub.label, "revision": hub.revision, "classes": chosen, "limit": limit}
         self._split, self._file, self._row = 0, 0, 0
         self._rows: Any = None
         self._taken: dict[str, int] = {}
 
-    @property
-    def origin(self) -> str:
-        return self.hub.origin
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        classes = sorted((self._classes or {}).values()) if self._picky else None
-        return {"source": self.hub.label, "revision": self.hub.revision, "classes": classes, "limit": self.limit}
-
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
-        if position is None:
-            self._split, self._file, self._row, self._taken = 0, 0, 0, {}
-            return self._photos(None)
+        start = {"digest": self.hub.digest, "split": 0, "file": 0, "row": 0, "rows": None, "taken": {}}
+        position = position or start
         if position["digest"] != self.hub.digest:
             raise PhotomendError(f"{self.origin}: its files have changed since; start over with --restart")
         self._split, self._file, self._row = position["split"], position["file"], position["row"]
         self._taken = dict(position["taken"])
-        return self._photos(position["rows"])
+        return self._rest(position["rows"])
 
     def position(self) -> dict[str, Any]:
         return {
@@ -97,30 +87,29 @@ class HubStream:
             "taken": dict(self._taken),
         }
 
-    def _photos(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto | None]:
+    def _rest(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto | None]:
         for split in list(self.hub.splits)[self._split :]:
             for row in self._read(split, state):
-                if self._has_enough():
+                if self._complete():
                     return
                 class_name = self._class_name(row)
                 if class_name is None or (self.limit is not None and self._taken.get(class_name, 0) >= self.limit):
                     yield None
                 else:
                     self._taken[class_name] = self._taken.get(class_name, 0) + 1
-                    yield self._photo(split, row[self._photo_column] or {}, class_name)
+                    image = row[self._photo_column] or {}
+                    name = f"{split}/{self._row - 1:08d}" + (f"/{image['path']}" if image.get("path") else "")
+                    read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
+                    yield StreamedPhoto(name, class_name, split_of(name), read)
             self._split, self._file, self._row, state = self._split + 1, 0, 0, None
-        self._require_all_found()
-
-    def _photo(self, split: str, image: Mapping[str, Any], class_name: str) -> StreamedPhoto:
-        name = f"{split}/{self._row - 1:08d}" + (f"/{image['path']}" if image.get("path") else "")
-        read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
-        return StreamedPhoto(name, class_name, split_of(name), read)
+        for name in self._unchecked:
+            if not self._taken.get(name):
+                raise PhotomendError(_no_such_class(self.origin, name, self._taken))
 
     def _read(self, split: str, state: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
         """The rows of a split, file by file; whatever goes wrong over there is a PhotomendError here.
 
-        Only the file at work is cut into its row groups, since that takes a look into it. Read as a whole it would be
-        held in memory as a whole, because Arrow reads ahead of whoever is slower.
+        The file being read is cut into its row groups: Arrow, which reads ahead, would hold a whole file in memory.
         """
         files = self.hub.splits[split]
         try:
@@ -142,23 +131,18 @@ class HubStream:
         """The photo's class, None if it isn't wanted."""
         label = row.get(self._class_column)
         if label is None or label == -1:  # how `datasets` writes that there is none
-            return None if self._picky else ""
+            return None if self._by_class else ""
         if self._classes is None:
             return str(label)
         if self._unchecked and len(self._taken) < NAMES_REMEMBERED:
             self._taken.setdefault(str(label), 0)
         return self._classes.get(str(label))
 
-    def _has_enough(self) -> bool:
+    def _complete(self) -> bool:
         """Whether no wanted photo can come any more."""
         if self.limit is None or self._classes is None:
             return False
         return all(self._taken.get(name, 0) >= self.limit for name in self._classes.values())
-
-    def _require_all_found(self) -> None:
-        for name in self._unchecked:
-            if not self._taken.get(name):
-                raise PhotomendError(_no_such_class(self.origin, name, self._taken))
 
 
 def _find_class(origin: str, wanted: str, known: Mapping[int, str]) -> int:

@@ -85,11 +85,10 @@ class CropLoader:
 
     def batches(self) -> Generator[Batch]:
         """The stream; closing it ends the workers."""
-        order = _Order(len(self.source), self.batch_size, self.seed, self.start_step)
         # The stream never ends, so the workers live until the iterator is dropped.
         loader = DataLoader(
             self._crops,
-            batch_sampler=order,
+            batch_sampler=_batch_order(len(self.source), self.batch_size, self.seed, self.start_step),
             num_workers=self.workers,
             collate_fn=_collate,
             worker_init_fn=_start_worker,
@@ -111,27 +110,19 @@ class CropLoader:
                 warnings.warn(f"skipped {reason}", SkippedPhotoWarning, stacklevel=3)
 
 
-class _Order:
+def _batch_order(photos: int, batch_size: int, seed: int, start_step: int) -> Iterator[list[tuple[int, int]]]:
     """The (epoch, index) pairs of each batch from `start_step` on, without end."""
-
-    def __init__(self, photos: int, batch_size: int, seed: int, start_step: int) -> None:
-        self.photos = photos
-        self.batch_size = batch_size
-        self.seed = seed
-        self.start_step = start_step
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        first = self.start_step * self.batch_size
-        skip = first % self.photos
-        batch: list[tuple[int, int]] = []
-        for epoch in count(first // self.photos):
-            order = np.random.default_rng(np.random.SeedSequence((self.seed, epoch))).permutation(self.photos)
-            for index in order[skip:]:
-                batch.append((epoch, int(index)))
-                if len(batch) == self.batch_size:
-                    yield batch
-                    batch = []
-            skip = 0
+    first = start_step * batch_size
+    skip = first % photos
+    batch: list[tuple[int, int]] = []
+    for epoch in count(first // photos):
+        order = np.random.default_rng(np.random.SeedSequence((seed, epoch))).permutation(photos)
+        for index in order[skip:]:
+            batch.append((epoch, int(index)))
+            if len(batch) == batch_size:
+                yield batch
+                batch = []
+        skip = 0
 
 
 class _Crop(NamedTuple):

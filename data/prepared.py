@@ -43,6 +43,7 @@ class PreparedSource:
         import datasets
 
         self.folder = Path(folder)
+        self.origin = f"{folder} ({split})"
         self._split = split
         self.provenance = read_provenance(self.folder)
         if split not in SPLITS:
@@ -60,10 +61,6 @@ class PreparedSource:
             rows.data.column(name).combine_chunks() for name in ("path", "class", "box")
         )
         self._rows = rows.cast_column("photo", datasets.Image(decode=False)).remove_columns("mask")
-
-    @property
-    def origin(self) -> str:
-        return f"{self.folder} ({self._split})"
 
     def __len__(self) -> int:
         return len(self._rows)

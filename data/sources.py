@@ -15,11 +15,13 @@ from .split import split_of
 
 
 class PhotoSource(Protocol):
-    """A fixed sequence of photos. Workers get a copy of it, so it must be picklable."""
+    """A fixed sequence of photos. Workers get a copy of it, so it must be picklable.
 
-    @property
-    def origin(self) -> str:
-        """What a person would call it: a folder, a dataset."""
+    Attributes:
+        origin: what a person would call it: a folder, a dataset.
+    """
+
+    origin: str
 
     def __len__(self) -> int: ...
 
@@ -48,10 +50,7 @@ class FolderSource:
     def __init__(self, paths: Sequence[Path], root: Path) -> None:
         self.paths = list(paths)
         self.root = Path(root)
-
-    @property
-    def origin(self) -> str:
-        return str(self.root)
+        self.origin = str(root)
 
     def __len__(self) -> int:
         return len(self.paths)

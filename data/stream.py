@@ -32,19 +32,18 @@ class StreamedPhoto(NamedTuple):
 
 @runtime_checkable
 class PhotoStream(Protocol):
-    """Photos in an order that is the same every time."""
+    """Photos in an order that is the same every time.
 
-    @property
-    def origin(self) -> str:
-        """What a person would call it: a folder, a dataset."""
+    Attributes:
+        origin: what a person would call it: a folder, a dataset.
+        parameters: what was asked for, as JSON has it: for the provenance, and to tell whether a resumed stream is the
+            same.
+        total: how many photos will come from the beginning to the end, if that is known.
+    """
 
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """What was asked for, as JSON has it: for the provenance, and to tell whether a resumed stream is the same."""
-
-    @property
-    def total(self) -> int | None:
-        """How many photos will come from the beginning to the end, if that is known."""
+    origin: str
+    parameters: dict[str, Any]
+    total: int | None
 
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
         """The photos after `position`, or all of them; None for something that was read and isn't wanted.
@@ -69,21 +68,11 @@ class SourceStream:
 
     def __init__(self, source: PhotoSource, label: str | None = None) -> None:
         self.source = source
-        self.label = Path(source.origin).resolve().name if label is None else label
+        self.origin = source.origin
+        self.parameters: dict[str, Any] = {"source": Path(source.origin).resolve().name if label is None else label}
+        self.total: int | None = len(source)
         self._given = 0
         self._digest = ""
-
-    @property
-    def origin(self) -> str:
-        return self.source.origin
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        return {"source": self.label}
-
-    @property
-    def total(self) -> int | None:
-        return len(self.source)
 
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
         self._given = 0 if position is None else position["given"]

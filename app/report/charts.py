@@ -93,8 +93,10 @@ def interval_chart(label: str, estimates: Mapping[str, Estimate], title: str) ->
         if isfinite(estimate.low):
             ax.plot((estimate.low, estimate.high), (row, row), color=SECOND, linewidth=2.5)
         ax.plot(estimate.value, row, "o", color=ACCENT, markersize=6)
-        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center", "color": QUIET}
-        ax.annotate(f"{estimate.value:.2f}", (1, row), (8, 0), **place)
+        ax.annotate(
+            f"{estimate.value:.2f}", (1, row), (8, 0), ("axes fraction", "data"), "offset points",
+            color=QUIET, fontsize=9, va="center",
+        )  # fmt: skip
     if all(end > 0 for estimate in estimates.values() for end in estimate if isfinite(end)):
         ax.set_xscale("log")
         log_ticks(ax.xaxis, *ax.get_xlim())
