@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 from tqdm import tqdm
@@ -16,11 +16,11 @@ from .. import __version__
 
 #: Shown by --help; a command's file is only imported when it runs, so that help and mistakes answer at once.
 COMMANDS = {
-    "demo": "Train on sample photos, and show the table and the figures.",
-    "prepare": "Turn photos into a data set with splits and stored holes.",
+    "demo": "Train four networks on a few photos and compare them in a report.",
+    "prepare": "Turn photos into a data set with fixed splits and holes.",
     "train": "Train a model.",
     "evaluate": "Compare models on the same photos with the same holes.",
-    "repair": "Give a damaged photo back whole.",
+    "repair": "Fill the missing parts of a photo.",
     "verify": "Check every gradient against four oracles.",
     "bench": "Compare speed and memory with torch.nn.",
 }
@@ -33,20 +33,14 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
+        if name.startswith("-"):
             return None
-        module = importlib.import_module(f".commands.{name}", __package__)
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in COMMANDS and not args[0].startswith("-"):
+        if name not in COMMANDS:
             from ..core import did_you_mean  # here, as below, because it brings torch along
 
-            raise click.UsageError(f"no such command {args[0]!r}; {did_you_mean(args[0], list(COMMANDS))}", ctx)
-        return super().resolve_command(ctx, args)
+            raise click.UsageError(f"no such command {name!r}; {did_you_mean(name, list(COMMANDS))}", ctx)
+        command: click.Command = importlib.import_module(f".commands.{name}", __package__).command
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -70,8 +64,7 @@ def cli() -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, 1 for a mistake in the data, 2 for one in the command
-    line.
+    """Run a command and return its exit status: 0, 1 for an error, 2 for a mistake in the command line.
 
     Whatever goes wrong that a user can cause is one line on standard error, `photomend: error: …`.
     """
@@ -111,14 +104,7 @@ def print_error(message: str) -> None:
     click.echo(f"photomend: error: {' '.join(message.split())}", err=True)
 
 
-def show_warning(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
+def show_warning(message: Warning | str, *place: object, **more: object) -> None:
     """A warning without the place in the source that it came from, which helps no user."""
     tqdm.write(f"photomend: warning: {' '.join(str(message).split())}", file=sys.stderr)  # above a bar, if there is one
 

@@ -1,4 +1,4 @@
-"""The photos that --photos, --data, or neither of them mean."""
+"""The photos that a command works on: those of --photos or --data, or the samples without either."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from ..data.sources import FolderSource, PhotoSource, SampleSource
 from ..data.split import SPLITS, split_photos
 
 SPLIT_CHOICES = (*SPLITS, "all")
-#: Photos below which each is shown with several holes, and with how many.
+#: Below so many photos each is evaluated with several holes, and with how many.
 FEW, HOLES = 30, 8
 
 
 def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSource:
-    """The photos of one split of the folder `photos` or of the prepared data set `data`; of the samples
-    without both.
+    """The photos of one split of the folder `photos` or of the prepared data set `data`, or else of the samples.
 
     `split` is "train", "validation" or "test", or "all" for the whole of a folder or the samples.
 
@@ -42,9 +41,9 @@ def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSour
 
 
 def with_several_holes(source: PhotoSource, most: int = FEW * HOLES) -> PhotoSource:
-    """The source; but of fewer than FEW photos each one several times, every time with another hole, `most` in all.
+    """The source, but with fewer than FEW photos each several times, every time with another hole, `most` in all.
 
-    They are so few that a single hole in each would be an accident. Prepared photos come with the one hole they have.
+    Results on so few photos would depend on where the holes happen to be. Prepared photos keep the hole they have.
     """
     times = min(HOLES, most // len(source)) if 0 < len(source) < FEW else 1
     if times > 1 and isinstance(source, SampleSource):
@@ -55,9 +54,9 @@ def with_several_holes(source: PhotoSource, most: int = FEW * HOLES) -> PhotoSou
 
 
 def evenly(samples: EvaluationSet, most: int) -> EvaluationSet:
-    """At most `most` of the photos of an evaluation that has run, at even distances, with the holes that it saw.
+    """At most `most` different photos of an evaluation that has run, evenly spread, with the holes that it saw.
 
-    Each is another photo; those that could not be read are passed over.
+    Those that could not be read are left out.
     """
     first: dict[str, int] = {}
     for index in samples.indices:

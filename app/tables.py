@@ -46,10 +46,15 @@ class Tables:
         return [metric for metric in COLUMNS if metric in self.overall[0].metrics]
 
     @property
+    def groups(self) -> list[tuple[str, list[Group]]]:
+        """The groups of photos, and what they are formed by."""
+        return [("hole area", self.by_area), ("class", self.by_class)]
+
+    @property
     def note(self) -> str:
         """Why intervals are missing, or "" where there are enough photos everywhere."""
-        groups = [self.overall, *(group.summaries for group in [*self.by_area, *self.by_class])]
-        few = any(group[0].photos < MIN_PHOTOS for group in groups)
+        everywhere = [self.overall, *(group.summaries for _, groups in self.groups for group in groups)]
+        few = any(summaries[0].photos < MIN_PHOTOS for summaries in everywhere)
         return f"Averages over fewer than {MIN_PHOTOS} photos have no interval: it would be too narrow." if few else ""
 
 
@@ -63,7 +68,7 @@ def as_text(tables: Tables) -> str:
         if any(intervals):
             rows.append(["", "", *intervals])
     parts = [aligned(rows)]
-    for title, groups in (("hole area", tables.by_area), ("class", tables.by_class)):
+    for title, groups in tables.groups:
         if len(groups) > 1:
             header = [f"MSE by {title}", "photos", *(summary.model for summary in tables.overall)]
             cells = [[g.name, str(g.photos), *(both(s.metrics["mse"], "mse") for s in g.summaries)] for g in groups]
@@ -75,7 +80,7 @@ def as_text(tables: Tables) -> str:
 def as_markdown(tables: Tables) -> str:
     """All metrics with their intervals, over all photos and by group."""
     parts = [markdown_table(["model"], [([s.model], s) for s in tables.overall], tables.metrics)]
-    for title, groups in (("hole area", tables.by_area), ("class", tables.by_class)):
+    for title, groups in tables.groups:
         if groups:
             rows = [([group.name, s.model], s) for group in groups for s in group.summaries]
             parts.append(f"## By {title}\n\n" + markdown_table([title, "model"], rows, tables.metrics))
@@ -89,13 +94,12 @@ def as_csv(tables: Tables) -> str:
     writer = csv.writer(file, lineterminator="\n")
     ends = [f"{metric}{end}" for metric in tables.metrics for end in ("", "_low", "_high")]
     writer.writerow(["model", "by", "group", "photos", *ends])
-    groups = [("all", Group("", tables.overall))]
-    groups += [("area", group) for group in tables.by_area] + [("class", group) for group in tables.by_class]
-    for by, group in groups:
-        for summary in group.summaries:
-            values = [x for metric in tables.metrics for x in summary.metrics[metric]]
-            known = [f"{x:.10g}" if isfinite(x) else "" for x in values]
-            writer.writerow([summary.model, by, group.name, summary.photos, *known])
+    for by, groups in [("all", [Group("", tables.overall)]), ("area", tables.by_area), ("class", tables.by_class)]:
+        for group in groups:
+            for summary in group.summaries:
+                values = [x for metric in tables.metrics for x in summary.metrics[metric]]
+                known = [f"{x:.10g}" if isfinite(x) else "" for x in values]
+                writer.writerow([summary.model, by, group.name, summary.photos, *known])
     return file.getvalue()
 
 

@@ -51,7 +51,8 @@ class HubStream:
         if classes and not labels:
             raise PhotomendError(f"{hub.origin}: no column of classes {columns}")
         self.hub, self.limit = hub, limit
-        self.origin, self.total = hub.origin, None
+        self.origin = hub.origin
+        self.total: int | None = None
         self._photo_column, self._class_column = photos[0], labels[0] if labels else ""
         names = getattr(features.get(self._class_column), "names", None)
         known = hub.classes or (None if names is None else dict(enumerate(names)))
@@ -63,14 +64,19 @@ class HubStream:
         self._by_class = bool(classes or hub.classes)  # a photo without a label isn't wanted then
         self._unchecked = list(classes) if known is None else []
         chosen = sorted((self._classes or {}).values()) if self._by_class else None
-        self.parameters = {"source": hub.label, "revision": hub.revision, "classes": chosen, "limit": limit}
+        self.parameters: dict[str, Any] = {
+            "source": hub.label,
+            "revision": hub.revision,
+            "classes": chosen,
+            "limit": limit,
+        }
         self._split, self._file, self._row = 0, 0, 0
         self._rows: Any = None
         self._taken: dict[str, int] = {}
 
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
-        start = {"digest": self.hub.digest, "split": 0, "file": 0, "row": 0, "rows": None, "taken": {}}
-        position = position or start
+        if position is None:
+            position = {"digest": self.hub.digest, "split": 0, "file": 0, "row": 0, "rows": None, "taken": {}}
         if position["digest"] != self.hub.digest:
             raise PhotomendError(f"{self.origin}: its files have changed since; start over with --restart")
         self._split, self._file, self._row = position["split"], position["file"], position["row"]

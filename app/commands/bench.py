@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
@@ -18,8 +17,10 @@ from tqdm import tqdm
 from ...core import PhotomendError
 from ...core.backend.compiling import compile_functions
 from ...core.backend.runtime import keep_freed_memory
+from ..checkout import import_from_checkout
 from ..options import FILE, check_target, runtime_options, start, write_text
 
+benchmark = partial(import_from_checkout, "bench", "benchmarks.bench")
 KINDS = ("conv", "step", "repair", "scale")
 
 
@@ -29,10 +30,10 @@ KINDS = ("conv", "step", "repair", "scale")
 @click.option(
     "--pairs", type=click.IntRange(min=2), default=20, show_default=True, help="Pairs of runs: ours, peer, ours, peer…"
 )
-@click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
-@click.option("--explain", is_flag=True, help="conv: compare nothing, but say which algorithm each case takes and why.")
+@click.option("--json", "json_file", type=FILE, help="Also write the rows to this .json file.")
+@click.option("--explain", is_flag=True, help="conv: time nothing; say which algorithm each case takes, and why.")
 @click.option("--compile", "compiled", is_flag=True, help="Ours with what --tune compiles; needs a C++ compiler.")
-@click.option("--plot", type=FILE, help="Draw the ratios with their spread; a .png file.")
+@click.option("--plot", type=FILE, help="Draw the ratios and their spread into this .png file.")
 @runtime_options
 def command(
     kind: str | None,
@@ -45,13 +46,13 @@ def command(
     device: str,
     threads: int | None,
 ) -> None:
-    """Compare the engine's speed and memory with torch.nn: convolutions, training steps, repairs; or all of it, and how
-    cost grows with the photo.
+    """Compare the engine's speed and memory with torch.nn: convolutions, training steps, repairs, and how cost grows
+    with the photo. Without KIND, all of these.
 
-    Each side runs in a process of its own, with the same weights, inputs, threads and allocator setting. Their results
-    are checked against each other; then they are timed in turn. A ratio above 1 means that ours is faster. The peer is
+    Each side runs in its own process, with the same weights, inputs, threads and allocator settings. Their results are
+    checked against each other; then they are timed in turn. A ratio above 1 means that ours is faster. The peers are
     torch.nn in its faster memory layout, torch.compile where there is a C++ compiler, and JAX if it is installed.
-    Needs a checkout of photomend and a machine that does nothing else meanwhile.
+    Needs a checkout of photomend and an otherwise idle machine.
 
     \b
     photomend bench conv
@@ -89,21 +90,6 @@ def command(
     if plot is not None:
         benchmark("plot").draw(rows, plot)
         click.echo(plot)
-
-
-def benchmark(name: str) -> Any:
-    """A module of `benchmarks/bench`, which only a checkout has. Raises PhotomendError where it isn't there."""
-    package = f"{__package__.split('.')[0]}.benchmarks.bench"
-    try:
-        module: ModuleType = importlib.import_module(f"{package}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{package}.{name}".startswith(error.name):
-            raise
-        raise PhotomendError(
-            "bench needs a checkout of photomend, because its benchmarks aren't installed: "
-            "git clone the repository, make install, and run .venv/bin/photomend bench there"
-        ) from error
-    return module
 
 
 def show(cases: list[Any], setup: Any, table: Any) -> list[Any]:

@@ -33,13 +33,13 @@ from ..sources import evenly, open_source, with_several_holes
 from ..tables import Tables, as_text
 
 CLASSICAL = ("random", "border", "harmonic", "biharmonic", "telea", "ns")
-#: What share of the budget each network is trained for; the rest is for the table and the report.
+#: The share of the budget for which each network is trained; the rest is for the table and the report.
 SHARES = {"linear": 0.08, "cnn": 0.1, "attention": 0.28, "gan": 0.12}
-#: Minutes that table and report need at most; what is left of their share goes to these networks, in equal parts.
+#: Minutes that the table and the report need at most; what is left of them goes to these networks, in equal parts.
 MOST_REST, LARGER = 4.0, ("attention", "gan")
-#: A GAN whose sharpness is not above the attention model's by this factor shows nothing of its own.
+#: A GAN that isn't sharper than the attention model by this factor shows no texture of its own.
 VISIBLE = 1.05
-#: Photos that validate and that are tested: at most so many, and so many for each minute of the budget.
+#: Photos for validation and for the test, each: at most so many, and so many a minute of the budget.
 MOST_PHOTOS, PHOTOS_A_MINUTE = 200, 40
 REPORT, MARK = "report.html", "demo.txt"
 MADE_BY = "Made by `photomend demo`, which replaces its files here.\n"
@@ -53,33 +53,30 @@ RUN_FILES = (CONFIG, LOG, BEST, LAST, STATE, LOSS_FIGURE, GRID_FIGURE)
     type=click.FloatRange(min=0, min_open=True),
     default=5.0,
     show_default=True,
-    help="Minutes for all of it.",
+    help="Minutes for training, table and report.",
 )
 @click.option(
-    "--out", type=FOLDER, default=Path("demo"), show_default=True, help="Where to put it; an earlier demo is replaced."
+    "--out", type=FOLDER, default=Path("demo"), show_default=True, help="Output folder; an earlier demo is replaced."
 )
 @runtime_options
 def command(photos: Path | None, budget: float, out: Path, device: str, threads: int | None) -> int:
     """Train the linear regression, the basic network, the attention model and the GAN, and compare them.
 
-    Prints the table of these and of the classical fills on photos that were not trained on, and writes a
-    report: tables, curves, photos and settings in one HTML file. Each network gets its share of the budget.
+    Prints a table of these and the classical fills on photos that were not trained on, and writes a report with tables,
+    curves, photos and settings in one HTML file. Each network gets a share of the budget.
     """
     target_device = start(device, threads)
     training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
-    configs = plan(budget, out)
+    configs = training_runs(budget, out)
     for source in (training, validation, test):
         require_readable(source)
-    clear(out)
-    most = affordable(budget)
+    remove_earlier_demo(out)
+    most = photo_limit(budget)
     validator = Validator(EvaluationSet(with_several_holes(validation, most), limit=most), target_device)
     for name, config in configs.items():
         click.echo(f"{name}: training for {config.total:.0f} seconds")
-        train(config, training, validator, out / name, device=target_device, on_epoch=say)
-    models = {
-        **classical(target_device),
-        **{name: load_run(out / name, target_device) for name in configs},
-    }
+        train(config, training, validator, out / name, device=target_device, on_epoch=print_validation)
+    models = classical(target_device) | {name: load_run(out / name, target_device) for name in configs}
     seed_everything(0)
     samples = EvaluationSet(with_several_holes(test, most), limit=most)
     tables = Tables.of(evaluate_models(models, samples, device=target_device))
@@ -109,19 +106,19 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     return 0
 
 
-def affordable(budget: float) -> int:
-    """How many photos may be looked at in a demo of so many minutes, without them being most of its work."""
+def photo_limit(budget: float) -> int:
+    """How many photos a demo of so many minutes may evaluate, so that training remains most of its work."""
     return min(MOST_PHOTOS, max(ROWS, round(PHOTOS_A_MINUTE * budget)))
 
 
-def say(epoch: Epoch) -> None:
-    """A line for each epoch; its curves are in the report."""
+def print_validation(epoch: Epoch) -> None:
+    """A line for each validation; the curves are in the report."""
     if epoch.validation is not None:
         metrics = epoch.validation.metrics
         tqdm.write(f"  step {epoch.step}  validation MSE {metrics['mse']:.2f}  MAE {metrics['mae']:.3f}")
 
 
-def plan(budget: float, out: Path) -> dict[str, RunConfig]:
+def training_runs(budget: float, out: Path) -> dict[str, RunConfig]:
     """Each network's run, in the order in which they are trained: the GAN goes on from the attention model.
 
     Raises PhotomendError for a budget that is no length of time.
@@ -138,7 +135,7 @@ def plan(budget: float, out: Path) -> dict[str, RunConfig]:
 
 
 def about_the_gan(summaries: Sequence[Summary], minutes: float) -> str:
-    """What is to be said of a GAN after so many minutes that is hardly sharper than the model it began with, or ""."""
+    """A note on a GAN that is hardly sharper, after so many minutes, than the model it began with, or ""."""
     sharpness = {summary.model: summary.metrics["sharpness"].value for summary in summaries}
     gan, attention = sharpness[GanModel.name], sharpness[AttentionModel.name]
     if gan > VISIBLE * attention:
@@ -150,8 +147,8 @@ def about_the_gan(summaries: Sequence[Summary], minutes: float) -> str:
 
 
 def classical(device: torch.device) -> dict[str, Reconstructor]:
-    """The fills that need no training; those of a library that isn't installed are left out, with a word about it."""
-    found = {}
+    """The fills that need no training; those whose library isn't installed are left out, and named."""
+    found: dict[str, Reconstructor] = {}
     for name in CLASSICAL:
         try:
             found[name] = load_reconstructor(name, device)
@@ -160,7 +157,7 @@ def classical(device: torch.device) -> dict[str, Reconstructor]:
     return found
 
 
-def clear(out: Path) -> None:
+def remove_earlier_demo(out: Path) -> None:
     """Make the folder, or take an earlier demo's own files, and nothing else, out of it.
 
     Raises PhotomendError for a folder with a run that no demo made, or with somebody else's file of the mark's name.

@@ -20,23 +20,26 @@ from ...data.sources import FolderSource, SampleSource
 from ...data.stream import PhotoStream, SourceStream
 from ..options import FOLDER, SEED
 
-SOURCES = "samples|folder:DIR|pairs:DIR|hub:NAME"
-
 
 @click.command("prepare", no_args_is_help=True)
-@click.option("--source", required=True, metavar=SOURCES, help="Where the photos come from.")
-@click.option("--out", type=FOLDER, required=True, help="The new data set's folder; an existing one is refused.")
-@click.option("--classes", metavar="A,B,…", help="Of a hub's classes take these, by name or number.  [default: all]")
-@click.option("--limit", type=click.IntRange(min=1), help="Of each of a hub's classes take so many photos.")
+@click.option(
+    "--source",
+    required=True,
+    metavar="samples|folder:DIR|pairs:DIR|hub:NAME",
+    help="Where the photos come from.",
+)
+@click.option("--out", type=FOLDER, required=True, help="The new data set's folder; it must not exist or be empty.")
+@click.option("--classes", metavar="A,B,…", help="hub: the classes to take, by name or number.  [default: all]")
+@click.option("--limit", type=click.IntRange(min=1), help="hub: the most photos to take of each class.")
 @click.option(
     "--token-env",
     metavar="NAME",
     default="HF_TOKEN",
     show_default=True,
-    help="The environment variable with the token for a hub that asks for one.",
+    help="hub: the environment variable with your access token.",
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the holes.")
-@click.option("--side", type=click.IntRange(min=64), default=224, show_default=True, help="Photos' side, in pixels.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the holes.")
+@click.option("--side", type=click.IntRange(min=64), default=224, show_default=True, help="Side of a photo in pixels.")
 @click.option(
     "--encoding",
     type=click.Choice(sorted(ENCODINGS)),
@@ -44,7 +47,7 @@ SOURCES = "samples|folder:DIR|pairs:DIR|hub:NAME"
     show_default=True,
     help="png keeps photos exactly; jpeg (quality 95) is several times smaller.",
 )
-@click.option("--restart", is_flag=True, help="Throw away what an unfinished run of this command has left.")
+@click.option("--restart", is_flag=True, help="Discard what an unfinished run of this command has left.")
 def command(
     source: str,
     out: Path,
@@ -56,16 +59,16 @@ def command(
     encoding: str,
     restart: bool,
 ) -> int:
-    """Turn photos into a data set with splits and stored holes.
+    """Turn photos into a data set with fixed splits and stored holes.
 
-    Photos are resized once, so that training and evaluation only decode them. 70 % are for training, 10 %
-    for validation and 20 % for testing, by a hash of their names; `provenance.json` in the data set says
-    what went in. A run that was cut short, by whatever, goes on where it was when it is given again.
+    Photos are resized once, so that training and evaluation only decode them. 70 % are for training, 10 % for
+    validation and 20 % for the test, by a hash of their names; `provenance.json` in the data set says what went in.
+    A run that was cut short goes on where it stopped when the same command is given again.
 
     \b
     samples     the few photos that come with scikit-image
     folder:DIR  the photos in a folder; its subfolders are their classes
-    pairs:DIR   photos x.jpg with the same photo less a black rectangle, x_masked.jpg: that is the hole
+    pairs:DIR   photos x.jpg, each with a copy x_masked.jpg in which a black rectangle marks the hole
     hub:NAME    OWNER/NAME on the Hugging Face hub, streamed; imagenet-10 or oxford-pets; or a
                 folder with parquet or webdataset files
 
@@ -80,10 +83,9 @@ def command(
     if classes is not None and not wanted:
         raise click.UsageError(f"--classes {classes!r} names no class")
     begun = None if restart else read_journal(out)
+    done = begun.photos if begun else 0
     photos = open_stream(source, wanted, limit, token_env, begun.parameters if begun else {})
-    with tqdm(
-        total=photos.total, initial=begun.photos if begun else 0, unit="photo", leave=False, disable=None, miniters=0
-    ) as bar:
+    with tqdm(total=photos.total, initial=done, unit="photo", leave=False, disable=None, miniters=0) as bar:
         others = count(1)
 
         def on_other() -> None:
@@ -91,8 +93,8 @@ def command(
             bar.update(0)  # draws it if it's time
 
         provenance = prepare(photos, out, seed, side, encoding, bar.update, restart, on_other)
-    if begun is not None and begun.photos:
-        click.echo(f"went on after {begun.photos} photos")
+    if done:
+        click.echo(f"went on after {done} photos")
     counts = {split: sum(classes.values()) for split, classes in provenance["counts"].items()}
     click.echo(f"{out}  " + ", ".join(f"{count} {split}" for split, count in counts.items()))
     if skipped := provenance["skipped"]:

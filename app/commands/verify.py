@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import click
@@ -17,31 +16,33 @@ from tqdm import tqdm
 
 from ...core import PhotomendError, did_you_mean
 from ...core.backend.runtime import choose_device, keep_freed_memory
+from ..checkout import import_from_checkout
 from ..options import FILE, check_target, write_text
+
+oracles = partial(import_from_checkout, "verify", "tests.verification")
 
 
 @click.command("verify")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--device", default="cpu", show_default=True, help="cpu or cuda; auto takes a GPU if there is one.")
-@click.option("--json", "json_file", type=FILE, help="Write the rows here too; a .json file, replaced at the end.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or auto: a GPU if there is one.")
+@click.option("--json", "json_file", type=FILE, help="Also write the rows to this .json file.")
 @click.option(
     "--break",
     "wrong_rule",
     metavar="[NAME]",
     is_flag=False,
     flag_value="",
-    help="Put a classic mistake in and show which oracle catches it; without NAME, list them.",
+    help="Make a classic mistake and show which oracles catch it; without NAME, list them.",
 )
 def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_rule: str | None) -> int:
-    """Check every gradient: each primitive, layer, loss and model (or those named) in all its settings against four
-    oracles.
+    """Check the gradients of every primitive, layer, loss and model, or of those named, against four oracles.
 
     The oracles are finite differences, the adjoint identity, torch's autograd and NumPy loops. The exit status is 1 if
-    any of them finds more than its tolerance, or nothing could be checked. Time and memory are measured too, relative
-    to the torch.nn twin, and decide nothing.
+    an error exceeds its tolerance, or if nothing could be checked. Time and memory relative to the torch.nn twin are
+    measured as well, and don't affect it.
 
-    With --break a mistake is put into one rule while the command runs, and the exit status is 1 if no oracle
-    notices. Needs a checkout of photomend, because that is where the oracles are.
+    --break puts a mistake into one rule while the command runs; the exit status is then 1 if no oracle notices.
+    Needs a checkout of photomend, because the oracles are tests.
 
     \b
     photomend verify
@@ -54,7 +55,7 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
         return run_break(wrong_rule, device)
     if json_file is not None:
         check_target(json_file, ".json")
-    rows, table = reference("rows"), reference("table")
+    rows, table = oracles("rows"), oracles("table")
     subjects = rows.subjects()
     known = list(dict.fromkeys(subject.name for subject in subjects))
     for name in names:
@@ -80,47 +81,27 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
     return 0 if all(row.ok for row in found) else 1
 
 
-def reference(name: str) -> Any:
-    """A module of `tests/verification`, which only a checkout has. Raises PhotomendError where it isn't there."""
-    package = f"{__package__.split('.')[0]}.tests.verification"
-    try:
-        module: ModuleType = importlib.import_module(f"{package}.{name}")
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{package}.{name}".startswith(error.name):
-            raise
-        raise PhotomendError(
-            "verify needs a checkout of photomend, because its oracles aren't installed: "
-            "git clone the repository, make install, and run .venv/bin/photomend verify there"
-        ) from error
-    return module
-
-
-def show(rows: Any, table: Any) -> list[Any]:
+def show(rows: Iterable[Any], table: Any) -> list[Any]:
     """Print rows as they come, above the bar, and return them."""
     found: list[Any] = []
     for row in rows:
         if not found or found[-1].kind != row.kind:
-            write(("\n" if found else "") + table.header(row.kind))
-        write(table.line(row))
+            tqdm.write(("\n" if found else "") + table.header(row.kind), file=sys.stdout)
+        tqdm.write(table.line(row), file=sys.stdout)
         found.append(row)
     return found
-
-
-def write(line: str) -> None:
-    tqdm.write(line, file=sys.stdout)
 
 
 def run_break(name: str, device: str) -> int:
     """Run with the mistake called `name` in its rule; 0 if an oracle catches it. Lists all mistakes for no name."""
     target = choose_device(device)
-    breaks = reference("breaks")
+    breaks = oracles("breaks")
     if not name:
         for wrong in breaks.BREAKS.values():
             click.echo(f"{wrong.name:{max(map(len, breaks.BREAKS))}}  {wrong.mistake}")
         return 0
     if name not in breaks.BREAKS:
         raise PhotomendError(f"--break {name!r}: is no known mistake; {did_you_mean(name, breaks.BREAKS)}")
-    wrong = breaks.BREAKS[name]
-    verdicts: Sequence[Any] = breaks.try_break(wrong, target)
-    click.echo("\n".join(breaks.told(wrong, verdicts)))
+    verdicts = breaks.try_break(breaks.BREAKS[name], target)
+    click.echo("\n".join(breaks.told(breaks.BREAKS[name], verdicts)))
     return 0 if any(verdict.caught for verdict in verdicts) else 1

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from ...core import Array, Module, Tensor, no_grad
+from ...core import Array, Tensor, no_grad
 from ...data.evaluation_set import MaskedPhoto
 from ...layers import ChannelAttention, SpatialAttention, SqueezeExcitation
 from ...models import RepairNetwork
@@ -40,10 +39,10 @@ class AttentionMaps:
 
 
 def attention_maps(
-    model: str, network: RepairNetwork, samples: Iterable[MaskedPhoto], device: torch.device
+    model: str, network: RepairNetwork, photos: Iterable[MaskedPhoto], device: torch.device
 ) -> AttentionMaps | None:
     """The weights that the attentions of a network give on some photos; None if it has none."""
-    attentions: dict[str, Module] = {
+    attentions = {
         name: module
         for name, module in network.named_modules()
         if isinstance(module, ChannelAttention | SpatialAttention | SqueezeExcitation)
@@ -54,30 +53,30 @@ def attention_maps(
     weights: dict[str, list[Array]] = {name: [] for name in attentions}
 
     def heard(name: str, arguments: tuple[Array | Tensor, ...], result: Tensor) -> None:
+        x = arguments[0]
         if name == "":
-            windows.append(raw(arguments[0])[0])
+            windows.append((x.data if isinstance(x, Tensor) else x)[0])
         else:
-            attention = attentions[name]
-            assert isinstance(attention, ChannelAttention | SpatialAttention | SqueezeExcitation)
-            weights[name].append(attention.weights(arguments[0]).data[0].cpu())
+            weights[name].append(attentions[name].weights(x).data[0].cpu())
 
     with no_grad(), listening({"": network, **attentions}, heard):
-        for sample in samples:
-            photo, mask = sample.photo[None].to(device), sample.mask[None].to(device)
+        for shown in photos:
+            photo, mask = shown.photo[None].to(device), shown.mask[None].to(device)
             network.reconstruct(photo * (1 - mask), mask)
     spatial = {name: own for name, own in weights.items() if isinstance(attentions[name], SpatialAttention)}
     spans = {
         name: (min(w.min().item() for w in own), max(w.max().item() for w in own)) for name, own in spatial.items()
     }
-    photos = [
+
+    def spatial_map(name: str, index: int) -> Image:
+        low, high = spans[name]
+        values = (spatial[name][index][0].double() - low) / max(high - low, 1e-12)
+        return png(colour(values.numpy()), f"spatial weights of {name} on photo {index + 1}")
+
+    attended = [
         Attended(
             jpeg(to_photo(window), f"photo {index + 1} as {model} sees it"),
-            {
-                name: png(
-                    colour(between(own[index][0], *spans[name])), f"spatial weights of {name} on photo {index + 1}"
-                )
-                for name, own in spatial.items()
-            },
+            {name: spatial_map(name, index) for name in spatial},
         )
         for index, window in enumerate(windows)
     ]
@@ -86,15 +85,7 @@ def attention_maps(
         for name, own in weights.items()
         if name not in spatial
     }
-    return AttentionMaps(model, photos, spans, channels)
-
-
-def raw(x: Array | Tensor) -> Array:
-    return x.data if isinstance(x, Tensor) else x
-
-
-def between(weights: Array, low: float, high: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return ((weights.double() - low) / max(high - low, 1e-12)).numpy()
+    return AttentionMaps(model, attended, spans, channels)
 
 
 def channel_strip(weights: list[Array], alt: str) -> Image:

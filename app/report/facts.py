@@ -51,26 +51,20 @@ def run(model: str, weights: Path, network: object) -> Facts:
         rows["parameters"] = f"{network.parameter_count():,}".replace(",", " ")
     rows |= described(checkpoint.config)
     settings = weights / CONFIG
-    if weights.is_dir() and settings.is_file():
-        rows |= {f"training: {key}": value for key, value in described(read_json(settings)).items()}
+    if settings.is_file():
+        rows |= {f"training: {key}": value for key, value in described(read_settings(settings)).items()}
     return Facts(model, rows)
 
 
 def described(values: Mapping[str, Any]) -> dict[str, str]:
     """Settings that are given, as texts."""
-    return {
-        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in values.items()
-        if value is not None and value != {}
-    }
+    given = {key: value for key, value in values.items() if value is not None and value != {}}
+    return {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in given.items()}
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
     """A JSON object. Raises PhotomendError naming the file when it can't be read or is none."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise PhotomendError(f"{path}: not a file of settings ({error})") from error
-    if not isinstance(values, dict):
-        raise PhotomendError(f"{path}: not a file of settings")
-    return values

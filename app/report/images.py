@@ -59,40 +59,40 @@ class Shown:
     truth_close: Image
 
 
-def show(samples: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], device: torch.device) -> list[Shown]:
-    """Every sample as every model rebuilds it."""
+def show(photos: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], device: torch.device) -> list[Shown]:
+    """Every photo as every model rebuilds it."""
     shown = []
-    for sample in samples:
-        truth, mask = sample.photo[None].to(device), sample.mask[None].to(device)
-        window = close_up(sample.mask)
-        original, hole = to_photo(sample.photo), to_photo(sample.photo * (1 - sample.mask))
+    for photo in photos:
+        truth, mask = photo.photo[None].to(device), photo.mask[None].to(device)
+        window = close_up(photo.mask)
+        original, hole = to_photo(photo.photo), to_photo(photo.photo * (1 - photo.mask))
         shown.append(
             Shown(
-                sample.name,
-                jpeg(hole, f"{sample.name} with its hole"),
-                jpeg(hole[window], f"the hole in {sample.name}"),
+                photo.name,
+                jpeg(hole, f"{photo.name} with its hole"),
+                jpeg(hole[window], f"the hole in {photo.name}"),
                 [
-                    rebuild(sample, name, fill_holes(model, truth, mask)[0].cpu(), window)
+                    rebuild(photo, name, fill_holes(model, truth, mask)[0].cpu(), window)
                     for name, model in models.items()
                 ],
-                jpeg(original, f"{sample.name}, the original"),
-                jpeg(original[window], f"{sample.name}, the original where the hole was"),
+                jpeg(original, f"{photo.name}, the original"),
+                jpeg(original[window], f"{photo.name}, the original where the hole was"),
             )
         )
     return shown
 
 
-def rebuild(sample: MaskedPhoto, model: str, photo: Array, window: tuple[slice, slice]) -> Rebuilt:
-    mse = photo_metrics(sample.photo, photo, sample.mask).mse
-    pixels = to_photo(photo)
-    error = PEAK * (photo - sample.photo).abs().mean(dim=0).numpy()
-    about = f"{sample.name} rebuilt by {model}"
+def rebuild(photo: MaskedPhoto, model: str, rebuilt: Array, window: tuple[slice, slice]) -> Rebuilt:
+    pixels = to_photo(rebuilt)
+    error = PEAK * (rebuilt - photo.photo).abs().mean(dim=0).numpy()
+    about = f"{photo.name} rebuilt by {model}"
+    inside = error[photo.mask[0].numpy() > 0.5].mean()
     return Rebuilt(
         model,
         jpeg(pixels, about),
         jpeg(pixels[window], f"{about}, close to the hole"),
-        error_map(error[window], f"Error of {about}: {error[sample.mask[0].numpy() > 0.5].mean():.0f} grey levels"),
-        mse,
+        png(colour(error[window] / BRIGHTEST), f"Error of {about}: {inside:.0f} grey levels"),
+        photo_metrics(photo.photo, rebuilt, photo.mask).mse,
     )
 
 
@@ -105,11 +105,6 @@ def close_up(mask: Array) -> tuple[slice, slice]:
         for at, size in zip(ends, mask.shape[1:], strict=True)
     ]
     return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
-
-
-def error_map(error: np.ndarray[Any, Any], alt: str) -> Image:
-    """Errors (H, W) in grey levels as colours, from none (black) to BRIGHTEST."""
-    return png(colour(error / BRIGHTEST), alt)
 
 
 def colour(values: np.ndarray[Any, Any]) -> Pixels:

@@ -14,7 +14,7 @@ from matplotlib import colormaps
 from ...data.evaluation_set import MaskedPhoto
 from ...models import RepairNetwork
 from ...models.reconstructor import Reconstructor
-from ...train.evaluation.summary import Estimate, Summary
+from ...train.evaluation.summary import Summary
 from ...train.log import read_log
 from ...train.loop import LOG
 from ..options import write_text
@@ -45,7 +45,7 @@ def write_report(
     path: Path,
     title: str,
     tables: Tables,
-    samples: Sequence[MaskedPhoto],
+    photos: Sequence[MaskedPhoto],
     models: Mapping[str, Reconstructor],
     weights: Mapping[str, Path],
     evaluation: Mapping[str, str],
@@ -58,7 +58,7 @@ def write_report(
         path: the file, replaced whole or not at all.
         title: its heading.
         tables: the evaluation.
-        samples: the photos to show, as the evaluation saw them.
+        photos: the photos to show, as the evaluation saw them.
         models: the models, ready, by the names of the tables.
         weights: of those that were trained the run folder or weights file.
         evaluation: what was evaluated on what, by name, for the settings.
@@ -68,7 +68,7 @@ def write_report(
     Raises PhotomendError naming the file when it or a run's log or settings can't be read or written.
     """
     networks = {name: model for name, model in models.items() if isinstance(model, RepairNetwork)}
-    attended = {name: attention_maps(name, network, samples[:ATTENDED], device) for name, network in networks.items()}
+    attended = {name: attention_maps(name, network, photos[:ATTENDED], device) for name, network in networks.items()}
     logs = {name: read_log(folder / LOG) for name, folder in weights.items() if (folder / LOG).is_file()}
     templates = environment()
     templates.filters |= {"number": number, "interval": interval, "shortened": shortened}
@@ -81,7 +81,7 @@ def write_report(
         reliability=reliability(tables.overall[0].photos),
         best={metric: best(tables.overall, metric) for metric in tables.metrics},
         chart=comparison(tables.overall),
-        shown=show(samples, models, device),
+        shown=show(photos, models, device),
         favourite=min(tables.overall, key=lambda summary: summary.metrics["mse"].value).model,
         curves={name: charts for name, log in logs.items() if (charts := curves(name, log))},
         attended=[maps for maps in attended.values() if maps is not None],
@@ -104,14 +104,10 @@ def best(summaries: Sequence[Summary], metric: str) -> set[str]:
 
     There are several where the table shows the same number.
     """
-    better = MEANINGS[metric].better
-    if not better:
+    better = {"lower": min, "higher": max}.get(MEANINGS[metric].better)
+    if better is None:
         return set()
-
-    def worth(estimate: Estimate) -> float:
-        return estimate.value if better == "higher" else -estimate.value
-
-    first = max((summary.metrics[metric] for summary in summaries), key=worth)
+    first = better((summary.metrics[metric] for summary in summaries), key=lambda estimate: estimate.value)
     return {s.model for s in summaries if number(s.metrics[metric], metric) == number(first, metric)}
 
 
@@ -132,14 +128,12 @@ def drawings(networks: Mapping[str, RepairNetwork]) -> list[Drawing]:
     for name, network in networks.items():
         modules = repr(network).split("\n", 1)[-1]  # without the class: another name is no other architecture
         sharing.setdefault(f"{network.window}\n{modules}", []).append(name)
-    return [
-        Drawing(
-            names,
-            draw(trace(networks[names[0]]), f"architecture of {names[0]}", str(index)),
-            repr(networks[names[0]]),
-        )
-        for index, names in enumerate(sharing.values())
-    ]
+    drawn = []
+    for index, names in enumerate(sharing.values()):
+        network = networks[names[0]]
+        picture = draw(trace(network), f"architecture of {names[0]}", str(index))
+        drawn.append(Drawing(names, picture, repr(network)))
+    return drawn
 
 
 def ramp() -> str:

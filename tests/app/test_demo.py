@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 import torch
-from photomend.app.commands.demo import CLASSICAL, MARK, REPORT, SHARES, about_the_gan, affordable, classical, plan
+from photomend.app.commands.demo import (
+    CLASSICAL,
+    MARK,
+    REPORT,
+    SHARES,
+    about_the_gan,
+    classical,
+    photo_limit,
+    training_runs,
+)
 from photomend.app.reconstructors import load_reconstructor
 from photomend.core import PhotomendError
 from photomend.train.adversarial import AdversarialConfig
@@ -31,7 +40,7 @@ def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: py
         return evaluations
 
     monkeypatch.setattr("photomend.app.commands.demo.evaluate_models", recorded)
-    monkeypatch.setattr("photomend.app.commands.demo.affordable", lambda budget: 6)  # of more test photos than that
+    monkeypatch.setattr("photomend.app.commands.demo.photo_limit", lambda budget: 6)  # of more test photos than that
     monkeypatch.setattr("photomend.app.commands.demo.CLASSICAL", ("random", "border", "harmonic"))
     out = tmp_path / "demo"
     arguments = ("demo", "--photos", tmp_path / "photos", "--budget", "0.02", "--out", out)
@@ -65,21 +74,21 @@ def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: py
 
 
 def test_the_budget_is_shared_and_the_gan_goes_on_from_attention(tmp_path: Path) -> None:
-    configs = plan(10, tmp_path)
+    configs = training_runs(10, tmp_path)
     assert list(configs) == ["linear", "cnn", "attention", "gan"]
     assert sum(config.total for config in configs.values()) < 0.7 * 600
     assert max(configs, key=lambda name: configs[name].total) == "attention"
     assert isinstance(configs["gan"], AdversarialConfig)
     assert configs["gan"].start == str(tmp_path / "attention")
     assert set(CLASSICAL) == {"random", "border", "harmonic", "biharmonic", "telea", "ns"}
-    assert [affordable(minutes) for minutes in (0.01, 1, 60)] == [4, 40, 200]
+    assert [photo_limit(minutes) for minutes in (0.01, 1, 60)] == [4, 40, 200]
     with pytest.raises(PhotomendError, match="minutes"):
-        plan(float("inf"), tmp_path)
+        training_runs(float("inf"), tmp_path)
 
 
 def test_what_is_no_training_does_not_grow_with_the_budget(tmp_path: Path) -> None:
     for budget, rest in ((5, 0.42 * 5), (20, 4), (60, 4)):
-        minutes = {name: config.total / 60 for name, config in plan(budget, tmp_path).items()}
+        minutes = {name: config.total / 60 for name, config in training_runs(budget, tmp_path).items()}
         assert budget - sum(minutes.values()) == pytest.approx(rest)
     assert minutes["gan"] > 15
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 from photomend.app import runs
 from photomend.app.commands import train as module
-from photomend.app.commands.demo import MADE_BY, MARK, clear
+from photomend.app.commands.demo import MADE_BY, MARK, remove_earlier_demo
 from photomend.app.commands.train import merge, settle
 from photomend.app.comparison import draw_comparison
 from photomend.app.reconstructors import load_reconstructor, load_run
@@ -225,11 +225,11 @@ def test_the_demo_replaces_only_its_own(tmp_path: Path) -> None:
     run.mkdir()
     (run / "log.jsonl").write_text("{}\n")
     with pytest.raises(PhotomendError, match="no demo"):
-        clear(run)
+        remove_earlier_demo(run)
     assert (run / "log.jsonl").exists()
     (run / MARK).write_text(MADE_BY)
     (run / "notes.txt").write_text("mine")
-    clear(run)
+    remove_earlier_demo(run)
     assert sorted(path.name for path in run.iterdir()) == [MARK, "notes.txt"]
 
 
