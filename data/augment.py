@@ -15,12 +15,11 @@ SCALES = (0.9, 1.25)
 ASPECTS = (0.95, 1.05)
 ROTATION_SHARE = 0.25
 ROTATION_DEGREES = 10.0
-# Of a large photo, Pillow first takes box averages down to three times the wanted size: faster, and no
-# visible change.
+# Pillow first reduces a large photo by box averages to three times the wanted size: faster, and not visibly different.
 REDUCING_GAP = 3.0
-#: What is known between the holes of a crop, and between them and its sides, pixels.
+#: Known pixels between the holes of a crop, and between them and its sides.
 GAP = 8
-#: Places at which further holes are tried in vain before a crop is taken for full.
+#: After so many failed attempts to place another hole, a crop is full.
 TRIES = 20
 
 
@@ -34,17 +33,15 @@ def training_crop(
 ) -> tuple[Photo, Mask]:
     """A `size` × `size` crop of `photo` (H, W, 3) and its mask `(size, size)`, True = missing.
 
-    The photo is taken at the protocol's scale, `side` × `side`, times a random scale and a slight change of
-    aspect. A hole with sides from `hole` (see `random_box`) falls anywhere in it, and the crop is laid around
-    the hole's centre with some jitter and then moved into the photo: a hole lies at the crop's edge only
-    where it lies at the photo's, as often as under the protocol. One crop in four is turned by up to ±10°, as
-    far as it stays inside the photo; one in two is mirrored. The crop is resampled once (turned: twice) from
-    the photo as it is.
+    The photo is scaled to the protocol's `side` × `side`, times a random scale and a slight change of aspect. A hole
+    with sides from `hole` (see `random_box`) falls anywhere in it, and the crop is centred on the hole, with some
+    jitter, and moved into the photo: a hole lies at the crop's edge only where it lies at the photo's, as often as
+    under the protocol. One crop in four is rotated by up to ±10°, as far as it stays inside the photo; one in two is
+    mirrored. The crop is resampled once (rotated: twice) from the original.
 
-    With `holes` above 1 the crop is laid anywhere around the hole that leaves 8 pixels on each side, and more holes of
-    such sides fall into it, each 8 pixels from its sides and from other holes, until they are so many or no more find
-    room. A network then learns several times from one crop; each hole has fewer known pixels around it, and large ones
-    find room less often.
+    With `holes` above 1 the crop lies anywhere that leaves GAP known pixels around the hole, and more such holes are
+    placed in it, each GAP pixels from its sides and from the others, until there are `holes` or no more fit. Each crop
+    then teaches more, but its holes have fewer known pixels around them, and large ones fit less often.
 
     Raises:
         PhotomendError: `size` exceeds `side`, holes don't fit into `size`, or `holes` is below 1.
@@ -54,8 +51,8 @@ def training_crop(
     width = max(size, round(side * scale * aspect))
     height = max(size, round(side * scale / aspect))
     box = random_box(rng, height, width, *hole)
-    left = _start(rng, box.x, box.width, size, width, centred=holes == 1)
-    top = _start(rng, box.y, box.height, size, height, centred=holes == 1)
+    left = _crop_start(rng, box.x, box.width, size, width, centred=holes == 1)
+    top = _crop_start(rng, box.y, box.height, size, height, centred=holes == 1)
 
     image = Image.fromarray(photo)
     turned = rng.random() < ROTATION_SHARE
@@ -79,11 +76,10 @@ def training_crop(
 
 
 def check_crop(size: int, side: int, hole: tuple[int, int], holes: int = 1) -> None:
-    """Refuse crops and holes that can't be had.
+    """Refuse impossible crops and holes.
 
     Raises:
-        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`, and both numbers are named; `holes` is
-            below 1.
+        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`; `holes` is below 1.
     """
     if not 1 <= size <= side:
         raise PhotomendError(f"crop or window (={size}) must be from 1 to {side}, the side that photos are scaled to")
@@ -111,25 +107,25 @@ def _more_holes(mask: Mask, rng: np.random.Generator, hole: tuple[int, int], wan
     return mask
 
 
-def _start(rng: np.random.Generator, hole_start: int, hole_length: int, size: int, length: int, centred: bool) -> int:
-    """Where the crop begins along one axis: around the hole's centre, off by up to half the room beside it; or by as
+def _crop_start(rng: np.random.Generator, hole: int, hole_length: int, size: int, length: int, centred: bool) -> int:
+    """Where the crop begins along one axis: around the hole, off its centre by up to half the room beside it, or by as
     much as leaves GAP pixels on either side."""
     room = size - hole_length
     most = room // 4 if centred else max(0, room // 2 - GAP)
-    start = hole_start - room // 2 + int(rng.integers(-most, most, endpoint=True))
+    start = hole - room // 2 + int(rng.integers(-most, most, endpoint=True))
     return min(max(start, 0), length - size)
 
 
 def _turned_crop(image: Image.Image, left: int, top: int, size: int, angle: float) -> Image.Image:
-    """The crop turned about its centre by `angle` degrees, or by as much as keeps its corners in the photo.
+    """The crop rotated about its centre by `angle` degrees, or by as much as keeps its corners in the photo.
 
-    A square of half side a, turned by θ, reaches a(cos θ + sin θ) = a√2 · cos(45° − θ) from its centre.
+    A square of half side a, rotated by θ, reaches a(cos θ + sin θ) = a√2 · cos(45° − θ) from its centre.
     """
     x, y = left + size / 2, top + size / 2
     reach = min(x, y, image.width - x, image.height - y)
     most = 45 - degrees(acos(min(1.0, reach / (size / 2 * sqrt(2)))))
     theta = radians(min(max(angle, -most), most))
     c, s = cos(theta), sin(theta)
-    # Pillow asks where the pixel (u, v) of the result comes from: the centre plus the turned offset from it.
+    # Pillow maps a pixel of the result to where it comes from: the centre plus the rotated offset from it.
     matrix = (c, -s, x - size / 2 * (c - s), s, c, y - size / 2 * (s + c))
     return image.transform((size, size), Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)

@@ -13,9 +13,9 @@ from .journal import unfinished_folder
 
 @contextmanager
 def claimed(out: Path) -> Iterator[None]:
-    """Keeps other processes off the dataset that is to become `out`, and its unfinished folder there meanwhile.
+    """Lock the unfinished folder of the dataset `out`, which is made and, if it is empty in the end, removed.
 
-    The lock is on that folder and goes with the process, however it ends. A folder that is empty in the end is removed.
+    The lock goes with the process, however it ends.
 
     Raises:
         PhotomendError: another process is at work on it, or `out` exists and is not an empty folder.
@@ -39,7 +39,7 @@ def require_free(out: Path) -> None:
 
 
 def _lock(folder: Path) -> int:
-    """A descriptor of the folder, which is made if need be; others are kept off until it is closed."""
+    """A descriptor of the folder, which is made if need be; it is locked until this is closed."""
     import fcntl  # only Unix has it, and only `prepare` needs it
 
     while True:

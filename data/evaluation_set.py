@@ -27,12 +27,10 @@ class MaskedPhoto(NamedTuple):
 class EvaluationSet:
     """The photos of a source under the protocol, in its order; iterate for `MaskedPhoto`s, as often as wanted.
 
-    Photos are resized to `side` × `side` and get the hole `protocol_box(seed, index)`, index being the photo's
-    in the source. A photo that comes with a stored hole is taken as it is, and `seed` and `side` don't touch
-    it. An unreadable photo is left out with a SkippedPhotoWarning and listed in `skipped`; it changes nobody
-    else's hole. `len()` counts all photos listed, readable or not.
-
-    With `limit`, at most so many photos are read, spread evenly over the source; each keeps its hole.
+    Photos are resized to `side` × `side` and get the hole `protocol_box(seed, index)`, index being the photo's in the
+    source. A photo with a stored hole is taken as it is, whatever `seed` and `side` are. An unreadable photo is left
+    out with a SkippedPhotoWarning and listed in `skipped`; the holes of the others stay. `len()` counts all photos,
+    readable or not. With `limit`, at most so many are read, evenly spread over the source; each keeps its hole.
 
     Raises:
         PhotomendError: no photos, or (at the end of an iteration) not one could be read.

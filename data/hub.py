@@ -74,7 +74,7 @@ class HubDataset:
     def __init__(self, name: str, token_env: str = "HF_TOKEN", revision: str | None = None) -> None:
         import datasets
 
-        # What it would print of a file that can't be read is in the error that it raises.
+        # What it would log about an unreadable file is in the error that it raises.
         datasets.logging.set_verbosity(logging.CRITICAL)
         self.origin = f"hub:{name}"
         self._token = _token(token_env)

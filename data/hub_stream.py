@@ -16,23 +16,23 @@ from .stream import StreamedPhoto
 
 #: Columns that may hold a photo's class; the first that is there counts.
 CLASS_COLUMNS = ("label", "labels", "class", "class_name", "category", "cls")
-# Class names that are remembered to name the nearest one; a column of captions has no end of them.
+# Class names remembered for suggesting the nearest; a column of captions holds any number.
 NAMES_REMEMBERED = 1000
 
 
 class HubStream:
     """The photos of `hub` with the wanted classes, in its order.
 
-    A photo's name is the split it has on the hub, the number of its row there, and its file's name if it has one, which
-    other rows may have too. Its split here is `split_of` that name, so what the hub calls train and test is mixed. For
-    a row that isn't wanted None is given. A stream that goes on from a position opens the file that it stood in and
-    passes over the rows before it (parquet: those of its row group).
+    A photo's name is its split on the hub, the number of its row there, and the name of its file, if any, which other
+    rows may share. Its split here is `split_of` that name, whatever the hub's. Rows that aren't wanted give None. A
+    stream that goes on from a position opens the file in which it stood and skips the rows before it (parquet: those of
+    its row group).
 
     Args:
         hub: the dataset.
-        classes: the classes to take, each by one of its names in any case (`macaw`, `red panda`) or by its number; all
-            if there are none. Where the dataset doesn't list its classes, they are compared as they are written.
-        limit: photos to take of each class, the first ones; all if it is None.
+        classes: the classes to take, each by one of its names in any case (`macaw`, `red panda`) or its number; all if
+            empty. If the dataset doesn't list its classes, they must be spelled exactly.
+        limit: the most photos to take of each class, the first ones; None takes all.
 
     Raises:
         PhotomendError: the dataset has no column of photos or no such class. While iterating: the hub stopped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import warnings
 from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
 
@@ -31,23 +32,20 @@ class Batch(NamedTuple):
 class CropLoader:
     """An endless stream of batches of training crops.
 
-    Epoch after epoch, every photo comes once in an order of its own; batches run on across the epochs' ends,
-    so all are full. Each crop depends only on (seed, epoch, photo): the stream is the same for any number of
-    workers, and a loader that starts at step n gives what another gives from its n-th batch on.
+    Every epoch gives each photo once, in its own random order; batches run across the ends of epochs, so all are full.
+    Each crop depends only on (seed, epoch, photo): the stream is the same for any number of workers, and a loader that
+    starts at step n gives what another gives from its n-th batch on.
 
-    A photo that can't be read is replaced by the next one that can; a SkippedPhotoWarning names it once and
-    `skipped` lists it with the reason.
+    A photo that can't be read is replaced by the next one that can; a SkippedPhotoWarning names it once, and `skipped`
+    lists it with the reason.
 
     Args:
         source: the photos.
-        batch_size: crops a batch.
-        size: side of a crop, pixels.
-        seed: of everything random here.
-        workers: processes that read and crop; 0 does it in this one.
+        batch_size: crops per batch.
+        size, side, hole, holes: of a crop; see `training_crop`.
+        seed: of the order, the crops and the holes.
+        workers: processes that read and crop; with 0 this one does.
         start_step: number of the first batch.
-        side: side that photos are scaled to, see `training_crop`.
-        hole: range of the holes' sides, see `training_crop`.
-        holes: at most so many in a crop, see `training_crop`.
 
     Raises:
         PhotomendError: no photos, impossible sizes, or (while iterating) not one photo can be read.
@@ -80,7 +78,7 @@ class CropLoader:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches until every photo has been seen once more, rounded up."""
+        """Batches in an epoch, rounded up."""
         return -(-len(self.source) // self.batch_size)
 
     def batches(self) -> Generator[Batch]:
@@ -126,32 +124,32 @@ def _batch_order(photos: int, batch_size: int, seed: int, start_step: int) -> It
 
 
 class _Crop(NamedTuple):
-    """What a worker sends back: a crop and its mask, or neither if nothing can be read; who failed, and why."""
+    """What a worker sends back: a crop and its mask, or neither if nothing can be read; and why names failed."""
 
     pixels: Photo | None
     mask: Mask | None
     failures: dict[str, str]
 
 
+@dataclass
 class _Crops(Dataset[_Crop]):
     """(epoch, index) → the crop of that photo in that epoch."""
 
-    def __init__(self, source: PhotoSource, seed: int, size: int, side: int, hole: tuple[int, int], holes: int) -> None:
-        self.source = source
-        self.seed = seed
-        self.size = size
-        self.side = side
-        self.hole, self.holes = hole, holes
-        # Twice what the largest scale shows, so that the antialiasing has something to average.
-        self.least = round(2 * max(SCALES) * side)
+    source: PhotoSource
+    seed: int
+    size: int
+    side: int
+    hole: tuple[int, int]
+    holes: int
 
     def __getitem__(self, key: tuple[int, int]) -> _Crop:
         epoch, index = key
+        least = round(2 * max(SCALES) * self.side)  # pixels enough for the antialiasing to average
         failures: dict[str, str] = {}
         for candidate in range(index, index + len(self.source)):
             candidate %= len(self.source)
             try:
-                photo = self.source.read(candidate, least=self.least)
+                photo = self.source.read(candidate, least=least)
             except PhotoError as error:
                 failures[self.source.name(candidate)] = str(error)
                 continue
@@ -163,7 +161,7 @@ class _Crops(Dataset[_Crop]):
 
 
 def _collate(crops: list[_Crop]) -> tuple[Array | None, Array | None, dict[str, str]]:
-    """Stack the crops as bytes, a quarter of what floats would take through shared memory."""
+    """Stack the crops as bytes: a quarter of what floats would take in shared memory."""
     failures = {name: reason for crop in crops for name, reason in crop.failures.items()}
     pixels = [crop.pixels for crop in crops if crop.pixels is not None]
     masks = [crop.mask for crop in crops if crop.mask is not None]
@@ -174,10 +172,10 @@ def _collate(crops: list[_Crop]) -> tuple[Array | None, Array | None, dict[str, 
 
 
 def _start_worker(worker: int) -> None:
-    """One thread a worker, or they fight the training for the cores; Ctrl-C is the parent's to handle.
+    """One thread a worker, or they compete with training for the cores; the parent handles Ctrl-C.
 
-    SIGTERM ends a worker `GRACE` seconds later. What ends programs (`timeout`, the scheduler of a cluster) sends it to
-    all of their processes, and the parent still needs its photos until the step in hand is done.
+    SIGTERM ends a worker only after `GRACE` seconds: `timeout` and cluster schedulers send it to all processes, and the
+    parent still needs photos to finish its step.
     """
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

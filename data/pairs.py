@@ -1,4 +1,4 @@
-"""Photos in pairs, `x.jpg` beside the same photo less a black rectangle, `x_masked.jpg`: the hole is found again."""
+"""Photos in pairs, `x.jpg` and a copy with a black rectangle, `x_masked.jpg`, from which the hole is found."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .sources import FolderSource
 MASKED = "_masked"
 # Cells a side of the coarse grid on which the search for a hole begins.
 CELLS = 32
-# Two or three turns find the edges; more are only taken where rounding moves them between equals.
+# Two or three turns find the edges; rounding may move them between equals for ever.
 MOST_TURNS = 10
-# In squared grey levels: of two rectangles that the noise makes much the same, the smaller one is taken.
+# Subtracted from each pixel's score, in squared grey levels: of rectangles that differ by noise, the smaller is taken.
 LEAST_SCORE = 1.0
 # In grey levels: how bright 95 % of a hole's pixels may be, and how far half of the others may be from the photo. JPEG
 # at quality 40 comes to 19 and 4; the masked half of another photo to more than 28 outside.
@@ -82,17 +82,16 @@ def find_hole(photo: Photo, masked: Photo) -> Box:
 
         (m − p)² − m² = p (p − 2m),
 
-    which is p² in the hole and −p² around it. Where the photo itself is black this is 0 and says nothing, so black
-    areas of the photo neither pull nor push the edges. Where one lies along a whole edge of the hole, nobody can tell
-    how far the hole reaches into it, and the smallest rectangle is taken: the pixels left out are black in both, so
-    what is said to be known is right.
+    which is p² in the hole and −p² around it. Where the photo itself is black it is 0, so that black areas don't move
+    the edges. If one lies along a whole edge of the hole, how far the hole reaches into it can't be told, and the
+    smallest rectangle is taken: the pixels left out are black in both, so nothing wrong is taken for known.
 
-    If the pair differs in pixels that are pure black in `masked` only, which is what lossless files give, the hole is
-    their bounds and exact. Otherwise the best rectangle on a coarse grid is found by trying all (Bentley, Programming
-    Pearls, column 8: the largest sum of a part of a row, for all pairs of top and bottom rows at once), and its edges
-    are then moved to the best pixels, rows and columns in turn, until none moves: right within a pixel for JPEG at
-    quality 75. Some rectangle is always the best, even in another photo's masked half or in a copy that is merely
-    darker; so the one found must be nearly black, and most of what is around it nearly the photo.
+    If the two differ only in pixels that are pure black in `masked`, as in lossless files, the hole is their bounding
+    box and exact. Otherwise the best rectangle on a coarse grid is found by trying all (Bentley, Programming Pearls,
+    column 8: the maximum subarray, for all pairs of top and bottom rows at once), and its edges are then moved to the
+    best pixels, rows and columns in turn, until none moves: right within a pixel for JPEG at quality 75. Some rectangle
+    is always the best, even in the masked half of another photo or in a darker copy; so the one found must be nearly
+    black, and most of what is around it nearly the photo.
 
     Raises:
         PhotomendError: the two differ in size, or there is no such rectangle.
@@ -106,24 +105,14 @@ def find_hole(photo: Photo, masked: Photo) -> Box:
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     if masked[top:bottom, left:right].any():
-        top, bottom, left, right = _best_rectangle(_score(photo, masked))
-        _require_hole(photo, masked, top, bottom, left, right)
+        p, m = photo @ LUMINANCE, masked @ LUMINANCE
+        top, bottom, left, right = _best_rectangle(p * (p - 2 * m) - LEAST_SCORE)
+        inside = np.zeros(p.shape, bool)
+        inside[top:bottom, left:right] = True
+        bright = inside.all() or np.percentile(m[inside], 95) > MOST_INSIDE
+        if bright or np.median(np.abs(m - p)[~inside]) > MOST_OUTSIDE:
+            raise PhotomendError(NO_HOLE)
     return Box(int(left), int(top), int(right - left), int(bottom - top))
-
-
-def _score(photo: Photo, masked: Photo) -> Scores:
-    """What each pixel speaks for being in the hole, `(H, W)`; see `find_hole`."""
-    p, m = photo @ LUMINANCE, masked @ LUMINANCE
-    score: Scores = p * (p - 2 * m) - LEAST_SCORE
-    return score
-
-
-def _require_hole(photo: Photo, masked: Photo, top: int, bottom: int, left: int, right: int) -> None:
-    inside = np.zeros(photo.shape[:2], bool)
-    inside[top:bottom, left:right] = True
-    p, m = photo @ LUMINANCE, masked @ LUMINANCE
-    if inside.all() or np.percentile(m[inside], 95) > MOST_INSIDE or np.median(np.abs(m - p)[~inside]) > MOST_OUTSIDE:
-        raise PhotomendError(NO_HOLE)
 
 
 def _best_rectangle(score: Scores) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""Writing a prepared dataset: photo by photo, and finished for good every few hundred."""
+"""Writing a prepared dataset photo by photo, with a commit every few hundred."""
 
 from __future__ import annotations
 
@@ -45,15 +45,14 @@ def prepare(
 ) -> dict[str, Any]:
     """Write the photos as a prepared dataset to the folder `out` and return its provenance.
 
-    A photo's split is `split_of` its name and its hole `protocol_box(seed, i)`, i being its place in its split, so an
-    evaluation on the prepared test split equals one on the folder's (with PNG, to the bit). A photo that brings a hole
-    along keeps it, scaled with the photo. Unreadable photos are left out with a SkippedPhotoWarning and listed in the
-    provenance. `on_photo` is called after each photo, `on_other` after each row of a stream that isn't wanted. Memory
-    is bounded whatever the number of photos.
+    A photo's hole is `protocol_box(seed, i)`, i being its place in its split, so that an evaluation on the prepared
+    test split equals one on the folder's (with PNG, to the bit). A hole stored with a photo is kept, scaled with it.
+    Unreadable photos are left out with a SkippedPhotoWarning and listed in the provenance. `on_photo` is called after
+    each photo, `on_other` after each row of a stream that isn't wanted. Memory doesn't grow with the number of photos.
 
-    `out` appears only when all is written. Until then the work stands beside it, finished `PHOTOS_PER_SHARD` photos or
-    `ROWS_PER_COMMIT` rows at a time; when it ends early, the same call goes on after the last of them and the outcome
-    is the same to the bit. With `restart` it begins anew.
+    `out` appears only when all is written. Until then the work is kept beside it and committed every `PHOTOS_PER_SHARD`
+    photos or `ROWS_PER_COMMIT` rows. If it ends early, the same call goes on from the last commit, and the outcome is
+    the same to the bit. With `restart` it begins anew.
 
     Raises:
         PhotomendError: `out` exists and is not an empty folder, can't be written, or no photo can be read; the

@@ -56,7 +56,7 @@ class PreparedSource:
                 rows = datasets.load_from_disk(str(self.folder))[split]
         except (OSError, ValueError, KeyError) as error:
             raise PhotomendError(f"{self.folder}: the prepared dataset is damaged ({error})") from error
-        # A column by itself is found anew at every access, which takes longer than all else that is asked of it.
+        # Looking up a column of `datasets` at every access would take longer than everything else here.
         self._names, self._classes, self._boxes = (
             rows.data.column(name).combine_chunks() for name in ("path", "class", "box")
         )

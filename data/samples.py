@@ -1,4 +1,4 @@
-"""The photos that come with scikit-image: enough for a demonstration, nothing to download."""
+"""The photos that come with scikit-image: enough for a demo without a download."""
 
 from __future__ import annotations
 
@@ -38,8 +38,6 @@ _SAMPLES = {
     "retina.jpg": "CC0 (Mikael Häggström)",
     "rocket.jpg": "public domain (SpaceX)",
 }
-
-
 _SPLITS = {"validation": {"camera", "gravel"}, "test": {"chelsea", "coffee", "rocket"}}
 
 

@@ -22,7 +22,7 @@ END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 def columns() -> Any:
     """The columns and their types."""
-    # Imported here because it takes a second, which no other command should wait for.
+    # Imported here, because it takes a second that no other command should wait for.
     import datasets
 
     return datasets.Features(
@@ -37,7 +37,7 @@ def columns() -> Any:
 
 
 def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows to an Arrow file, which has its name only when the disk has all of it; its size in bytes."""
+    """Write rows to an Arrow file, which gets its name once it is on the disk; its size in bytes."""
     from datasets.arrow_writer import ArrowWriter
 
     features = columns()
@@ -54,9 +54,9 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def count_rows(shard: Path) -> int:
-    """The rows of an Arrow file. Raises PhotomendError if it can't be read to its end.
+    """The number of rows in an Arrow file. Raises PhotomendError if it can't be read to its end.
 
-    The pixels themselves aren't looked at, so this takes no time; a damaged photo is noticed when it is decoded.
+    This is quick, since no photo is decoded; a damaged one is noticed when it is.
     """
     import datasets
 
@@ -75,9 +75,8 @@ def count_rows(shard: Path) -> int:
 def write_metadata(folder: Path, shards: Collection[str], identity: object) -> None:
     """Make the folder one that `datasets.load_from_disk` reads, with the `shards`, which are relative to it.
 
-    `datasets` writes the files itself, for a dataset without rows; then the shards are put in, and a split without any
-    keeps its empty one. `datasets` tells datasets apart by a fingerprint, which would be random: here it is made of
-    `identity`.
+    `datasets` writes the files for an empty dataset; then the shards are entered, and a split without any keeps its
+    empty one. The fingerprint by which `datasets` tells datasets apart, random by default, is a hash of `identity`.
     """
     import datasets
 
@@ -99,7 +98,7 @@ def write_metadata(folder: Path, shards: Collection[str], identity: object) -> N
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replace the file in one step that outlasts a loss of power."""
+    """Replace the file in one step that survives a loss of power."""
     with replacing(path) as draft:
         draft.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         sync(draft)

@@ -18,7 +18,7 @@ class PhotoSource(Protocol):
     """A fixed sequence of photos. Workers get a copy of it, so it must be picklable.
 
     Attributes:
-        origin: what a person would call it: a folder, a dataset.
+        origin: the folder or dataset, for messages.
     """
 
     origin: str
@@ -35,7 +35,7 @@ class PhotoSource(Protocol):
         """The split that the photo belongs to: train, validation or test."""
 
     def read(self, index: int, least: int | None = None) -> Photo:
-        """The photo, `uint8 (H, W, 3)`, perhaps smaller but not below `least` pixels a side if that is given.
+        """The photo, `uint8 (H, W, 3)`; with `least` it may come smaller, but no side below so many pixels.
 
         Raises PhotoError if it can't be read.
         """
@@ -66,7 +66,7 @@ class FolderSource:
         return split_of(self.name(index))
 
     def files(self, index: int) -> tuple[Path, ...]:
-        """The files that the photo is made of."""
+        """The files whose change would change the photo."""
         return (self.paths[index],)
 
     def read(self, index: int, least: int | None = None) -> Photo:
@@ -76,16 +76,13 @@ class FolderSource:
         return None
 
 
-class SampleSource:
+class SampleSource(FolderSource):
     """The sample photos that scikit-image ships, or some of them."""
-
-    origin = "sample photos"
 
     def __init__(self, samples: Sequence[SamplePhoto] | None = None) -> None:
         self.samples = sample_photos() if samples is None else list(samples)
-
-    def __len__(self) -> int:
-        return len(self.samples)
+        super().__init__([sample.path for sample in self.samples], Path())
+        self.origin = "sample photos"
 
     def name(self, index: int) -> str:
         return self.samples[index].name
@@ -96,16 +93,12 @@ class SampleSource:
     def split(self, index: int) -> str:
         return self.samples[index].split
 
-    def read(self, index: int, least: int | None = None) -> Photo:
-        path = self.samples[index].path
-        return decode_photo(path, str(path), least)
-
-    def box(self, index: int) -> Box | None:
-        return None
+    def files(self, index: int) -> tuple[Path, ...]:
+        return ()  # an installation's files don't change, whenever they were written
 
 
 def require_readable(source: PhotoSource) -> None:
-    """Make sure that there is something to work on before anything is written.
+    """Make sure, before anything is written, that there is something to work on.
 
     Raises:
         PhotomendError: no photo of the source can be read.

@@ -1,4 +1,4 @@
-"""Train, validation and test: by a hash of the path, so that no photo changes sides when others come or go."""
+"""Train, validation and test: by a hash of the path, so that no photo changes its split when others come or go."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ SPLITS = ("train", "validation", "test")
 def split_of(relative_path: str) -> str:
     """The split of the photo at `relative_path` (posix, relative to the folder of all photos).
 
-    70 % train, 10 % validation, 20 % test, by a BLAKE2 hash of the path alone: adding photos moves no other,
-    and every class folder is cut in these proportions in expectation. Unicode is normalised (NFC) first,
-    because file systems differ in how they spell é.
-
-    The path counts from the folder of all photos: train on a folder and evaluate on a subfolder of it by itself, and
-    the splits are others.
+    70 % train, 10 % validation, 20 % test, by a BLAKE2 hash of the path alone: adding photos moves no other, and every
+    class folder is split in these proportions in expectation. Unicode is normalised (NFC) first, because file systems
+    differ in how they spell é. Since the path counts from the folder of all photos, a subfolder has other splits.
 
     >>> [split_of(f"cat/{number}.jpg") for number in range(4)]
     ['train', 'train', 'test', 'train']

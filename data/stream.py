@@ -19,9 +19,9 @@ from .sources import FolderSource, PhotoSource
 
 
 class StreamedPhoto(NamedTuple):
-    """A photo that hasn't been decoded yet. `read` gives its pixels and the hole that comes with it, if one does.
+    """A photo that hasn't been decoded yet. `read` gives its pixels and the hole stored with it, if there is one.
 
-    `read` raises PhotoError if there is no reading it.
+    `read` raises PhotoError if the photo can't be read.
     """
 
     name: str
@@ -35,10 +35,9 @@ class PhotoStream(Protocol):
     """Photos in an order that is the same every time.
 
     Attributes:
-        origin: what a person would call it: a folder, a dataset.
-        parameters: what was asked for, as JSON has it: for the provenance, and to tell whether a resumed stream is the
-            same.
-        total: how many photos will come from the beginning to the end, if that is known.
+        origin: the folder or dataset, for messages.
+        parameters: what was asked for, as JSON: for the provenance, and to tell whether a resumed stream is the same.
+        total: how many photos there are in all, if that is known.
     """
 
     origin: str
@@ -52,14 +51,14 @@ class PhotoStream(Protocol):
         """
 
     def position(self) -> dict[str, Any]:
-        """Where the stream stands after the last photo or None that it gave, as JSON has it."""
+        """Where the stream stands after the last photo or None that it gave, as JSON."""
 
 
 class SourceStream:
     """The photos of `source` in its order.
 
-    A position counts the photos that have been given, and holds a digest of all names and, for files, their sizes and
-    times of change: photos that came, went or were edited in between are noticed.
+    A position holds the number of photos given so far, and a digest of all names and, for files, their sizes and
+    modification times: photos that were added, removed or edited in between are noticed.
 
     Args:
         source: the photos.

@@ -5,10 +5,10 @@ It stands beside the folder that it will become, under the name `.NAME.partial`:
     journal.json           what was asked for, how far the photos have been read, and which files are finished
     train/data-00000.arrow, test/data-00000.arrow, train/data-00001.arrow, …
 
-A commit writes its files under other names, syncs them to the disk, renames them, and only then replaces the journal;
-what the journal doesn't list was never finished and is removed when the work goes on. So a process may be killed at any
+A commit writes its files under temporary names, syncs them to the disk, renames them, and only then replaces the
+journal; files that the journal doesn't list are removed when the work goes on. So a process may be killed at any
 moment, and a full disk or a lost connection costs no more than the photos since the last commit. At the end the journal
-goes and the folder takes its final name, in one step.
+is removed and the folder renamed, in one step.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _require_whole(folder: Path, journal: Journal) -> None:
 
 
 def _remove_contents(folder: Path) -> None:
-    """Empty the folder, its journal last: without one, what a kill leaves of it would be nobody's."""
+    """Empty the folder, its journal last: it shows, if this is cut short, that the rest is ours."""
     with suppress(OSError):
         for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

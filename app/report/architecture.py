@@ -1,4 +1,4 @@
-"""A network's drawing: boxes are the parts that really ran, arrows are read off the tape that they left."""
+"""A drawing of a network: its boxes are the parts that ran, its arrows are read off the tape."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .templates import environment
 
 #: Size of a box, and the room between boxes, in the drawing's own units.
 BOX, LINE, ACROSS, DOWN = 98.0, 13.0, 18.0, 36.0
-#: Layers that a part may hold before its own parts are shown in its place.
+#: A part of more layers is replaced by its own parts.
 MOST = 7
 INPUT, OUTPUT = "photo + mask", "rebuilt photo"
 
 
 @dataclass
 class Part:
-    """A part of a network as it ran: what it holds, what it gave, and whose results it was given."""
+    """A part of a network as it ran: its layers, the shape of its result, and the parts whose results it was given."""
 
     name: str
     layers: list[str]
@@ -43,20 +43,19 @@ class Part:
 
     @property
     def side(self) -> int:
-        """The height of its result, which is 1 if that is no image."""
+        """The height of its result, 1 if that is no image."""
         return self.shape[1] if len(self.shape) == 3 else 1
 
 
 def trace(network: RepairNetwork) -> list[Part]:
-    """Run a network on an empty window with a hole in its middle; its parts in the order in which they ran.
+    """Run a network on a grey window with a hole in its middle; its parts in the order in which they ran.
 
-    The last part is the network's own output, with the names of those that it was made from. A part that is given an
-    array of no other part (there is no tape behind it) has the network's input as its source.
+    The last part is the network's output. A part whose arguments no other part made has the network's input as source.
     """
     modules = dict(parts_of(network))
     parts: dict[str, Part] = {}
-    made: dict[int, str] = {}  # who made the result with this identity, a node or an array
-    kept: list[Any] = []  # what those identities belong to: were it gone, another thing could have the same
+    made: dict[int, str] = {}  # the id of a result, a node or an array → the part that made it
+    kept: list[Any] = []  # the results: were one gone, another object could get its id
 
     def heard(name: str, arguments: tuple[Any, ...], result: Array | Tensor) -> None:
         sources = sorted({source for x in arguments for source in sources_of(x, made)}, key=list(parts).index)
@@ -85,7 +84,7 @@ def trace(network: RepairNetwork) -> list[Part]:
 
 
 def sources_of(x: Array | Tensor, made: dict[int, str]) -> set[str]:
-    """Who made what `x` was computed from: the nearest parts behind it on the tape."""
+    """The parts from whose results `x` was computed: the nearest behind it on the tape."""
     if not isinstance(x, Tensor):
         return {made[id(x)]} if id(x) in made else set()
     found: set[str] = set()
@@ -104,7 +103,7 @@ def sources_of(x: Array | Tensor, made: dict[int, str]) -> set[str]:
 
 
 def parts_of(network: Module) -> Iterator[tuple[str, Module]]:
-    """A network's direct children by name, a sequence of very many layers taken apart."""
+    """A network's direct children by name; a sequence of more than MOST layers gives its own children instead."""
     for name, child in network.named_children():
         if isinstance(child, Sequential) and len(list(layers_in(child))) > MOST:
             yield from ((f"{name}.{own}", part) for own, part in child.named_children())
@@ -113,10 +112,10 @@ def parts_of(network: Module) -> Iterator[tuple[str, Module]]:
 
 
 def merged(parts: Iterable[Part]) -> list[Part]:
-    """The parts, those that stood in one sequence together again as long as their results have one size."""
+    """The parts, with neighbours from one sequence joined again where their results have the same size."""
     found: list[Part] = []
-    now: dict[str, str] = {INPUT: INPUT}  # the name of what a part is in now
-    last = ""  # the part before, by the name it had by itself
+    now: dict[str, str] = {INPUT: INPUT}  # a part's name → the name of the part that it has been joined to
+    last = ""  # the previous part's own name
     for part in parts:
         sequence = part.name.rpartition(".")[0]
         before = found[-1] if found else part

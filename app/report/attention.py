@@ -1,4 +1,4 @@
-"""What a network attends to: the weights that its channel and spatial attentions gave, on photos that are shown."""
+"""What a network attends to: the weights of its channel and spatial attentions on some photos."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .probe import listening
 
 @dataclass(frozen=True)
 class Attended:
-    """One photo through the network's window, and the spatial weights of each attention that has them, by its name."""
+    """What the network saw of a photo, and the weights of each of its spatial attentions, by name."""
 
     window: Image
     spatial: dict[str, Image]
@@ -26,10 +26,10 @@ class Attended:
 
 @dataclass(frozen=True)
 class AttentionMaps:
-    """A network's attention: by photo where it looked, and by module which channels it weighed, a row a photo.
+    """A network's attention: its spatial weights by photo, its channel weights by module.
 
-    `channels` are pictures with a column a channel; `spans` the lowest and the highest spatial weight of each module,
-    which are black and white in its maps.
+    `channels` are pictures with a row for each photo and a column for each channel; `spans` are the lowest and the
+    highest spatial weight of each module, black and white in its maps.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""Settings, seeds and versions: what somebody needs who wants to see the same numbers."""
+"""Settings, seeds and versions: what it takes to reproduce the numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Facts:
 
 
 def machine(device: torch.device) -> Facts:
-    """What it ran on."""
+    """The machine and the versions."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     rows = {
         "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
@@ -44,7 +44,7 @@ def machine(device: torch.device) -> Facts:
 
 
 def run(model: str, weights: Path, network: object) -> Facts:
-    """What a trained model is and how it was trained, as far as its files say: `weights` is a run folder or a file."""
+    """What the files of a model, a run folder or weights file, say of it and of its training."""
     checkpoint = load_checkpoint(weights)
     rows = {"weights": f"{find_checkpoint(weights).name}, step {checkpoint.step}", "model": checkpoint.model}
     if isinstance(network, Module):

@@ -1,4 +1,4 @@
-"""Photos for the page: as they are, close to the hole, and where they are wrong; each a data: URI with its words."""
+"""Pictures for the page, as data: URIs: photos, close-ups of their holes, and error maps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 @dataclass(frozen=True)
 class Image:
-    """A picture and what it shows, in words for those who don't see it."""
+    """A picture, and what it shows in words."""
 
     uri: str
     width: int
@@ -38,7 +38,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What a model made of a photo: all of it, the hole from close by, the error there, and the MSE over the photo."""
+    """A photo as a model rebuilt it: whole, the hole close up, the error there, and the MSE over the photo."""
 
     model: str
     whole: Image
@@ -49,7 +49,7 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class Shown:
-    """A photo with its hole, as the models rebuilt it, and as it was."""
+    """A photo: masked, rebuilt by each model, and the original."""
 
     name: str
     masked: Image

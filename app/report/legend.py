@@ -1,4 +1,4 @@
-"""What the numbers of the table mean, in plain words, and how much they can be relied on."""
+"""What the numbers of the table mean, and how reliable they are."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ...train.evaluation.bootstrap import MIN_PHOTOS
 from ...train.evaluation.summary import Summary
 from ..tables import COLUMNS
 
-#: Photos from which the intervals hold about what they promise (measured: see train/evaluation/bootstrap.py).
+#: From so many photos on, intervals hold about what they promise (see train/evaluation/bootstrap.py).
 ENOUGH = 100
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """A metric in words, and which way is better: "lower", "higher", or "" where neither is."""
+    """A metric in words, and which way is better: "lower", "higher", or "" for neither."""
 
     words: str
     better: str
@@ -58,7 +58,7 @@ MEANINGS = {
 
 
 def meanings(summaries: Sequence[Summary]) -> dict[str, Meaning]:
-    """The meaning of each metric that these have; who the best other model is, by its name."""
+    """The meaning of each metric that these have; the best other model is named."""
     found = {metric: MEANINGS[metric] for metric in COLUMNS if metric in summaries[0].metrics}
     if "mse_to_best_other" in found:
         best, second, *_ = sorted(summaries, key=lambda summary: summary.metrics["mse"].value)
@@ -69,7 +69,7 @@ def meanings(summaries: Sequence[Summary]) -> dict[str, Meaning]:
 
 
 def reliability(photos: int) -> str:
-    """What so many photos can say about a difference between two models."""
+    """How far so many photos can tell two models apart."""
     if photos < MIN_PHOTOS:
         return (
             f"{photos} photo{'s are' if photos > 1 else ' is'} too few for intervals: a difference between two models "

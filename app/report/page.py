@@ -1,4 +1,4 @@
-"""The report's page: what goes in, and how the template puts it together."""
+"""The report: what goes into its template."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ATTENDED = 4
 
 @dataclass(frozen=True)
 class Drawing:
-    """A network's architecture, the models that have it, and all of its modules in words."""
+    """An architecture: the models that have it, its drawing, and all of its modules as text."""
 
     models: list[str]
     picture: Markup
@@ -100,10 +100,7 @@ def write_report(
 
 
 def best(summaries: Sequence[Summary], metric: str) -> set[str]:
-    """The models that this metric favours: none by the sharpness, which noise and seams raise as well as detail does.
-
-    There are several where the table shows the same number.
-    """
+    """The models with the best value of a metric, as the table rounds it; none where neither way is better."""
     better = {"lower": min, "higher": max}.get(MEANINGS[metric].better)
     if better is None:
         return set()
@@ -112,7 +109,7 @@ def best(summaries: Sequence[Summary], metric: str) -> set[str]:
 
 
 def comparison(summaries: Sequence[Summary]) -> Markup:
-    """Every model's MSE with its interval, if it has one, the best first."""
+    """A chart of every model's MSE, with its interval if there is one, the best first."""
     ranked = sorted(summaries, key=lambda summary: summary.metrics["mse"].value)
     estimates = {s.model: s.metrics["mse"] for s in ranked if isfinite(s.metrics["mse"].value)}
     words = "; ".join(f"{name} {estimate.value:.2f}" for name, estimate in estimates.items())

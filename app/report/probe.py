@@ -1,4 +1,4 @@
-"""Looking into a network while it runs: what its modules were given and gave, without changing it."""
+"""Watching a network run: the arguments and results of its modules."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ...core import Module
 
 @contextmanager
 def listening(modules: Mapping[str, Module], heard: Callable[[str, tuple[Any, ...], Any], object]) -> Iterator[None]:
-    """Inside this context, `heard` is told the name, the arguments and the result of each call of these modules.
+    """Inside this context, `heard` gets the name, the arguments and the result of each call of these modules.
 
-    A module is called through its `forward`; here it has one of its own for a while, which an instance may.
+    Each module gets a `forward` of its own meanwhile, which shadows its class's.
     """
 
     def overheard(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
