@@ -17,6 +17,11 @@ from .tape import Array, Node, walk
 PRIMITIVES: dict[str, Callable[..., Any]] = {}
 
 
+def _operators(name: str) -> tuple[Callable[[Any, Any], Tensor], Callable[[Any, Any], Tensor]]:
+    """The methods for ``a · b`` and ``b · a``, where · is the primitive called `name`."""
+    return lambda self, other: PRIMITIVES[name](self, other), lambda self, other: PRIMITIVES[name](other, self)
+
+
 class Tensor:
     """An array that remembers how it was made.
 
@@ -128,42 +133,17 @@ class Tensor:
             )
         walk(self.node, cotangent)
 
-    # Operators: each is the primitive of that name.
-    def __add__(self, other: Any) -> Tensor:
-        return PRIMITIVES["add"](self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return PRIMITIVES["add"](other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return PRIMITIVES["subtract"](self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return PRIMITIVES["subtract"](other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return PRIMITIVES["multiply"](self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return PRIMITIVES["multiply"](other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return PRIMITIVES["divide"](self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return PRIMITIVES["divide"](other, self)
+    __add__, __radd__ = _operators("add")
+    __sub__, __rsub__ = _operators("subtract")
+    __mul__, __rmul__ = _operators("multiply")
+    __truediv__, __rtruediv__ = _operators("divide")
+    __matmul__, __rmatmul__ = _operators("matmul")
 
     def __neg__(self) -> Tensor:
         return PRIMITIVES["negative"](self)
 
     def __pow__(self, exponent: float) -> Tensor:
         return PRIMITIVES["power"](self, exponent=exponent)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return PRIMITIVES["matmul"](self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return PRIMITIVES["matmul"](other, self)
 
     def __getitem__(self, index: Any) -> Tensor:
         return PRIMITIVES["getitem"](self, index=index)

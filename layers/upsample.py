@@ -35,51 +35,34 @@ def _add(arrays: list[Array]) -> Array:
     return total
 
 
-def _neighbours(size: int, scale: int, like: Array) -> tuple[Array, Array, Array]:
-    """For each output position along one axis: the two input positions around it and the weight of the second.
-
-    Pixels are areas: output pixel i has its centre at (i + ½) / scale − ½ of the input. Beyond the outermost centres
-    the edge pixel is held (torch's ``align_corners=False``).
-    """
-    centre = (torch.arange(size * scale, device=like.device, dtype=torch.float64) + 0.5) / scale - 0.5
-    centre = centre.clamp(0, size - 1)
-    low = centre.floor().long()
-    high = (low + 1).clamp(max=size - 1)
-    return low, high, (centre - low).to(like.dtype)
-
-
-def _interpolate(x: Array, dim: int, scale: int) -> Array:
-    low, high, t = _neighbours(x.shape[dim], scale, x)
-    t = t.reshape(-1, *[1] * (x.ndim - 1 - dim))
-    return torch.lerp(x.index_select(dim, low), x.index_select(dim, high), t)
-
-
-def _interpolate_adjoint(ȳ: Array, dim: int, scale: int) -> Array:
-    size = ȳ.shape[dim] // scale
-    low, high, t = _neighbours(size, scale, ȳ)
-    t = t.reshape(-1, *[1] * (ȳ.ndim - 1 - dim))
-    shape = list(ȳ.shape)
-    shape[dim] = size
-    x̄ = ȳ.new_zeros(shape)
-    x̄.index_add_(dim, low, ȳ * (1 - t))
-    x̄.index_add_(dim, high, ȳ * t)
-    return x̄
-
-
 @primitive
 def upsample_bilinear(x: Array, *, scale_factor: int) -> tuple[Array, Pullback]:
-    """(N, C, H, W) → (N, C, s H, s W) by linear interpolation along rows, then columns (``align_corners=False``).
+    """(N, C, H, W) → (N, C, s H, s W) by linear interpolation along rows and columns (``align_corners=False``).
+
+    Every channel X becomes Y = R X Cᵀ, where R interpolates its rows and C its columns; X̄ = Rᵀ Ȳ C.
 
     Raises:
         ValueError: x isn't (N, C, H, W), or the factor isn't a positive integer.
     """
     require_images(x, "upsample_bilinear")
     s = integer("upsample_bilinear", "scale_factor", scale_factor)
+    rows, columns = (_interpolation(size, s).to(x) for size in x.shape[2:])
 
     def upsample_bilinear_pullback(ȳ: Array):
-        return _interpolate_adjoint(_interpolate_adjoint(ȳ, 3, s), 2, s)
+        return rows.mT @ ȳ @ columns
 
-    return _interpolate(_interpolate(x, 2, s), 3, s), upsample_bilinear_pullback
+    return rows @ x @ columns.mT, upsample_bilinear_pullback
+
+
+def _interpolation(size: int, scale: int) -> Array:
+    """The matrix (scale · size, size) that interpolates along one axis: a row holds one output pixel's weights.
+
+    Pixels are areas: output pixel i has its centre at (i + ½) / scale − ½ of the input, and an input pixel's weight
+    falls from 1 at its own centre to 0 at its neighbours'. Beyond the outermost centres the edge pixel is held.
+    """
+    centre = (torch.arange(size * scale, dtype=torch.float64) + 0.5) / scale - 0.5
+    distance = centre.clamp(0, size - 1)[:, None] - torch.arange(size)
+    return (1 - distance.abs()).clamp_min(0)
 
 
 class _Upsample(Module):

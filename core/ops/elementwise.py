@@ -15,11 +15,8 @@ from ..tape import Array, Pullback
 Scalar = float | int
 
 
-_NO_AXES = torch.Size(())
-
-
 def _shape(a: Array | Scalar) -> torch.Size:
-    return a.shape if isinstance(a, Array) else _NO_AXES
+    return a.shape if isinstance(a, Array) else torch.Size()
 
 
 def _for(argument: Array | Scalar, needed: Array | Scalar) -> Any:

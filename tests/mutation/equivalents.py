@@ -224,18 +224,17 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         ("change_constant", "2 * ph", "3 * ph"),
         ("change_constant", "2 * pw", "3 * pw"),
     ),
-    "Beyond the last pixel both neighbours are the last pixel, whatever their weights; and what `long` cuts off from a "
-    "number that isn't negative is what `floor` does.": _of(
+    "|a − b| = |b − a|.": _of(
         "layers/upsample.py",
-        "_neighbours",
-        ("drop_term", "size - 1", "size"),
-        ("flip_sign", "size - 1", "size + 1"),
-        ("change_constant", "size - 1", "size - 0"),
-        ("drop_call", "centre.floor()", "centre"),
+        "_interpolation",
+        (
+            "swap_operands",
+            "centre.clamp(0, size - 1)[:, None] - torch.arange(size)",
+            "torch.arange(size) - centre.clamp(0, size - 1)[:, None]",
+        ),
     ),
-    "It is applied twice, to rows and to columns, and (−1)² = 1.": (
-        *_of("layers/upsample.py", "_interpolate_adjoint", ("negate", "x̄", "-1 * x̄")),
-        *_of("layers/upsample.py", "_add", ("negate", "total", "-1 * total")),
+    "It is applied twice, to rows and to columns, and (−1)² = 1.": _of(
+        "layers/upsample.py", "_add", ("negate", "total", "-1 * total")
     ),
 }
 

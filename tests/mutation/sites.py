@@ -105,8 +105,7 @@ HELPERS = (
     Site("photomend.layers.shuffle", "_shuffle", _SHUFFLES, gradient=True),
     Site("photomend.layers.shuffle", "_unshuffle", _SHUFFLES, gradient=True),
     Site("photomend.layers.upsample", "_add", ("upsample_nearest",), gradient=True),
-    Site("photomend.layers.upsample", "_neighbours", ("upsample_bilinear",)),
-    Site("photomend.layers.upsample", "_interpolate_adjoint", ("upsample_bilinear",), gradient=True),
+    Site("photomend.layers.upsample", "_interpolation", ("upsample_bilinear",)),
 )
 
 
