@@ -46,9 +46,9 @@ def views_option(command: Command) -> Command:
     """--views."""
     return click.option(
         "--views",
-        type=click.Choice(["1", "8"]),
-        help="From how many sides a network looks at each hole: 8 err a little less and take eight times as long."
-        "  [default: the weights' own: 8 of photomend-m, else 1]",
+        type=click.Choice([1, 8]),
+        help="Test-time augmentation: average a network's answers to so many flips and quarter turns of each hole's"
+        " surroundings. 8 err a little less and take eight times as long.  [default: 8 for photomend-m, else 1]",
     )(command)
 
 

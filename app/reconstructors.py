@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
@@ -15,33 +14,49 @@ from ..models.weights import BEST, LAST, Checkpoint, find_checkpoint, load_check
 from . import shipped
 
 
-class Loaded(NamedTuple):
-    """A model ready to reconstruct, and the calibration of its error, if its weights carry one."""
-
-    reconstructor: Reconstructor
-    calibration: Calibration | None
-
-
-def load_reconstructor(name: str, device: torch.device | str = "cpu") -> Reconstructor:
-    """The model called `name`, ready to reconstruct on `device`; see `load`."""
-    return load(name, device).reconstructor
-
-
-def load(name: str, device: torch.device | str = "cpu") -> Loaded:
-    """The model called `name`, ready to reconstruct on `device`, and how its error is calibrated.
+def load(
+    name: str | None = None, device: torch.device | str = "cpu", views: int | None = None
+) -> tuple[Reconstructor, Calibration | None]:
+    """The model called `name`, ready to reconstruct on `device`, and the calibration of its error, if that is known.
 
     A classical fill goes by its name. A network's name means the run folder of that name, if there is one here, or else
-    the weights that come with the package. Anything else is a run folder (its best weights) or a weights file.
+    the weights that come with the package. Anything else is a run folder (its best weights) or a weights file. No name
+    means the shipped attention model, or the harmonic fill where the package was built without weights.
+
+    `views` is the test-time augmentation of a network; None, and other models, stay as they are.
 
     Raises:
         PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network that
             no weights come with: an untrained network repairs nothing.
     """
+    if name is None:
+        name = models.AttentionModel.name
+        name = name if name in shipped.names() else models.HarmonicFill.name
     if name in models.NAMES and name not in models.TRAINED:
-        return Loaded(models.build(name), None)
+        return models.build(name), None
     path = find_checkpoint(find_weights(name))
     checkpoint = load_checkpoint(path, device=device)
-    return Loaded(_network(checkpoint, path, device), _calibration(checkpoint, path))
+    network = _network(checkpoint, path, device)
+    network.views = views or network.views
+    try:
+        calibration = Calibration.from_dict(checkpoint.calibration) if checkpoint.calibration else None
+    except ValueError as error:
+        raise PhotomendError(f"{path}: its calibration is damaged: {error}") from error
+    return network, calibration
+
+
+def load_reconstructor(name: str, device: torch.device | str = "cpu", views: int | None = None) -> Reconstructor:
+    """The model called `name`, ready to reconstruct on `device`; see `load`."""
+    return load(name, device, views)[0]
+
+
+def load_run(path: Path, device: torch.device | str = "cpu") -> models.RepairNetwork:
+    """The network of a run folder (its best weights) or a weights file, whatever they are called.
+
+    Raises:
+        PhotomendError: no such checkpoint, a damaged one, or one that doesn't fit the network.
+    """
+    return _network(load_checkpoint(path, device=device), find_checkpoint(path), device)
 
 
 def find_weights(name: str) -> Path:
@@ -62,21 +77,6 @@ def find_weights(name: str) -> Path:
     return path
 
 
-def look_from(model: Reconstructor, views: str | None) -> None:
-    """Have a network look at each hole from so many sides (--views); other models, and None, stay as they are."""
-    if views is not None and isinstance(model, models.RepairNetwork):
-        model.views = int(views)
-
-
-def load_run(path: Path, device: torch.device | str = "cpu") -> models.RepairNetwork:
-    """The network of a run folder (its best weights) or a weights file, whatever they are called.
-
-    Raises:
-        PhotomendError: no such checkpoint, a damaged one, or one that doesn't fit the network.
-    """
-    return _network(load_checkpoint(path, device=device), find_checkpoint(path), device)
-
-
 def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> models.RepairNetwork:
     """The network of the checkpoint in the file `path`."""
     if checkpoint.model not in models.TRAINED:
@@ -89,18 +89,7 @@ def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> 
         network.load_state_dict(checkpoint.weights)
     except PhotomendError as error:
         raise PhotomendError(f"{path}: {error}") from error
-    network.to(torch.device(device))
-    network.eval()
-    return network
-
-
-def _calibration(checkpoint: Checkpoint, path: Path) -> Calibration | None:
-    if not checkpoint.calibration:
-        return None
-    try:
-        return Calibration.from_dict(checkpoint.calibration)
-    except ValueError as error:
-        raise PhotomendError(f"{path}: its calibration is damaged: {error}") from error
+    return network.to(torch.device(device)).eval()
 
 
 def name_of(path: Path) -> str:

@@ -1,15 +1,12 @@
-"""A damaged photo back whole: hole by hole, each in a crop with its surroundings, large holes coarse to fine.
+"""Photos repaired: hole by hole, each in a crop with its surroundings, large holes coarse to fine.
 
-Holes are the 8-connected components of the mask. Each is rebuilt from the *damaged* photo, never from
-another hole's filling: what was invented does not count as known, so one hole's errors cannot spread into
-the next and the order of work does not matter. Where a crop contains part of another hole, that part is
-missing to a classical fill as well; for a network, which rebuilds one hole at a time, it is filled harmonically first.
+Each hole (`models/holes.py` finds them) is rebuilt from the *damaged* photo, never from another hole's filling: what
+was invented does not count as known, so one hole's errors cannot spread into the next and the order of work does not
+matter. Where a crop contains part of another hole, that part is missing to a classical fill as well; for a network,
+which rebuilds one hole at a time, it is filled harmonically first.
 
-A thin hole, a scratch, is left to the biharmonic fill, whichever the network: hardly a pixel of it is far from a known
-one, and there a network that was trained on thick holes has nothing to add. On strokes of 2 pixels it had 1.34 times
-the squared error of the harmonic fill, on such of 3 pixels the same, on such of 4 pixels 0.90 of it. The biharmonic
-fill, which goes on with slopes and not with colours alone, is the best classical one across so short a way: it has 0.91
-(0.87–0.95) times the harmonic's error on scratches of 1 to 3 pixels.
+Scratches are left to the biharmonic fill, whichever the network: hardly a pixel of them is far from a known one, and
+there a network that was trained on thick holes has nothing to add (docs/results.md).
 
 A hole larger than the model was trained for is first filled at half the resolution (and that, if still too
 large, at a quarter, and so on), then refined in overlapping tiles of trained size that take the coarse
@@ -19,77 +16,158 @@ filling as their surroundings, as in the coarse-to-fine scheme of Wexler, Shecht
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from scipy import ndimage
 
 from ..core import Array, PhotomendError
+from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
+from ..models.calibration import Calibration, Expected, features
+from ..models.holes import Window, find_holes, inside, is_scratch, window_around
 from ..models.reconstructor import Reconstructor, fill_holes
+from .reconstructors import load
 
-Pixels = np.ndarray[Any, np.dtype[Any]]  # colours (H, W, 3) or a mask (H, W)
-Window = tuple[slice, slice]  # rows and columns
+#: What the sides of a crop are rounded up to, pixels: networks halve them up to three times.
+MULTIPLE = 16
+#: Pixels of surroundings that a model gets on each side of a hole, at least, where the photo has them.
+CONTEXT = 32
+#: Within so many pixels of a scratch other holes stay missing for its fill, which itself looks 2 pixels far.
+REACH = 8
+#: A model without a trained size gets holes up to this side, pixels, in one piece: it bounds memory and time.
+LARGEST = 1024
 
-MULTIPLE = 16  # what the sides of a crop are rounded up to: networks halve them up to three times
-LEAST_CONTEXT = 32  # pixels of surroundings a model gets on each side, where the photo has them
-CELL = 64  # specks whose centres share a cell of this side are rebuilt together
-# A hole is thin if its pixels are less than this far from a known one, on average: in a straight line of 1 pixel it is
-# 1, of 2 pixels 1 to 1.13, depending on the angle, of 3 pixels 1.23 to 1.39, of 4 pixels 1.43 to 1.53.
-THIN = 1.41
-REACH = 8  # within so many pixels of a thin hole other holes stay missing for its fill, which itself looks 2 pixels far
-LARGEST = 1024  # a model without a trained size gets holes up to this side in one piece, which bounds memory and time
+Colours = np.ndarray[Any, np.dtype[np.float32]]  # (h, w, 3) in [0, 1]
 
 
 class RepairError(PhotomendError):
     """A photo and mask that cannot be repaired: sizes that differ, nothing missing, or nothing known."""
 
 
-def repair(
-    photo: Pixels,
-    mask: Pixels,
-    reconstructor: Reconstructor,
-    device: torch.device | str = "cpu",
-    on_hole: Callable[[int, int], object] = lambda done, total: None,
-) -> Pixels:
-    """Rebuild what is missing.
+class Repairer:
+    """A model that repairs photos of any size.
 
     Args:
-        photo: uint8 (H, W, 3), of any size.
-        mask: bool (H, W), True where pixels are missing; their colours in `photo` are never looked at.
-        reconstructor: the model. One with a `trained_hole` (pixels) is never given a hole with a longer side than that,
-            nor a thin one; one without works holes of any size in one piece.
-        on_hole: told after each hole how many are done, and of how many.
-
-    Returns:
-        uint8 (H, W, 3), a new array; known pixels are those of `photo`, bit for bit.
-
-    Raises:
-        RepairError: the mask has another size than the photo, is empty, or covers the whole photo.
+        model: fills holes. One with a `trained_hole` (pixels) is never given a hole with a longer side than that, nor a
+            scratch; one without gets holes up to LARGEST in one piece.
+        device: where it does so.
+        calibration: of the model's error, if it is known.
     """
-    check(photo, mask)
-    trained: int | None = getattr(reconstructor, "trained_hole", None)
-    limit = LARGEST if trained is None else trained
-    result = photo.copy()
-    holes = list(find_holes(mask, trained))
-    for done, (hole, own) in enumerate(holes, start=1):
-        around = surroundings(hole, mask.shape)
-        within = inside(hole, around)
-        crop, missing = photo[around].astype(np.float32) / 255, mask[around]
-        thin = trained is not None and is_thin(own)
-        if trained is not None and missing.sum() > own.sum():
-            crop, missing = fill_others(crop, missing, within, own, REACH if thin else 0, device)
-        model, size = (BiharmonicFill(), LARGEST) if thin else (reconstructor, limit)
-        filled = fill(crop, missing, within, model, size, device)[within]
-        result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
-        on_hole(done, len(holes))
-    return result
+
+    def __init__(
+        self, model: Reconstructor, device: torch.device | str = "cpu", calibration: Calibration | None = None
+    ) -> None:
+        self.model, self.device, self.calibration = model, device, calibration
+        self.trained: int | None = getattr(model, "trained_hole", None)
+        self.limit = LARGEST if self.trained is None else self.trained
+
+    @classmethod
+    def load(cls, name: str | None = None, device: torch.device | str = "cpu", views: int | None = None) -> Self:
+        """The model called `name`, as `reconstructors.load` knows it: a classical fill, shipped weights, a run folder
+        or a weights file; without a name the shipped attention model. `views`: its test-time augmentation.
+        """
+        model, calibration = load(name, device, views)
+        return cls(model, device, calibration)
+
+    def repair(
+        self, photo: Photo, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
+    ) -> Photo:
+        """Rebuild what is missing.
+
+        Args:
+            photo: uint8 (H, W, 3), of any size.
+            mask: bool (H, W), True where pixels are missing; their colours in `photo` are never looked at.
+            on_hole: told after each hole how many are done, and of how many.
+
+        Returns:
+            uint8 (H, W, 3), a new array; known pixels are those of `photo`, bit for bit.
+
+        Raises:
+            RepairError: the mask has another size than the photo, is empty, or covers the whole photo; or one of the
+                two is no such array.
+        """
+        check(photo, mask)
+        result = photo.copy()
+        holes = list(find_holes(mask, self.trained))
+        for done, (hole, own) in enumerate(holes, start=1):
+            around = crop_around(hole, mask.shape)
+            crop, missing, within = photo[around].astype(np.float32) / 255, mask[around], inside(hole, around)
+            scratch = self.trained is not None and is_scratch(own)
+            if self.trained is not None and missing.sum() > own.sum():
+                near = near_hole(within, own, missing.shape, REACH if scratch else 0)
+                crop, missing = ask(HarmonicFill(), crop, missing, self.device), missing & near
+            repairer = Repairer(BiharmonicFill(), self.device) if scratch else self
+            filled = repairer.fill(crop, missing, within)[within]
+            result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
+            on_hole(done, len(holes))
+        return result
+
+    def expect(self, photo: Photo, mask: Mask) -> Expected | None:
+        """The mean absolute error to expect over all missing pixels of a photo, grey levels.
+
+        Holes are taken one by one, each in its surroundings, as repair takes them, and count by their area. The range
+        is that of holes which are all better, or all worse, than such holes are on average. None where the model's
+        error is unknown, or nothing near a hole is known. `photo` and `mask` are those of `repair`.
+        """
+        areas, found = [], []
+        for hole, own in find_holes(mask, self.trained) if self.calibration else ():
+            around = crop_around(hole, mask.shape)
+            missing = mask[around]
+            if not missing.all():
+                known = np.where(missing[..., None], 0, photo[around]).astype(np.float32) / 255
+                found += self.calibration.expected(features(*to_arrays(known, missing))) if self.calibration else []
+                areas.append(int(own.sum()))
+        if not found:
+            return None
+        ends = ([getattr(e, end) for e in found] for end in ("mae", "low", "high"))
+        return Expected(*(float(np.average(values, weights=areas)) for values in ends))
+
+    def fill(self, crop: Colours, missing: Mask, hole: Window) -> Colours:
+        """A crop (h, w, 3) filled where `missing` (h, w); `hole` is the window that matters."""
+        if not missing.any():
+            return crop
+        if max(side.stop - side.start for side in hole) <= self.limit:
+            return ask(self.model, crop, missing, self.device)
+        half_crop, half_missing = shrink(crop, missing)
+        rows, columns = (slice(side.start // 2, (side.stop + 1) // 2) for side in hole)
+        half = self.fill(half_crop, half_missing, (rows, columns))
+        coarse = np.where(missing[..., None], enlarge(half, missing.shape), crop)
+        return self.refine(coarse, missing, hole)
+
+    def refine(self, coarse: Colours, missing: Mask, hole: Window) -> Colours:
+        """Rebuild the hole tile by tile, each tile from the coarse filling and the known pixels around it.
+
+        Tiles overlap by half and are blended with weights that fall to nothing at their edges, so no tile's
+        edge shows; at the edge of the hole only what was rebuilt beside known pixels counts. A tile that has
+        nothing but coarse filling around it would learn nothing new, and keeps it.
+        """
+        total, weights = np.zeros_like(coarse), np.zeros(missing.shape, np.float32)
+        for tile in tiles(hole, self.limit):
+            wanted = missing[tile]
+            if not wanted.any():
+                continue
+            around = crop_around(tile, missing.shape)
+            answer = coarse[tile]
+            if not missing[around].all():
+                tile_missing = np.zeros_like(missing[around])
+                tile_missing[inside(tile, around)] = wanted
+                answer = ask(self.model, coarse[around], tile_missing, self.device)[inside(tile, around)]
+            tent = np.outer(*(tent_weights(side.stop - side.start) for side in tile))
+            total[tile] += tent[..., None] * answer
+            weights[tile] += tent
+        done = missing & (weights > 0)
+        return np.where(done[..., None], total / np.maximum(weights, 1e-9)[..., None], coarse)
 
 
-def check(photo: Pixels, mask: Pixels) -> None:
+def check(photo: Photo, mask: Mask) -> None:
+    """Refuse what `Repairer.repair` doesn't take: the one place where masks are checked on their way in."""
+    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+        raise RepairError(f"the photo must be uint8 (H, W, 3), not {photo.dtype} {photo.shape}")
+    if mask.dtype != np.bool_ or mask.ndim != 2:
+        raise RepairError(f"the mask must be bool (H, W), not {mask.dtype} {mask.shape}")
     if photo.shape[:2] != mask.shape:
         (photo_height, photo_width), (height, width) = photo.shape[:2], mask.shape
         raise RepairError(f"the mask is {width}×{height} pixels, the photo {photo_width}×{photo_height}")
@@ -99,99 +177,29 @@ def check(photo: Pixels, mask: Pixels) -> None:
         raise RepairError("the mask covers the whole photo: nothing is known")
 
 
-def is_thin(missing: Pixels) -> bool:
-    """Whether the hole is thin all over, but perhaps for places where scratches cross each other."""
-    distance = ndimage.distance_transform_edt(np.pad(missing, 1))
-    return bool(distance.sum() < THIN * missing.sum())
+def crop_around(hole: Window, shape: tuple[int, ...]) -> Window:
+    """The hole with half its longer side around it, at least CONTEXT, in a photo of this shape (H, W).
 
-
-def fill_others(
-    crop: Pixels, missing: Pixels, hole: Window, own: Pixels, reach: int, device: torch.device | str
-) -> tuple[Pixels, Pixels]:
-    """The crop with all that is missing filled harmonically, and what still counts as missing: this hole, and of others
-    what is within `reach` pixels of it.
-
-    Args:
-        crop: float32 (h, w, 3) in [0, 1].
-        missing: bool (h, w).
-        hole: the window of the crop in which this hole lies; `own`: which pixels of the window are its.
-        reach: in pixels along rows, columns and diagonals.
+    Sides are rounded up to a multiple of MULTIPLE, by pixels behind the hole, where the photo has them.
     """
-    elsewhere = np.ones_like(missing)
+    context = max(CONTEXT, (max(side.stop - side.start for side in hole) + 1) // 2)
+    lengths = [side.stop - side.start + 2 * context for side in hole]
+    height, width = (length + -length % MULTIPLE for length in lengths)
+    rows, columns = (slice(side.start, side.stop + -n % MULTIPLE) for side, n in zip(hole, lengths, strict=True))
+    return window_around((rows, columns), height, width, shape)
+
+
+def near_hole(hole: Window, own: Mask, shape: tuple[int, ...], reach: int) -> Mask:
+    """Which pixels of a crop of this shape are the hole's, or at most `reach` pixels away along rows, columns and
+    diagonals. `hole` is the window of the crop in which it lies, `own` which of the window's pixels are its.
+    """
+    elsewhere = np.ones(shape, np.bool_)
     elsewhere[hole] = ~own
-    near = ndimage.distance_transform_cdt(elsewhere, "chessboard") <= reach
-    return ask(crop, missing, HarmonicFill(), device), missing & near
+    near: Mask = ndimage.distance_transform_cdt(elsewhere, "chessboard") <= reach
+    return near
 
 
-def find_holes(mask: Pixels, trained: int | None) -> Iterator[tuple[Window, Pixels]]:
-    """The components of the mask: a window around each and which of the window's pixels belong to it.
-
-    Small ones whose centres lie in the same cell of a grid come together, so that a photo full of dust is not
-    thousands of crops. With components no larger than a cell, such a group spans less than two of them, which is no
-    more than a model that was `trained` on holes up to some side, pixels, has seen.
-    """
-    cell = CELL if trained is None else min(CELL, trained // 2)
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    members: defaultdict[tuple[int, ...], list[tuple[int, Window]]] = defaultdict(list)
-    for label, window in enumerate(ndimage.find_objects(labels), start=1):
-        small = max(side.stop - side.start for side in window) <= cell
-        centre = tuple((side.start + side.stop) // 2 // cell for side in window)
-        members[centre if small else (-label,)].append((label, window))
-    for group in members.values():
-        rows, columns = zip(*(window for _, window in group), strict=True)
-        window = hull(rows), hull(columns)
-        yield window, np.isin(labels[window], [label for label, _ in group])
-
-
-def hull(sides: tuple[slice, ...]) -> slice:
-    return slice(min(side.start for side in sides), max(side.stop for side in sides))
-
-
-def surroundings(hole: Window, shape: tuple[int, ...]) -> Window:
-    """The hole with half its longer side around it (at least 32 pixels): beyond a photo's edge nothing is to be seen,
-    so what that side lacks is added to the other.
-
-    Sides are rounded up to a multiple of 16 where the photo has the pixels for it.
-    """
-    longer = max(side.stop - side.start for side in hole)
-    context = max(LEAST_CONTEXT, (longer + 1) // 2)
-
-    def grow(side: slice, size: int) -> slice:
-        wanted = side.stop - side.start + 2 * context
-        length = min(size, wanted + -wanted % MULTIPLE)
-        start = min(max(0, side.start - context), size - length)
-        return slice(start, start + length)
-
-    return grow(hole[0], shape[0]), grow(hole[1], shape[1])
-
-
-def inside(window: Window, outer: Window) -> Window:
-    """A window of the photo as a window of the crop `outer` that contains it."""
-    (rows, columns), (y, x) = window, (outer[0].start, outer[1].start)
-    return slice(rows.start - y, rows.stop - y), slice(columns.start - x, columns.stop - x)
-
-
-def fill(
-    crop: Pixels,
-    missing: Pixels,
-    hole: Window,
-    reconstructor: Reconstructor,
-    limit: int,
-    device: torch.device | str,
-) -> Pixels:
-    """Fill a crop, float32 (h, w, 3) in [0, 1], where `missing` (h, w); `hole` is the window that matters."""
-    if not missing.any():
-        return crop
-    if max(side.stop - side.start for side in hole) <= limit:
-        return ask(crop, missing, reconstructor, device)
-    half_crop, half_missing = shrink(crop, missing)
-    rows, columns = (slice(side.start // 2, (side.stop + 1) // 2) for side in hole)
-    half = fill(half_crop, half_missing, (rows, columns), reconstructor, limit, device)
-    coarse = np.where(missing[..., None], enlarge(half, missing.shape), crop)
-    return refine(coarse, missing, hole, reconstructor, limit, device)
-
-
-def shrink(crop: Pixels, missing: Pixels) -> tuple[Pixels, Pixels]:
+def shrink(crop: Colours, missing: Mask) -> tuple[Colours, Mask]:
     """Half the resolution: each 2×2 block becomes the mean of its *known* pixels, missing only if all four
     are.
     """
@@ -205,42 +213,10 @@ def shrink(crop: Pixels, missing: Pixels) -> tuple[Pixels, Pixels]:
     return total / np.maximum(known, 1)[..., None], known == 0
 
 
-def enlarge(half: Pixels, shape: tuple[int, ...]) -> Pixels:
+def enlarge(half: Colours, shape: tuple[int, ...]) -> Colours:
     """Twice the resolution, bilinear, with pixel centres where `shrink` had them; cut to `shape`."""
     doubled = ndimage.zoom(half, (2, 2, 1), order=1, mode="nearest", grid_mode=True)
     return doubled[: shape[0], : shape[1]]
-
-
-def refine(
-    coarse: Pixels,
-    missing: Pixels,
-    hole: Window,
-    reconstructor: Reconstructor,
-    limit: int,
-    device: torch.device | str,
-) -> Pixels:
-    """Rebuild the hole tile by tile, each tile from the coarse filling and the known pixels around it.
-
-    Tiles overlap by half and are blended with weights that fall to nothing at their edges, so no tile's
-    edge shows; at the edge of the hole only what was rebuilt beside known pixels counts. A tile that has
-    nothing but coarse filling around it would learn nothing new, and keeps it.
-    """
-    total, weights = np.zeros_like(coarse), np.zeros(missing.shape, np.float32)
-    for tile in tiles(hole, limit):
-        wanted = missing[tile]
-        if not wanted.any():
-            continue
-        around = surroundings(tile, missing.shape)
-        answer = coarse[tile]
-        if not missing[around].all():
-            tile_missing = np.zeros_like(missing[around])
-            tile_missing[inside(tile, around)] = wanted
-            answer = ask(coarse[around], tile_missing, reconstructor, device)[inside(tile, around)]
-        tent = np.outer(*(tent_weights(side.stop - side.start) for side in tile))
-        total[tile] += tent[..., None] * answer
-        weights[tile] += tent
-    done = missing & (weights > 0)
-    return np.where(done[..., None], total / np.maximum(weights, 1e-9)[..., None], coarse)
 
 
 def tiles(hole: Window, side: int) -> Iterator[Window]:
@@ -253,19 +229,19 @@ def tiles(hole: Window, side: int) -> Iterator[Window]:
     return ((rows, columns) for rows in cut(hole[0]) for columns in cut(hole[1]))
 
 
-def tent_weights(length: int) -> Pixels:
+def tent_weights(length: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     """1, 2, 3, …, 3, 2, 1, scaled to a maximum of one."""
     rise = np.minimum(np.arange(1, length + 1), np.arange(length, 0, -1)).astype(np.float32)
     return rise / rise.max()
 
 
-def ask(crop: Pixels, missing: Pixels, reconstructor: Reconstructor, device: torch.device | str) -> Pixels:
+def ask(model: Reconstructor, crop: Colours, missing: Mask, device: torch.device | str) -> Colours:
     """The model's answer for a crop."""
-    answer = fill_holes(reconstructor, *to_arrays(crop, missing, device))
+    answer = fill_holes(model, *(array.to(device) for array in to_arrays(crop, missing)))
     return answer[0].permute(1, 2, 0).cpu().numpy()
 
 
-def to_arrays(crop: Pixels, missing: Pixels, device: torch.device | str = "cpu") -> tuple[Array, Array]:
-    """A crop, float32 (h, w, 3), and what is missing of it (h, w) as models take them: (1, 3, h, w), (1, 1, h, w)."""
+def to_arrays(crop: Colours, missing: Mask) -> tuple[Array, Array]:
+    """A crop (h, w, 3) and what is missing of it (h, w) as models take them: (1, 3, h, w), (1, 1, h, w)."""
     colours = torch.from_numpy(crop).permute(2, 0, 1)[None].contiguous()
-    return colours.to(device), torch.from_numpy(missing.astype(np.float32))[None, None].to(device)
+    return colours, torch.from_numpy(missing.astype(np.float32))[None, None]

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 import numpy as np
 import torch
-from photomend.app.expectation import expect
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, views_option, write_text
-from photomend.app.reconstructors import load_run, look_from
+from photomend.app.reconstructors import load_run
+from photomend.app.repair import Repairer
 from photomend.app.sources import open_source
 from photomend.benchmarks.kinds import KINDS, LARGE, Repaired, holed
 from photomend.core import Array
@@ -30,6 +31,8 @@ from photomend.models.weights import find_checkpoint, load_checkpoint, save_chec
 from tqdm import tqdm
 
 GROUPS = 5
+#: Where nothing near a hole is known.
+UNKNOWN = Expected(nan, nan, nan)
 
 
 class Seen(NamedTuple):
@@ -100,7 +103,7 @@ def main(
     limit: int,
     markdown: Path | None,
     json_file: Path | None,
-    views: str | None,
+    views: int | None,
     device: str,
     threads: int | None,
 ) -> None:
@@ -109,15 +112,16 @@ def main(
             check_target(file, suffix)
     target = start(device, threads)
     network = load_run(run, target)
-    look_from(network, views)
+    network.views = views or network.views
     model = Repaired(network, target)
     known = rebuild(open_source(photos, None, "validation"), model, limit)
     calibration: Calibration = fit(torch.stack([s.features for s in known]), [s.error for s in known])
     path = find_checkpoint(run)
     save_checkpoint(path, dataclasses.replace(load_checkpoint(path), calibration=calibration.to_dict()))
     click.echo(f"{path}: {calibration}")
+    repairer = Repairer(network, target, calibration)
     tested = rebuild(open_source(photos, None, "test"), model, limit)
-    rows = measured(tested, [expect(*s.pixels, calibration, network.trained_hole) for s in tested])
+    rows = measured(tested, [repairer.expect(*s.pixels) or UNKNOWN for s in tested])
     click.echo(table(rows))
     if markdown is not None:
         write_text(markdown, table(rows) + "\n")

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
 from photomend.app.reconstructors import load_reconstructor
-from photomend.app.repair import repair
+from photomend.app.repair import Repairer
 from photomend.app.sources import SPLIT_CHOICES, open_source
 from photomend.app.tables import both, json_numbers
 from photomend.core import Array
@@ -97,13 +97,13 @@ class Repaired:
     """A model as `photomend repair` uses it: hole by hole, in crops, coarse to fine."""
 
     def __init__(self, model: Reconstructor, device: torch.device) -> None:
-        self.model, self.device = model, device
+        self.repairer = Repairer(model, device)
 
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         answers = []
         for photo, missing in zip(masked, mask, strict=True):
             pixels = (photo.permute(1, 2, 0) * 255).round().byte().cpu().numpy()
-            answers.append(to_array(repair(pixels, missing[0].cpu().numpy() > 0.5, self.model, self.device)))
+            answers.append(to_array(self.repairer.repair(pixels, missing[0].cpu().numpy() > 0.5)))
         return torch.stack(answers).to(masked.device)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,10 @@ from PIL import Image, ImageDraw
 
 from ..core import PhotomendError
 from .photos import Mask
+
+
+class BoxError(PhotomendError):
+    """A rectangle that is empty or leaves its photo."""
 
 
 class Box(NamedTuple):
@@ -55,16 +60,22 @@ def box_mask(box: Box, height: int, width: int) -> Mask:
     """The mask of a photo of `height` × `width` pixels with the hole `box`: `bool (H, W)`, True = missing.
 
     Raises:
-        PhotomendError: the box is empty or leaves the photo.
+        BoxError: the box is empty or leaves the photo.
     """
-    x, y, box_width, box_height = box
-    inside = x >= 0 and y >= 0 and x + box_width <= width and y + box_height <= height
-    if box_width < 1 or box_height < 1 or not inside:
-        raise PhotomendError(
-            f"box: {x},{y},{box_width},{box_height} (x,y,width,height) is not inside a photo of {width}x{height} pixels"
-        )
+    return boxes_mask([box], height, width)
+
+
+def boxes_mask(boxes: Iterable[Box], height: int, width: int) -> Mask:
+    """The mask of a photo of which all of these boxes are missing; see `box_mask`."""
     mask = np.zeros((height, width), dtype=np.bool_)
-    mask[y : y + box_height, x : x + box_width] = True
+    for x, y, box_width, box_height in boxes:
+        inside = x >= 0 and y >= 0 and x + box_width <= width and y + box_height <= height
+        if box_width < 1 or box_height < 1 or not inside:
+            raise BoxError(
+                f"box: {x},{y},{box_width},{box_height} (x,y,width,height) is not inside a photo of {width}x{height} "
+                "pixels"
+            )
+        mask[y : y + box_height, x : x + box_width] = True
     return mask
 
 

@@ -15,7 +15,7 @@ from ...train.evaluation.evaluate import evaluate_models
 from .. import shipped
 from ..comparison import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, views_option, write_text
-from ..reconstructors import find_weights, load_reconstructor, look_from
+from ..reconstructors import find_weights, load_reconstructor
 from ..report import write_report
 from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
@@ -51,7 +51,7 @@ def command(
     models: str | None,
     split: str,
     seed: int | None,
-    views: str | None,
+    views: int | None,
     batch_size: int,
     json_file: Path | None,
     csv_file: Path | None,
@@ -86,9 +86,7 @@ def command(
         raise click.UsageError("--seed is for --photos: the holes of --data are stored with it")
     seed = seed or 0
     target_device = start(device, threads)
-    reconstructors = {name: load_reconstructor(name, target_device) for name in names}
-    for model in reconstructors.values():
-        look_from(model, views)
+    reconstructors = {name: load_reconstructor(name, target_device, views) for name in names}
     source = open_source(photos, data, split)
     samples = EvaluationSet(source if photos is not None else with_several_holes(source), seed)
     seed_everything(seed)  # for models that fill with chance

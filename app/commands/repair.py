@@ -1,33 +1,22 @@
-"""`photomend repair`: damaged photos back whole."""
+"""`photomend repair`: missing parts of photos, rebuilt."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from math import isnan
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
 import click
-import numpy as np
-import torch
 
 from ...core import PhotomendError
-from ...data.masks import Box, box_mask
-from ...data.photos import Mask, Photo, describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
-from ...models import AttentionModel, HarmonicFill, RepairNetwork
+from ...data.masks import Box, BoxError, boxes_mask
+from ...data.photos import describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
 from ...models.calibration import SHARE, Expected
-from ...models.reconstructor import Reconstructor
-from .. import shipped
 from ..cli import print_error
-from ..expectation import expect
 from ..options import FILE, runtime_options, start, views_option
-from ..reconstructors import load, look_from
-from ..repair import RepairError, repair
-
-#: The model that repairs if none is named; the harmonic fill, where the package was built without weights.
-DEFAULT = AttentionModel.name
+from ..repair import Repairer, RepairError
 
 
 class BoxType(click.ParamType[Box]):
@@ -45,14 +34,13 @@ class BoxType(click.ParamType[Box]):
         return Box(x, y, width, height)
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One photo to repair: where it is, what pairs it with its mask, and where the result goes."""
 
     photo: Path
     mask: Path | None
     target: Path
-    problem: str = ""  # why it can't be done, found while planning
+    problem: str = ""  # why it can't be done, if that is known before the work
 
 
 @click.command("repair", no_args_is_help=True)
@@ -82,18 +70,18 @@ def command(
     boxes: tuple[Box, ...],
     output: Path,
     model: str | None,
-    views: str | None,
+    views: int | None,
     overwrite: bool,
     device: str,
     threads: int | None,
 ) -> int:
     """Rebuild the missing parts of photos of any size.
 
-    A PHOTO is a file or a folder. It is worked on as upright 8-bit RGB; its known pixels come back bit for
-    bit in PNG, TIFF, WebP and BMP, while a JPEG is written at quality 95 and changes them a little. Boxes and
-    masks are those of the upright photo. The photo itself is never changed.
+    A PHOTO is a file or a folder. It is worked on as upright 8-bit RGB, and boxes and masks are those of the upright
+    photo. Known pixels keep every bit in PNG, TIFF, WebP and BMP; a JPEG is written at quality 95, which changes them
+    a little. The photo itself is never changed.
 
-    Scratches of up to about 3 pixels are left to the biharmonic fill, whichever the network: it is better there.
+    Scratches of up to about 3 pixels are left to the biharmonic fill, which is better there than any network.
 
     With weights that know their error, as the shipped ones do, the line about each photo says how far off the
     rebuilt pixels are likely to be.
@@ -104,36 +92,47 @@ def command(
     """
     if (mask is None) == (not boxes):
         raise click.UsageError("say what is missing: either --mask or --box")
-    runtime = start(device, threads)
-    name = model or (DEFAULT if DEFAULT in shipped.names() else HarmonicFill.name)
-    reconstructor, calibration = load(name, runtime)
-    look_from(reconstructor, views)
-    jobs = plan(photos, mask, output)
+    repairer = Repairer.load(model, start(device, threads), views)
+    jobs = pair(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0
     for job in jobs:
-        started = perf_counter()
         try:
-            photo, missing = work(job, boxes, reconstructor, runtime)
+            click.echo(work(job, boxes, repairer))
         except PhotomendError as error:
             if len(jobs) == 1:
                 raise
             print_error(str(error))
             failed += 1
-        else:
-            seconds = perf_counter() - started
-            likely = ""
-            if calibration and isinstance(reconstructor, RepairNetwork):
-                likely = say_expected(expect(photo, missing, calibration, reconstructor.trained_hole))
-            click.echo(f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s{likely}")
     if failed:
         click.echo(f"{len(jobs) - failed} of {len(jobs)} photos repaired, {failed} not")
     return 1 if failed else 0
 
 
-def say_expected(error: Expected) -> str:
+def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
+    """Repair one photo and write it; a line about it. Errors name the file at fault."""
+    if job.problem:
+        raise PhotomendError(job.problem)
+    started = perf_counter()
+    photo = read_photo(job.photo)
+    profile, loss = describe_colours(job.photo)
+    if loss:
+        warnings.warn(f"{job.photo}: {loss}", stacklevel=2)
+    try:
+        missing = read_mask(job.mask) if job.mask else boxes_mask(boxes, *photo.shape[:2])
+        repaired = repairer.repair(photo, missing)
+    except (BoxError, RepairError) as error:
+        place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
+        raise PhotomendError(f"{place}: {error}") from error
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    write_photo(job.target, repaired, profile)
+    seconds = perf_counter() - started
+    return f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s{likely(repairer.expect(photo, missing))}"
+
+
+def likely(error: Expected | None) -> str:
     """The expected error in words."""
-    if isnan(error.mae):
+    if error is None:
         return ""
     return (
         f"; expect them to be off by {error.mae:.0f} grey levels on average "
@@ -141,37 +140,7 @@ def say_expected(error: Expected) -> str:
     )
 
 
-def work(job: Job, boxes: Sequence[Box], reconstructor: Reconstructor, device: torch.device) -> tuple[Photo, Mask]:
-    """Repair one photo and write it; the photo as it was, and its missing pixels. Errors name the file at fault."""
-    if job.problem:
-        raise PhotomendError(job.problem)
-    photo = read_photo(job.photo)
-    profile, loss = describe_colours(job.photo)
-    if loss:
-        warnings.warn(f"{job.photo}: {loss}", stacklevel=2)
-    missing = read_mask(job.mask) if job.mask else box_masks(job.photo, boxes, *photo.shape[:2])
-    try:
-        repaired = repair(photo, missing, reconstructor, device)
-    except RepairError as error:
-        place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
-        raise PhotomendError(f"{place}: {error}") from error
-    job.target.parent.mkdir(parents=True, exist_ok=True)
-    write_photo(job.target, repaired, profile)
-    return photo, missing
-
-
-def box_masks(photo: Path, boxes: Sequence[Box], height: int, width: int) -> Mask:
-    """The boxes of the command line together. Raises PhotomendError naming the photo one of them leaves."""
-    missing: Mask = np.zeros((height, width), dtype=np.bool_)
-    for box in boxes:
-        try:
-            missing |= box_mask(box, height, width)
-        except PhotomendError as error:
-            raise PhotomendError(f"{photo}: {error}") from error
-    return missing
-
-
-def plan(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
+def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
     """Every photo with its mask and target.
 
     A photo of a folder keeps its subfolder in the output folder and takes the mask of the same subfolder

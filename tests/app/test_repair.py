@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from photomend.app import repair as module
-from photomend.app.repair import RepairError, repair
+from photomend.app.repair import Repairer, RepairError
 from photomend.core import Array
 from photomend.models import BiharmonicFill
+from photomend.models.reconstructor import Reconstructor
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
@@ -57,6 +60,10 @@ class Grey:
     def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         self.shapes.append(tuple(masked.shape))
         return torch.full_like(masked, 0.5)
+
+
+def repair(photo: np.ndarray, mask: np.ndarray, model: Reconstructor, **options: Any) -> np.ndarray:
+    return Repairer(model).repair(photo, mask, **options)
 
 
 def noise(height: int, width: int) -> np.ndarray:
@@ -256,8 +263,16 @@ def test_tiles_cover_the_hole(length: int) -> None:
         (np.ones((5, 8), bool), "the mask is 8×5 pixels, the photo 6×4"),
         (np.zeros((4, 6), bool), "empty"),
         (np.ones((4, 6), bool), "covers the whole photo"),
+        (np.ones((4, 6), np.uint8), r"the mask must be bool \(H, W\), not uint8 \(4, 6\)"),
+        (np.ones((4, 6, 1), bool), r"the mask must be bool \(H, W\), not bool \(4, 6, 1\)"),
     ],
 )
 def test_masks_that_cannot_be(mask: np.ndarray, message: str) -> None:
     with pytest.raises(RepairError, match=message):
         repair(noise(4, 6), mask, Grey())
+
+
+@pytest.mark.parametrize("photo", [np.zeros((4, 6, 3)), np.zeros((4, 6, 4), np.uint8), np.zeros((4, 6), np.uint8)])
+def test_photos_that_cannot_be(photo: np.ndarray) -> None:
+    with pytest.raises(RepairError, match=r"the photo must be uint8 \(H, W, 3\), not "):
+        repair(photo, box(4, 6, (1, 1, 2, 2)), Grey())
