@@ -24,6 +24,8 @@ from photomend.core import PhotomendError
 from photomend.tests import bench_sides
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # whole comparisons, in processes of their own
+
 CPU = torch.device("cpu")
 SETUP = Setup(pairs=2, threads=1, device=CPU)
 LAYOUTS = list(conv.LAYOUTS.values())

@@ -15,6 +15,8 @@ from photomend.models.attention import ABLATIONS
 from .app.helpers import picture
 from .scripts import script
 
+pytestmark = pytest.mark.slow  # whole programs
+
 
 @pytest.fixture(scope="module")
 def ablation() -> ModuleType:

@@ -16,6 +16,8 @@ from safetensors.torch import save_file
 
 from .helpers import Shell, picture, pixels, tree
 
+pytestmark = pytest.mark.slow  # whole commands
+
 TINY = ("--steps", "1", "--batch-size", "1", "--workers", "0")
 
 

@@ -19,6 +19,8 @@ from PIL import Image
 
 from .helpers import Shell
 
+pytestmark = pytest.mark.slow  # whole comparisons, in processes of their own
+
 SUM = Side("photomend", partial(bench_sides.Sum, 1.0))
 WRONG = Side("wrong", partial(bench_sides.Sum, 2.0))
 

@@ -15,6 +15,8 @@ from photomend.core import PhotomendError
 
 from .helpers import Shell
 
+pytestmark = pytest.mark.slow  # a process each
+
 
 def test_help_lists_every_command_and_brings_no_torch() -> None:
     code = (

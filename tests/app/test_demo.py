@@ -27,6 +27,8 @@ from photomend.train.evaluation.summary import Estimate, Summary
 
 from .helpers import Shell, picture, tree
 
+pytestmark = pytest.mark.slow  # a whole demo
+
 
 def test_five_systems_and_a_report(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A demo of a second: hardly a step each, but everything is there; a second one replaces it and only it."""

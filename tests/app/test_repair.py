@@ -160,6 +160,7 @@ def test_a_network_never_sees_more_than_one_hole() -> None:
     assert np.abs(result.astype(int) - photo)[mask].max() <= 2
 
 
+@pytest.mark.slow
 def test_a_large_hole_in_a_smooth_photo_comes_back() -> None:
     photo, mask = ramp(320, 330), box(320, 330, (60, 50, 200, 200))
     model = Laplace(trained_hole=50)

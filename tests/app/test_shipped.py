@@ -18,6 +18,8 @@ from photomend.models.weights import Checkpoint, save_checkpoint
 
 from .helpers import Shell, holes, picture
 
+pytestmark = pytest.mark.slow  # the shipped networks, at full size
+
 FOLDER = shipped.FOLDER
 TINY = {"width": 8, "dilations": [1], "window": 64}
 

@@ -31,6 +31,8 @@ from photomend.train.checkpoint import load_state
 
 from .helpers import Shell, picture, tree
 
+pytestmark = pytest.mark.slow  # whole training runs
+
 SMALL = "model_config = { width = 16, dilations = [1] }\nvalidation_photos = 2\nbatch_size = 2\nworkers = 0\n"
 
 

@@ -14,6 +14,8 @@ from photomend.train.adversarial import AdversarialTrainer
 from ..train.interrupting import interrupt
 from .helpers import Shell, picture, tree
 
+pytestmark = pytest.mark.slow  # whole training runs
+
 TINY = {"width": 16, "dilations": [1], "window": 72}
 FEW = "validation_photos = 2\nbatch_size = 2\nworkers = 0\n"
 

@@ -20,6 +20,8 @@ from PIL import Image
 from .hub_helpers import NAMES, PETS, encoded, names, photos, write_parquet, write_webdataset
 from .hub_server import COMMIT, Hub
 
+pytestmark = pytest.mark.slow  # whole preparations from a server
+
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
 @pytest.mark.parametrize("served", [False, True])

@@ -53,6 +53,7 @@ def test_the_lock_is_on_the_folder_of_that_name(tmp_path: Path, monkeypatch: pyt
     assert not unfinished_folder(out).exists()
 
 
+@pytest.mark.slow  # a process of its own
 def test_imports_where_there_is_no_fcntl() -> None:
     command = "import sys; sys.modules['fcntl'] = None; import photomend.data"
     subprocess.run([sys.executable, "-c", command], check=True)

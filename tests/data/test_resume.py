@@ -25,6 +25,8 @@ from PIL import Image
 
 from .conftest import smooth_photo
 
+pytestmark = pytest.mark.slow  # whole preparations, killed and begun again
+
 SHARD = 4
 
 

@@ -228,6 +228,7 @@ class OnePhoto(Module):
         return self.network(self.masked, self.mask)
 
 
+@pytest.mark.slow  # differences through a whole network
 def test_the_attention_models_gradient_is_the_differences() -> None:
     """CBAM's maxima may change their winner along a direction, so the steps are small and the bar is 1e-6."""
     picture, masks = crops(1, 48)

@@ -42,6 +42,7 @@ def unexplained(mutants: Iterable[Mutant]) -> list[str]:
     return [str(v.mutant) for v in (*report.survivors, *report.stale)]
 
 
+@pytest.mark.slow  # each subject's cases are run once to learn what they call
 def test_a_sample_is_noticed() -> None:
     assert unexplained(command.chosen(MUTANTS, [], sample=60, seed=0)) == []
 

@@ -23,6 +23,8 @@ from photomend.train.validation import Validation, Validator
 
 from .interrupting import interrupt
 
+pytestmark = pytest.mark.slow  # whole training runs
+
 TINY: dict[str, Any] = {"width": 16, "dilations": [1], "window": 64}
 
 

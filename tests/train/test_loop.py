@@ -28,6 +28,8 @@ from scipy import ndimage
 from .interrupting import interrupt
 from .runs import TINY, config, run
 
+pytestmark = pytest.mark.slow  # whole training runs
+
 REPORT = {"window": 64}
 
 

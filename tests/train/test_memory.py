@@ -22,6 +22,8 @@ from photomend.train.optimizers import Optimizer
 from photomend.train.trainer import Trainer
 from torch._subclasses import FakeTensor
 
+pytestmark = pytest.mark.slow  # whole training steps
+
 Storages = dict[int, int]
 
 AnyTrainer = Trainer | AdversarialTrainer

@@ -19,6 +19,7 @@ from photomend.train.start import start_settings
 from .runs import TINY, config, run
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_an_earlier_one_at_any_crop(photos: FolderSource, tmp_path: Path) -> None:
     run(config(), photos, tmp_path / "first")
     begun = config(start=str(tmp_path / "first"), model_config={**TINY, "window": 72}, lr=1e-9, steps=1)

@@ -12,10 +12,9 @@ from photomend.tests.verification.case import Case
 from photomend.tests.verification.findings import findings
 from photomend.tests.verification.oracles import TOLERANCE
 from photomend.tests.verification.registry import CASES
-from photomend.tests.verification.rows import same_conditions
+from photomend.tests.verification.rows import kind, same_conditions
 
-#: Beside the usual layout and cotangent, the others: their code is the same, and a case in every one takes long.
-EXHAUSTIVE = pytest.mark.exhaustive
+EXHAUSTIVE = pytest.mark.exhaustive  # what every case shows in the usual layout, shown in the others too
 LAYOUTS = [
     pytest.param(layout, id=name, marks=[] if layout is oracles.contiguous else EXHAUSTIVE)
     for name, layout in oracles.LAYOUTS.items()
@@ -25,7 +24,11 @@ COTANGENTS = [
     pytest.param(True, id="expanded cotangent", marks=EXHAUSTIVE),
 ]
 
-every_case = pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+NETWORKS = {case.name for case in CASES.values() if kind(case) == "model"}
+every_case = pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=name, marks=pytest.mark.slow if name in NETWORKS else []) for name, case in CASES.items()],
+)
 
 
 @every_case

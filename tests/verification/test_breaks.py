@@ -47,6 +47,7 @@ def test_the_edit_stands_once_and_in_its_function(wrong: Break) -> None:
     assert set(wrong.subjects) <= {subject.name for subject in subjects()}
 
 
+@pytest.mark.slow  # every oracle in every case of the subject
 @every_break
 def test_two_oracles_catch_it_or_a_reason_says_why_not(wrong: Break) -> None:
     caught = [verdict for verdict in try_break(wrong) if verdict.caught]

@@ -89,6 +89,7 @@ def test_keep_freed_memory_says_whether_it_took_effect(monkeypatch: pytest.Monke
     assert runtime.keep_freed_memory() is False
 
 
+@pytest.mark.slow  # a process of its own
 def test_training_loads_neither_torchs_compiler_nor_what_only_metrics_need() -> None:
     """They take seconds and a hundred MiB."""
     program = (
