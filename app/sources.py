@@ -53,15 +53,15 @@ def with_several_holes(source: PhotoSource, most: int = FEW * HOLES) -> PhotoSou
     return source
 
 
-def evenly(samples: EvaluationSet, most: int) -> EvaluationSet:
+def evenly(photos: EvaluationSet, most: int) -> EvaluationSet:
     """At most `most` different photos of an evaluation that has run, evenly spread, with the holes that it saw.
 
     Those that could not be read are left out.
     """
     first: dict[str, int] = {}
-    for index in samples.indices:
-        first.setdefault(samples.source.name(index), index)
-    readable = [index for name, index in first.items() if name not in samples.skipped]
-    chosen = copy(samples)
+    for index in photos.indices:
+        first.setdefault(photos.source.name(index), index)
+    readable = [index for name, index in first.items() if name not in photos.skipped]
+    chosen = copy(photos)
     chosen.indices = readable[:: -(-len(readable) // most)]
     return chosen

@@ -47,7 +47,7 @@ def command(
     threads: int | None,
 ) -> None:
     """Compare the engine's speed and memory with torch.nn: convolutions, training steps, repairs, and how cost grows
-    with the photo. Without KIND, all of these.
+    with the photo. Without arguments, all of these.
 
     Each side runs in its own process, with the same weights, inputs, threads and allocator settings. Their results are
     checked against each other; then they are timed in turn. A ratio above 1 means that ours is faster. The peers are

@@ -78,25 +78,25 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
         train(config, training, validator, out / name, device=target_device, on_epoch=print_validation)
     models = classical(target_device) | {name: load_run(out / name, target_device) for name in configs}
     seed_everything(0)
-    samples = EvaluationSet(with_several_holes(test, most), limit=most)
-    tables = Tables.of(evaluate_models(models, samples, device=target_device))
+    test_set = EvaluationSet(with_several_holes(test, most), limit=most)
+    tables = Tables.of(evaluate_models(models, test_set, device=target_device))
     click.echo(as_text(tables))
     if note := about_the_gan(tables.overall, configs[GanModel.name].total / 60):
         click.echo(note)
-    if samples.skipped:
-        click.echo(say_skipped(len(samples.skipped), tables.overall[0].photos + len(samples.skipped)))
+    if test_set.skipped:
+        click.echo(say_skipped(len(test_set.skipped), tables.overall[0].photos + len(test_set.skipped)))
     write_report(
         out / REPORT,
         f"{len(models)} ways to fill a hole",
         tables,
-        list(evenly(samples, ROWS)),
+        list(evenly(test_set, ROWS)),
         models,
         {name: out / name for name in configs},
         {
             "photos": f"{Path(test.origin).name}, split: test",
             "holes": str(tables.overall[0].holes),
-            "unreadable photos": str(len(samples.skipped)),
-            "seed of the holes": str(samples.seed),
+            "unreadable photos": str(len(test_set.skipped)),
+            "seed of the holes": str(test_set.seed),
             "budget": f"{budget:g} minutes",
         },
         target_device,

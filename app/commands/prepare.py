@@ -28,7 +28,7 @@ from ..options import FOLDER, SEED
     metavar="samples|folder:DIR|pairs:DIR|hub:NAME",
     help="Where the photos come from.",
 )
-@click.option("--out", type=FOLDER, required=True, help="The new data set's folder; it must not exist or be empty.")
+@click.option("--out", type=FOLDER, required=True, help="Folder of the new data set: a new or an empty one.")
 @click.option("--classes", metavar="A,B,…", help="hub: the classes to take, by name or number.  [default: all]")
 @click.option("--limit", type=click.IntRange(min=1), help="hub: the most photos to take of each class.")
 @click.option(
@@ -68,7 +68,7 @@ def command(
     \b
     samples     the few photos that come with scikit-image
     folder:DIR  the photos in a folder; its subfolders are their classes
-    pairs:DIR   photos x.jpg, each with a copy x_masked.jpg in which a black rectangle marks the hole
+    pairs:DIR   photos x.jpg, each with a copy x_masked.jpg in which the hole is a black rectangle
     hub:NAME    OWNER/NAME on the Hugging Face hub, streamed; imagenet-10 or oxford-pets; or a
                 folder with parquet or webdataset files
 

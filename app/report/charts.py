@@ -38,7 +38,7 @@ BOOKKEEPING = {"step", "epoch", "seconds", "lr", "photos_s", "grad_norm"}
 #: The colours of figures, and what the style sheet calls them.
 COLOURS = {INK: "--ink", QUIET: "--quiet", ACCENT: "--accent", SECOND: "--second", RULE: "--rule"}
 #: Points of a curve: a log may hold far more than the page can show.
-POINTS = 400
+POINTS = 300
 
 
 def curves(model: str, records: Sequence[Mapping[str, Any]]) -> list[Markup]:
