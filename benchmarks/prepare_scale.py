@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 from photomend.data import FolderSource, find_photos, prepare
-from photomend.data.journal import read_journal
+from photomend.data.preparation.journal import read_journal
 from PIL import Image
 
 MOST_MEMORY_MB = 600

@@ -2,11 +2,8 @@
 
 from .augment import training_crop
 from .evaluation_set import EvaluationSet, MaskedPhoto, to_array
-from .hub import HubDataset
-from .hub_stream import HubStream
 from .loader import Batch, CropLoader
 from .masks import Box, box_mask, protocol_box, random_box
-from .pairs import PairSource, find_hole, find_pairs
 from .photos import (
     PHOTO_SUFFIXES,
     Mask,
@@ -19,12 +16,15 @@ from .photos import (
     resize,
     write_photo,
 )
-from .preparation import prepare
+from .preparation.hub import HubDataset
+from .preparation.hub_stream import HubStream
+from .preparation.pairs import PairSource, find_hole, find_pairs
+from .preparation.prepare import prepare
+from .preparation.stream import PhotoStream, SourceStream, StreamedPhoto
 from .prepared import PreparedSource, read_provenance
 from .samples import SamplePhoto, sample_photos
 from .sources import FolderSource, PhotoSource, SampleSource
 from .split import SPLITS, split_of, split_photos
-from .stream import PhotoStream, SourceStream, StreamedPhoto
 
 __all__ = [
     "PHOTO_SUFFIXES",

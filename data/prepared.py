@@ -9,8 +9,8 @@ and test and the columns
     path    string: the photo's name in its source
     box     {x, y, width, height}: the hole, in pixels
 
-and beside it `provenance.json`: where it came from, seed, parameters, counts, and the photos left out. `preparation.py`
-writes it.
+and beside it `provenance.json`: where it came from, seed, parameters, counts, and the photos left out. The
+folder `preparation` writes it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from ..core import PhotomendError
-from .journal import PROVENANCE
 from .masks import Box
 from .photos import Photo, decode_photo
-from .shards import count_rows, no_progress_bars
+from .preparation.journal import PROVENANCE
+from .preparation.shards import count_rows, no_progress_bars
 from .split import SPLITS
 
 FORMAT = 1

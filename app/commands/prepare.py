@@ -10,14 +10,14 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from ...data.hub import HubDataset, label_of
-from ...data.hub_stream import HubStream
-from ...data.journal import read_journal
-from ...data.pairs import PairSource, find_pairs
 from ...data.photos import find_photos, say_skipped
-from ...data.preparation import ENCODINGS, prepare
+from ...data.preparation.hub import HubDataset, label_of
+from ...data.preparation.hub_stream import HubStream
+from ...data.preparation.journal import read_journal
+from ...data.preparation.pairs import PairSource, find_pairs
+from ...data.preparation.prepare import ENCODINGS, prepare
+from ...data.preparation.stream import PhotoStream, SourceStream
 from ...data.sources import FolderSource, SampleSource
-from ...data.stream import PhotoStream, SourceStream
 from ..options import FOLDER, SEED
 
 

@@ -10,8 +10,8 @@ import datasets
 import numpy as np
 import pytest
 from photomend.data import SPLITS, FolderSource, PreparedSource, read_provenance
-from photomend.data.hub import HubDataset
 from photomend.data.photos import decode_photo
+from photomend.data.preparation.hub import HubDataset
 from PIL import Image
 
 from .helpers import Shell, picture, tree
@@ -106,12 +106,12 @@ def test_no_class_is_not_all_classes(shell: Shell, tmp_path: Path, parquet: Path
 def test_goes_on_with_the_revision_it_was_begun_with(
     shell: Shell, tmp_path: Path, parquet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 2)
+    monkeypatch.setattr("photomend.data.preparation.prepare.PHOTOS_PER_SHARD", 2)
     monkeypatch.setattr("photomend.app.commands.prepare.HubDataset", OneThatMoves)
     monkeypatch.setattr(OneThatMoves, "folder", parquet)
     command = ("prepare", "--source", "hub:owner/name", "--out", tmp_path / "set", "--side", "64")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("photomend.data.hub_stream.decode_photo", raising_after(5))
+        patch.setattr("photomend.data.preparation.hub_stream.decode_photo", raising_after(5))
         assert shell(*command).status == 130
     monkeypatch.setattr(OneThatMoves, "newest", "newer")
     outcome = shell(*command)
@@ -147,7 +147,7 @@ def raising_after(photos: int) -> Callable[..., np.ndarray]:
 
 
 def test_goes_on_and_starts_over(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 2)
+    monkeypatch.setattr("photomend.data.preparation.prepare.PHOTOS_PER_SHARD", 2)
     for number in range(7):
         picture(tmp_path / "photos" / f"{number}.png", seed=number)
     out = tmp_path / "set"

@@ -9,7 +9,7 @@ from typing import Any
 
 import datasets
 from photomend.data import StreamedPhoto
-from photomend.data.hub_stream import HubStream
+from photomend.data.preparation.hub_stream import HubStream
 from PIL import Image
 
 from .conftest import smooth_photo

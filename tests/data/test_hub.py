@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from photomend.core import PhotomendError
 from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, prepare, split_of
-from photomend.data.hub import PRESETS, HubDataset
-from photomend.data.hub_stream import HubStream
-from photomend.data.journal import read_journal
+from photomend.data.preparation.hub import PRESETS, HubDataset
+from photomend.data.preparation.hub_stream import HubStream
+from photomend.data.preparation.journal import read_journal
 from PIL import Image
 
 from .hub_helpers import NAMES, PETS, encoded, names, photos, write_parquet, write_webdataset
@@ -53,7 +53,7 @@ def test_photos_with_equal_names_are_told_apart(tmp_path: Path) -> None:
 
 def test_rows_that_nobody_wants_are_finished_too(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A class of which few come: after a kill the rows before aren't read again."""
-    monkeypatch.setattr("photomend.data.preparation.ROWS_PER_COMMIT", 4)
+    monkeypatch.setattr("photomend.data.preparation.prepare.ROWS_PER_COMMIT", 4)
     write_parquet(tmp_path / "hub" / PETS)
     prepare(HubStream(HubDataset("oxford-pets"), ["macaw"]), tmp_path / "whole", side=64)
     passed: list[int] = []
@@ -77,7 +77,7 @@ def test_rows_that_nobody_wants_are_finished_too(hub: Hub, tmp_path: Path, monke
 
 
 def test_prepared_from_a_hub_and_cut_short(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 4)
+    monkeypatch.setattr("photomend.data.preparation.prepare.PHOTOS_PER_SHARD", 4)
     write_parquet(tmp_path / "hub" / PETS)
     provenance = prepare(HubStream(HubDataset("oxford-pets")), tmp_path / "whole", side=64)
     assert provenance["source"] == "hub:oxford-pets"

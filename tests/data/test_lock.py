@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from photomend.core import PhotomendError
 from photomend.data import FolderSource, prepare, read_provenance
-from photomend.data.claim import claimed, require_free
-from photomend.data.journal import unfinished_folder
+from photomend.data.preparation.claim import claimed, require_free
+from photomend.data.preparation.journal import unfinished_folder
 
 
 def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,10 +22,10 @@ def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypat
 
     def slow_look(path: Path) -> None:
         look(path)
-        monkeypatch.setattr("photomend.data.preparation.require_free", look)
+        monkeypatch.setattr("photomend.data.preparation.prepare.require_free", look)
         prepare(source, out, side=64)
 
-    monkeypatch.setattr("photomend.data.preparation.require_free", slow_look)
+    monkeypatch.setattr("photomend.data.preparation.prepare.require_free", slow_look)
     with pytest.raises(PhotomendError, match="set: already exists and is not an empty folder"):
         prepare(source, out, side=80)
     assert sorted(os.listdir(tmp_path)) == ["photos", "set"]

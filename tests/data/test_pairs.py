@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from photomend.core import PhotomendError
 from photomend.data import Box, PreparedSource, box_mask, prepare, protocol_box, split_of
-from photomend.data.pairs import PairSource, find_hole, find_pairs
+from photomend.data.preparation.pairs import PairSource, find_hole, find_pairs
 from PIL import Image
 
 from .conftest import smooth_photo

@@ -152,7 +152,7 @@ def test_what_is_no_prepared_dataset(source: FolderSource, out: Path, tmp_path: 
 
 
 def test_damaged_shards_are_named(source: FolderSource, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 4)
+    monkeypatch.setattr("photomend.data.preparation.prepare.PHOTOS_PER_SHARD", 4)
     prepare(source, out, side=64)
     shard = sorted((out / "train").glob("*.arrow"))[1]
     whole = shard.read_bytes()
@@ -172,7 +172,7 @@ def test_damaged_shards_are_named(source: FolderSource, out: Path, monkeypatch: 
 
 
 def test_a_damaged_photo_names_its_shard(source: FolderSource, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", 4)
+    monkeypatch.setattr("photomend.data.preparation.prepare.PHOTOS_PER_SHARD", 4)
     prepare(source, out, side=64)
     before = PreparedSource(out, "train")
     shard = sorted((out / "train").glob("*.arrow"))[1]

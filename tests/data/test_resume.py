@@ -20,7 +20,7 @@ import pytest
 from datasets.arrow_writer import ArrowWriter
 from photomend.core import PhotomendError
 from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare
-from photomend.data.journal import read_journal, unfinished_folder
+from photomend.data.preparation.journal import read_journal, unfinished_folder
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -32,7 +32,7 @@ SHARD = 4
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("photomend.data.preparation.PHOTOS_PER_SHARD", SHARD)
+    monkeypatch.setattr("photomend.data.preparation.prepare.PHOTOS_PER_SHARD", SHARD)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # a killed process leaves the same files without it
 
 
@@ -115,8 +115,9 @@ def test_killed_at_every_step(source: FolderSource, tmp_path: Path) -> None:
 PREPARING = f"""
 import sys, time
 from pathlib import Path
-from photomend.data import FolderSource, find_photos, preparation, prepare
-preparation.PHOTOS_PER_SHARD = {SHARD}
+from photomend.data import FolderSource, find_photos, prepare
+from photomend.data.preparation import prepare as module
+module.PHOTOS_PER_SHARD = {SHARD}
 root, out, log = map(Path, sys.argv[1:])
 
 class Slow(FolderSource):

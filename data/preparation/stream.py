@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from ..core import PhotomendError
-from .masks import Box
-from .photos import Photo
-from .sources import FolderSource, PhotoSource
+from ...core import PhotomendError
+from ..masks import Box
+from ..photos import Photo
+from ..sources import FolderSource, PhotoSource
 
 
 class StreamedPhoto(NamedTuple):

@@ -7,11 +7,11 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-from ..core import PhotomendError
+from ...core import PhotomendError
+from ..masks import Box
+from ..photos import Photo, PhotoError, decode_photo
+from ..split import split_of
 from .hub import HubDataset
-from .masks import Box
-from .photos import Photo, PhotoError, decode_photo
-from .split import split_of
 from .stream import StreamedPhoto
 
 #: Columns that may hold a photo's class; the first that is there counts.

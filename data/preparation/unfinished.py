@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..core import PhotomendError
+from ...core import PhotomendError
 from .journal import JOURNAL, PROVENANCE, Journal, read_journal, unfinished_folder
 from .shards import sync, write_json, write_metadata, write_shard
 

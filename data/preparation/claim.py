@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ..core import PhotomendError
+from ...core import PhotomendError
 from .journal import unfinished_folder
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core import PhotomendError
+from ...core import PhotomendError
+from ..split import SPLITS
 from .shards import write_json
-from .split import SPLITS
 
 JOURNAL = "journal.json"
 PROVENANCE = "provenance.json"

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..core import PhotomendError, replacing
-from .masks import Box
-from .split import SPLITS
+from ...core import PhotomendError, replacing
+from ..masks import Box
+from ..split import SPLITS
 
 # Rows of an Arrow record batch.
 ROWS_PER_BATCH = 64

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import PhotomendError
-from .masks import Box
-from .photos import Photo, PhotoError, decode_photo, find_photos
-from .sources import FolderSource
+from ...core import PhotomendError
+from ..masks import Box
+from ..photos import Photo, PhotoError, decode_photo, find_photos
+from ..sources import FolderSource
 
 MASKED = "_masked"
 # Cells a side of the coarse grid on which the search for a hole begins.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from ..core import PhotomendError, did_you_mean
+from ...core import PhotomendError, did_you_mean
 
 
 class Preset(NamedTuple):

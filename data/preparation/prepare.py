@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..core import PhotomendError
+from ...core import PhotomendError
+from ..masks import Box, box_mask, protocol_box
+from ..photos import Photo, PhotoError, SkippedPhotoWarning, resize
+from ..prepared import FORMAT, read_provenance
+from ..sources import PhotoSource
 from .claim import claimed, require_free
 from .journal import Journal, read_journal
-from .masks import Box, box_mask, protocol_box
-from .photos import Photo, PhotoError, SkippedPhotoWarning, resize
-from .prepared import FORMAT, read_provenance
-from .sources import PhotoSource
 from .stream import PhotoStream, SourceStream, StreamedPhoto
 from .unfinished import UnfinishedDataset, open_unfinished
 
