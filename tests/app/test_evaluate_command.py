@@ -14,6 +14,8 @@ from PIL import Image
 
 from .helpers import Shell, picture, tree
 
+pytestmark = pytest.mark.slow  # whole commands
+
 #: What every row has, whatever else it has.
 KEYS = {"model", "photos", "mse", "mse_ci", "mae", "mae_ci", "hole_mse", "hole_mae", "hole_psnr", "ssim"}
 

@@ -16,6 +16,8 @@ from PIL import Image
 
 from .helpers import Shell, picture, tree
 
+pytestmark = pytest.mark.slow  # whole commands
+
 
 def test_folder(shell: Shell, tmp_path: Path) -> None:
     for number in range(5):

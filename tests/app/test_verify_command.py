@@ -21,6 +21,8 @@ from photomend.tests.verification.test_breaks import HARMLESS
 
 from .helpers import Shell
 
+pytestmark = pytest.mark.slow  # whole commands
+
 KEYS = {
     *("name", "kind", "cases", "differences", "adjoint", "torch", "loops", "float32"),
     *("forward_ratio", "backward_ratio", "memory_ratio", "ok", "failures", "skipped"),

@@ -13,6 +13,8 @@ from photomend.data.preparation.hub_stream import HubStream
 from .hub_helpers import PETS, encoded, photos, write_parquet
 from .hub_server import COMMIT, Hub, use_hub
 
+pytestmark = pytest.mark.slow  # whole preparations from a server
+
 
 def test_a_gated_dataset(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_parquet(tmp_path / "hub" / "ILSVRC" / "imagenet-1k", {"train": 6, "validation": 2})

@@ -15,6 +15,8 @@ from photomend.tests.verification.registry import CASES
 from photomend.tests.verification.rows import Subject, same_conditions, size, subjects
 from photomend.tests.verification.sizes import MODEL_SIZES, SIZES
 
+pytestmark = pytest.mark.slow  # times and memory of whole layers
+
 X = torch.ones(2_500_000)  # 10 MB
 
 
