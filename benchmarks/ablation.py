@@ -103,7 +103,8 @@ def ablation(
             click.echo(f"{name}: training")
             validator = Validator(EvaluationSet(validation, limit=config.validation_photos), device)
             trainer = train(config, training, validator, run, resume=(run / STATE).exists(), device=device)
-            write_text(run / FINISHED, json.dumps(made_with(config, training) | {"done": trainer.steps}) + "\n")
+            finished = made_with(config, training) | {"done": trainer.progress.steps}
+            write_text(run / FINISHED, json.dumps(finished) + "\n")
         models[name] = load_run(run, device)
         done[name] = json.loads((run / FINISHED).read_text(encoding="utf-8"))["done"]
     return table(evaluate_models(models, EvaluationSet(test, limit=limit), device=device), done)

@@ -345,8 +345,7 @@ def training_settings() -> str:
 
 @table
 def adversarial_settings() -> str:
-    from photomend.train.adversarial import AdversarialConfig
-    from photomend.train.config import TrainConfig
+    from photomend.train.config import AdversarialConfig, TrainConfig
 
     known = {tuple(line) for line in settings(TrainConfig, {})}
     lines = [line for line in settings(AdversarialConfig, {}) if tuple(line) not in known]

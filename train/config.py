@@ -6,19 +6,18 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import NoneType
 from typing import Any, ClassVar, Self
 
 from ..core import Parameter, PhotomendError, did_you_mean
+from ..models import GanModel
 from .muon import Muon
 from .optimizers import SGD, Adam, AdamW, Optimizer
 from .precision import PRECISIONS
 from .schedules import StepLR, WarmupCosine
+from .settings import above_zero, at_least_zero, check_setting, from_zero_to, one_of
 
-OPTIMIZERS = ("adamw", "adam", "sgd", "muon")
-SCHEDULES = ("cosine", "step")
-#: Schedules count steps, and how many a run by the clock will have nobody knows; so it is cut into so many parts.
-PARTS = 10_000
+#: Schedules count steps, and how many a run by the clock will have nobody knows; so they see every run as so many.
+SCHEDULE_STEPS = 10_000
 #: What a model's runs have in place of the defaults below. Where only mean colours are painted, the squared error is
 #: what their means minimise. Those of attention are the recipe's (docs/recipe.md).
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
@@ -26,6 +25,8 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "linear": {"batch_size": 64, "lr": 2e-2, "mse_weight": 1.0, "mae_weight": 0.0},
     "cnn": {"batch_size": 32, "mse_weight": 1.0, "mae_weight": 0.0},
 }
+#: What settings were called in runs of earlier versions.
+RENAMED = {"epoch_steps": "validation_interval", "start": "initial_weights"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class RunConfig:
     Attributes:
         model: the network's name.
         model_config: the network's own settings; its `window` is the side of the training crops.
-        start: the weights to begin with, a run folder or a weights file; empty: fresh random ones.
+        initial_weights: a run folder or a weights file to begin with; empty: random weights.
         steps: optimizer steps. A run of so many steps with one seed gives the same weights every time.
         minutes: wall-clock time, validation included; how many steps fit depends on the machine.
         batch_size: crops a step.
@@ -44,56 +45,40 @@ class RunConfig:
         ema: decay of the averaged weights, which are validated and kept as the best.
         seed: of the first weights, the crops and their holes.
         workers: processes that read photos.
-        epoch_steps: steps from one validation to the next; 0: until every photo has been seen, but at least 50.
+        validation_interval: steps from one validation to the next; 0: one epoch, but at least 50 steps.
         validation_photos: at most so many photos are validated on.
+
+    Raises PhotomendError naming the setting that has a value of the wrong type, or one out of range.
     """
 
     model: str = "attention"
     model_config: Mapping[str, Any] = field(default_factory=dict)
-    start: str = ""
-    steps: int | None = None
-    minutes: float | None = None
-    batch_size: int = 8
-    holes: int = 1
-    lr: float = 1.5e-3
-    ema: float = 0.998
-    seed: int = 0
-    workers: int = 1
-    epoch_steps: int = 0
-    validation_photos: int = 200
+    initial_weights: str = ""
+    steps: int | None = above_zero(None)
+    minutes: float | None = above_zero(None)
+    batch_size: int = above_zero(8)
+    holes: int = above_zero(1)
+    lr: float = above_zero(1.5e-3)
+    ema: float = from_zero_to(0.999999, default=0.998)
+    seed: int = at_least_zero(0)
+    workers: int = at_least_zero(1)
+    validation_interval: int = at_least_zero(0)
+    validation_photos: int = above_zero(200)
 
     #: Settings that a resumed run can't change, because what is saved depends on them.
     fixed: ClassVar[tuple[str, ...]] = ("batch_size", "seed")
+    # No limit on the gradients' norm, float32, nothing recomputed; `TrainConfig` makes settings of them.
+    clip = math.inf
+    precision = "float32"
+    recompute = False
 
     def __post_init__(self) -> None:
-        for field_ in dataclasses.fields(self):
-            _check_type("training", field_, getattr(self, field_.name))
+        for setting in dataclasses.fields(self):
+            check_setting("training", setting, getattr(self, setting.name))
         if (self.steps is None) == (self.minutes is None):
             raise PhotomendError("training: give its length as steps or as minutes, one of the two")
-        self.require_above_zero("steps", "minutes", "batch_size", "holes", "lr", "validation_photos")
-        self.require_at_least_zero("workers", "epoch_steps", "seed")
         if self.seed >= 2**63:
             raise PhotomendError(f"training: seed (={self.seed}) must be below 2⁶³")
-        self.require_at_most(ema=0.999999)
-
-    def require_above_zero(self, *names: str) -> None:
-        """Raise PhotomendError naming the first of these settings that is given and not above 0."""
-        for name in names:
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise PhotomendError(f"training: {name} (={value}) must be above 0")
-
-    def require_at_least_zero(self, *names: str) -> None:
-        """Raise PhotomendError naming the first of these settings that is negative."""
-        for name in names:
-            if not getattr(self, name) >= 0:
-                raise PhotomendError(f"training: {name} (={getattr(self, name)}) must not be negative")
-
-    def require_at_most(self, **limits: float) -> None:
-        """Raise PhotomendError naming the first of these settings that is not from 0 to its limit."""
-        for name, most in limits.items():
-            if not 0 <= getattr(self, name) <= most:
-                raise PhotomendError(f"training: {name} (={getattr(self, name)}) must be from 0 to {most}")
 
     @property
     def total(self) -> float:
@@ -105,7 +90,7 @@ class RunConfig:
         raise NotImplementedError
 
     def make_schedule(self) -> Callable[[float], float]:
-        """The learning rate by progress: 0 at the start of the run, 1 at its end, whatever its unit."""
+        """The learning rate by the share of the run that is done, 0 to 1."""
         raise NotImplementedError
 
     @classmethod
@@ -117,9 +102,11 @@ class RunConfig:
         """
         known = {f.name: f for f in dataclasses.fields(cls)}
         for key, value in values.items():
+            if key in RENAMED:
+                raise PhotomendError(f"{where}: {key!r} is called {RENAMED[key]!r} now")
             if key not in known:
                 raise PhotomendError(f"{where}: unknown key {key!r}; {did_you_mean(key, tuple(known))}")
-            _check_type(where, known[key], value)
+            check_setting(where, known[key], value)
         return cls(**{**MODEL_DEFAULTS.get(values.get("model", cls.model), {}), **values})
 
     def to_dict(self) -> dict[str, Any]:
@@ -146,38 +133,30 @@ class TrainConfig(RunConfig):
             which takes less memory and more time.
     """
 
-    final_lr: float = 1e-5
-    schedule: str = "cosine"
-    warmup: float = 0.03
-    lr_step: float = 0.3
-    gamma: float = 0.3
-    optimizer: str = "adamw"
-    momentum: float = 0.9
-    weight_decay: float = 1e-4
-    clip: float = 1.0
-    mse_weight: float = 4.0
-    mae_weight: float = 1.0
-    precision: str = "float32"
+    final_lr: float = at_least_zero(1e-5)
+    schedule: str = one_of("cosine", "step", default="cosine")
+    warmup: float = from_zero_to(0.99, default=0.03)
+    lr_step: float = above_zero(0.3)
+    gamma: float = at_least_zero(0.3)
+    optimizer: str = one_of("adamw", "adam", "sgd", "muon", default="adamw")
+    momentum: float = from_zero_to(0.9999, default=0.9)
+    weight_decay: float = at_least_zero(1e-4)
+    clip: float = above_zero(1.0)
+    mse_weight: float = at_least_zero(4.0)
+    mae_weight: float = at_least_zero(1.0)
+    precision: str = one_of(*PRECISIONS, default="float32")
     recompute: bool = False
 
     fixed: ClassVar[tuple[str, ...]] = (*RunConfig.fixed, "optimizer")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_above_zero("clip")
-        self.require_at_least_zero("final_lr", "weight_decay", "mse_weight", "mae_weight", "gamma")
+        if self.model == GanModel.name:
+            raise PhotomendError("training: gan trains against a discriminator, with an AdversarialConfig")
         if self.mse_weight + self.mae_weight == 0:
             raise PhotomendError("training: mse_weight and mae_weight are both 0; nothing would be learned")
-        self.require_at_most(momentum=0.9999, warmup=0.99)
-        if not 0 < self.lr_step <= 1:
-            raise PhotomendError(f"training: lr_step (={self.lr_step}) must be above 0 and at most 1")
-        for name, choices in (
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("precision", tuple(PRECISIONS)),
-        ):
-            if getattr(self, name) not in choices:
-                raise PhotomendError(f"training: {name} {getattr(self, name)!r} must be one of {', '.join(choices)}")
+        if self.lr_step > 1:
+            raise PhotomendError(f"training: lr_step (={self.lr_step}) must be at most 1")
 
     def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
         if self.optimizer == "sgd":
@@ -188,27 +167,53 @@ class TrainConfig(RunConfig):
         return made(parameters, self.lr, weight_decay=self.weight_decay)
 
     def make_schedule(self) -> Callable[[float], float]:
+        n = SCHEDULE_STEPS
         if self.schedule == "step":
-            made: StepLR | WarmupCosine = StepLR(self.lr, max(1, round(PARTS * self.lr_step)), self.gamma)
+            made: StepLR | WarmupCosine = StepLR(self.lr, max(1, round(n * self.lr_step)), self.gamma)
         else:
-            made = WarmupCosine(self.lr, round(PARTS * self.warmup), PARTS, self.final_lr)
-        return lambda progress: made(int(PARTS * progress + 1e-6))  # PARTS · k / n may lie just under a whole number
+            made = WarmupCosine(self.lr, round(n * self.warmup), n, self.final_lr)
+        return lambda done: made(int(n * done + 1e-6))  # a product may lie just under a whole number
 
 
-_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "bool": ("true or false", (bool,)),
-    "str": ("a text", (str,)),
-    "int": ("a whole number", (int,)),
-    "int | None": ("a whole number", (int, NoneType)),
-    "float": ("a number", (int, float)),
-    "float | None": ("a number", (int, float, NoneType)),
-    "Mapping[str, Any]": ("a table", (Mapping,)),
-}
+@dataclass(frozen=True)
+class AdversarialConfig(RunConfig):
+    """The settings of a run against a discriminator.
 
+    Attributes:
+        discriminator_lr: the discriminator's learning rate.
+        first_weight, last_weight: λ at the beginning, and after the share `ramp` of the run.
+        tolerance: how much the hole MAE may rise, as a share of what it began with; beyond it the run stops.
+    """
 
-def _check_type(where: str, field_: dataclasses.Field[Any], value: Any) -> None:
-    """Refuse a value that isn't what the field's annotation says: a bool is no number, nor are ∞ and NaN."""
-    what, kinds = _KINDS[str(field_.type)]
-    finite = not isinstance(value, float) or math.isfinite(value)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds) or not finite:
-        raise PhotomendError(f"{where}: {field_.name} (={value!r}) must be {what}")
+    model: str = GanModel.name
+    lr: float = above_zero(1e-4)
+    ema: float = from_zero_to(0.999999, default=0.99)
+    discriminator_lr: float = above_zero(4e-4)
+    first_weight: float = at_least_zero(0.01)
+    last_weight: float = at_least_zero(0.1)
+    ramp: float = from_zero_to(1, default=0.5)
+    tolerance: float = above_zero(0.15)
+    validation_interval: int = at_least_zero(150)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model != GanModel.name:
+            raise PhotomendError(f"training: model {self.model!r} can't train against a discriminator, only 'gan' can")
+        if not self.initial_weights:
+            raise PhotomendError("training: gan goes on from a trained attention model; say which one: --from RUN")
+
+    def make_optimizer(self, parameters: list[Parameter]) -> Optimizer:
+        return Adam(parameters, self.lr, betas=(0.0, 0.9))
+
+    def make_schedule(self) -> Callable[[float], float]:
+        return lambda done: self.lr * self.rate(done)
+
+    def rate(self, done: float) -> float:
+        """Both networks' learning rates as a share of the full ones: 1 for the first half of the run, then falling
+        straight to 0, so that the two come to rest together."""
+        return min(1.0, 2 * (1 - done))
+
+    def weight(self, done: float) -> float:
+        """λ when this share of the run is done: a straight rise over the first `ramp` of it."""
+        risen = min(1.0, done / self.ramp) if self.ramp else 1.0
+        return self.first_weight + (self.last_weight - self.first_weight) * risen

@@ -1,11 +1,13 @@
-"""The training log: one JSON object a line, flushed at once, so a killed run has lost nothing."""
+"""The training log: one JSON object a line, flushed at once, so a killed run has lost nothing.
+
+A line for each step, and one more for each validation, which has its number.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from ..core import PhotomendError, replacing
@@ -33,16 +35,11 @@ class JsonLog:
         self.file.write(json.dumps(record) + "\n")
         self.file.flush()
 
-    def close(self) -> None:
-        self.file.close()
-
     def __enter__(self) -> JsonLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *raised: object) -> None:
+        self.file.close()
 
 
 def forget_after(path: Path, step: int) -> None:
@@ -58,6 +55,15 @@ def forget_after(path: Path, step: int) -> None:
             draft.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
     except OSError as error:
         raise PhotomendError(f"{path}: the log cannot be written ({error.strerror})") from error
+
+
+def by_kind(records: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The records of steps, and those of validations; runs of earlier versions called the interval between two of them
+    an epoch."""
+    kinds: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] = ([], [])
+    for record in records:
+        kinds["validation" in record or "epoch" in record].append(record)
+    return kinds
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

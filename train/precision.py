@@ -28,20 +28,6 @@ PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch
 Network = TypeVar("Network", bound=Module)
 
 
-class SamePrecision(Generic[Network]):
-    """The network itself, with the interface of `MixedPrecision`."""
-
-    def __init__(self, network: Network) -> None:
-        self.network = network
-
-    def ready(self) -> Network:
-        """The network."""
-        return self.network
-
-    def give_gradients(self) -> None:
-        """They are the network's own already."""
-
-
 class MixedPrecision(Generic[Network]):
     """A network's copy in bfloat16, which takes its weights from the network and gives it gradients.
 
@@ -79,6 +65,33 @@ class MixedPrecision(Generic[Network]):
             if copy.grad is not None:
                 parameter.grad = torch.empty_like(parameter.data).copy_(copy.grad)
                 copy.grad = None
+
+
+class Precision(Generic[Network]):
+    """What a network's steps are computed in. Where that is bfloat16, `network` is its copy, else itself.
+
+    precision = Precision("bfloat16", network, make)
+    with precision() as computed:
+        loss(computed(x)).backward()
+    network.parameters()           # have their gradients, in float32
+    """
+
+    def __init__(self, precision: str, network: Network, make: Callable[[], Network]) -> None:
+        self.precision, self.network = precision, network
+        self.copy: MixedPrecision[Network] | None = None
+        if PRECISIONS[precision] == torch.bfloat16:
+            with torch.random.fork_rng(devices=()):  # the copy's own first weights aren't used
+                self.copy = MixedPrecision(network, make)
+            self.network = self.copy.network
+
+    @contextmanager
+    def __call__(self) -> Iterator[Network]:
+        with products_in(self.precision):
+            if self.copy is None:
+                yield self.network
+            else:
+                yield self.copy.ready()
+                self.copy.give_gradients()
 
 
 @contextmanager

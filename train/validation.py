@@ -1,4 +1,4 @@
-"""Validation during training: the protocol's errors on a fixed choice of photos, fast enough for every epoch."""
+"""Validation during training: the protocol's errors on a fixed choice of photos, fast enough to be done often."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ import torch
 from photomend.app.options import check_target
 from photomend.core import Array, PhotomendError
 from photomend.models.weights import Checkpoint, find_checkpoint, load_checkpoint, save_checkpoint
-from photomend.train.start import FREE
+from photomend.train.initial_weights import FREE
 
 FILE = click.Path(path_type=Path)
 

@@ -17,12 +17,12 @@ from ...data.sources import require_readable
 from ...models import AttentionModel, GanModel
 from ...models.reconstructor import Reconstructor
 from ...models.weights import BEST, LAST
-from ...train.adversarial import AdversarialConfig
+from ...train.books import Interval
 from ...train.checkpoint import STATE
-from ...train.config import RunConfig, TrainConfig
+from ...train.config import AdversarialConfig, RunConfig, TrainConfig
 from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
-from ...train.loop import CONFIG, LOG, Epoch, train
+from ...train.loop import CONFIG, LOG, train
 from ...train.validation import Validator
 from ..comparison import ROWS
 from ..options import FOLDER, runtime_options, start
@@ -75,7 +75,7 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     validator = Validator(EvaluationSet(with_several_holes(validation, most), limit=most), target_device)
     for name, config in configs.items():
         click.echo(f"{name}: training for {config.total:.0f} seconds")
-        train(config, training, validator, out / name, device=target_device, on_epoch=print_validation)
+        train(config, training, validator, out / name, device=target_device, on_validation=print_validation)
     models = classical(target_device) | {name: load_run(out / name, target_device) for name in configs}
     seed_everything(0)
     test_set = EvaluationSet(with_several_holes(test, most), limit=most)
@@ -111,11 +111,11 @@ def photo_limit(budget: float) -> int:
     return min(MOST_PHOTOS, max(ROWS, round(PHOTOS_A_MINUTE * budget)))
 
 
-def print_validation(epoch: Epoch) -> None:
+def print_validation(interval: Interval) -> None:
     """A line for each validation; the curves are in the report."""
-    if epoch.validation is not None:
-        metrics = epoch.validation.metrics
-        tqdm.write(f"  step {epoch.step}  validation MSE {metrics['mse']:.2f}  MAE {metrics['mae']:.3f}")
+    if interval.validation is not None:
+        metrics = interval.validation.metrics
+        tqdm.write(f"  step {interval.step}  validation MSE {metrics['mse']:.2f}  MAE {metrics['mae']:.3f}")
 
 
 def training_runs(budget: float, out: Path) -> dict[str, RunConfig]:
@@ -127,7 +127,7 @@ def training_runs(budget: float, out: Path) -> dict[str, RunConfig]:
     more = dict.fromkeys(LARGER, spare / len(LARGER))
     minutes = {name: share * budget + more.get(name, 0.0) for name, share in SHARES.items()}
     return {
-        name: AdversarialConfig(start=str(out / AttentionModel.name), minutes=length)
+        name: AdversarialConfig(initial_weights=str(out / AttentionModel.name), minutes=length)
         if name == GanModel.name
         else TrainConfig.from_dict({"model": name, "minutes": length})
         for name, length in minutes.items()

@@ -16,18 +16,19 @@ import click
 from ... import models
 from ...core import PhotomendError, did_you_mean
 from ...core.backend.compiling import compiled_functions
+from ...data.evaluation_set import EvaluationSet
 from ...layers.convolution import planner
-from ...models.gan import GanModel
 from ...models.weights import load_checkpoint
-from ...train.adversarial import AdversarialConfig, AdversarialTrainer
-from ...train.config import RunConfig, TrainConfig
-from ...train.loop import CONFIG
+from ...train.adversarial import AdversarialTrainer
+from ...train.config import AdversarialConfig, RunConfig, TrainConfig
+from ...train.initial_weights import initial_settings
+from ...train.loop import CONFIG, train
 from ...train.precision import PRECISIONS
-from ...train.start import start_settings
+from ...train.validation import Validator
 from .. import shipped
 from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
 from ..reconstructors import holds_run, name_of
-from ..runs import train_and_show
+from ..runs import show_validations
 from ..sources import open_source
 
 DEFAULT_MINUTES = 20.0
@@ -37,9 +38,7 @@ DEFAULT_MINUTES = 20.0
 @click.argument("model")
 @photo_options
 @click.option("--out", type=FOLDER, required=True, help="The run folder; one with a run in it needs --resume.")
-@click.option(
-    "--from", "start_from", type=FOLDER, help="A run or weights file to begin with, for gan one of attention."
-)
+@click.option("--from", "initial", type=FOLDER, help="A run or weights file to begin with, for gan one of attention.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
 @click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
 @click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
@@ -75,7 +74,7 @@ def command(
     photos: Path | None,
     data: Path | None,
     out: Path,
-    start_from: Path | None,
+    initial: Path | None,
     resume: bool,
     crop: int | None,
     splits: int | None,
@@ -88,9 +87,9 @@ def command(
     """Train MODEL (linear, cnn, attention, attention-report, or gan, which goes on from attention) on photos; without
     --photos and --data, on the sample photos.
 
-    70 % of the photos are trained on and 10 % validate each epoch. The run folder gets the weights (best
-    and last), a state to resume from, the settings, a log, and after each epoch a loss curve and a picture
-    of reconstructions. Ctrl-C saves the state.
+    70 % of the photos are trained on, and 10 % are for validation. The run folder gets the weights (best
+    and last), a state to resume from, the settings, a log, and after each validation a loss curve and a
+    picture of reconstructions. Ctrl-C saves the state.
 
     \b
     photomend train attention --photos DIR --out RUN --minutes 20
@@ -104,26 +103,30 @@ def command(
     if model not in models.TRAINED:
         raise PhotomendError(f"no model to train is called {model!r}; {did_you_mean(model, models.TRAINED)}")
     given = {name: value for name, value in options.items() if value is not None}
-    if start_from is not None:
+    if initial is not None:
         if resume:
             raise click.UsageError("--from is for a new run; leave it out")
-        own = None if start_from.exists() else shipped.find(str(start_from))
-        given["start"] = str(own or start_from)
+        own = None if initial.exists() else shipped.find(str(initial))
+        given["initial_weights"] = str(own or initial)
     network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
     config = settle(model, given, network, config_file, out / CONFIG if resume else None)
+    gan = isinstance(config, AdversarialConfig)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
     target = start(device, threads)
+    validator = Validator(EvaluationSet(validation, limit=config.validation_photos), target)
+    show = show_validations(out, validator, "as it began" if gan else "not trained yet")
     try:
         with as_fast_as_it_can() if tune else nullcontext():
-            trainer = train_and_show(config, training, validation, out, resume, target)
+            trainer = train(config, training, validator, out, resume=resume, device=target, on_validation=show)
     except KeyboardInterrupt:
-        if model == GanModel.name and holds_run(out):
+        if gan and holds_run(out):
             click.echo(f"{out}: {say_kept(out)}")
         raise
     for line in planner.tuned() if tune else []:
         click.echo(f"tuned  {line}")
     if isinstance(trainer, AdversarialTrainer):
-        click.echo(f"{out}: {trainer.ending}; {say_kept(out)}" if trainer.stopped else f"{out}: {say_kept(out)}")
+        stopped = f"{trainer.ending}; " if trainer.balance.stopped else ""
+        click.echo(f"{out}: {stopped}{say_kept(out)}")
     click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {shlex.quote(name_of(out))}")
     return 0
 
@@ -161,14 +164,14 @@ def settle(
     settings = merge(settings, given)
     if "steps" not in settings and "minutes" not in settings:
         settings["minutes"] = DEFAULT_MINUTES
-    if settings.get("start") and resumed is None:
-        settings["model_config"] = {**start_settings(model, settings["start"]), **settings.get("model_config", {})}
+    if (initial := settings.get("initial_weights")) and resumed is None:
+        settings["model_config"] = {**initial_settings(model, initial), **settings.get("model_config", {})}
     if network:
         settings["model_config"] = {**settings.get("model_config", {}), **network}
     named = settings.setdefault("model", model)
     if named != model:
         raise PhotomendError(f"{where}: is for the model {named!r}, not {model!r}")
-    kind = AdversarialConfig if model == GanModel.name else TrainConfig
+    kind = AdversarialConfig if model == AdversarialConfig.model else TrainConfig
     return kind.from_dict(settings, where)
 
 

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from ...train.evaluation.summary import Estimate
+from ...train.log import by_kind
 from ..figures import ACCENT, INK, QUIET, RULE, SECOND, draw_steps, draw_validation, plain
 
 #: What a log's numbers are called on their axes, of a validation and of a step; others keep their own names.
@@ -34,7 +35,7 @@ LABELS = {
     "gradient_ratio": "adversarial / error gradient",
 }
 #: Numbers that are no curves.
-BOOKKEEPING = {"step", "epoch", "seconds", "lr", "photos_s", "grad_norm"}
+BOOKKEEPING = {"step", "validation", "epoch", "seconds", "lr", "photos_s", "grad_norm"}
 #: The colours of figures, and what the style sheet calls them.
 COLOURS = {INK: "--ink", QUIET: "--quiet", ACCENT: "--accent", SECOND: "--second", RULE: "--rule"}
 #: Points of a curve: a log may hold far more than the page can show.
@@ -42,12 +43,11 @@ POINTS = 300
 
 
 def curves(model: str, records: Sequence[Mapping[str, Any]]) -> list[Markup]:
-    """A chart for each number in a log: those of every step as a running average, those of every epoch as points.
+    """A chart for each number in a log: those of every step as a running average, those of validations as points.
 
     One that was written down only once is no curve.
     """
-    steps = [record for record in records if "epoch" not in record]
-    epochs = [record for record in records if "epoch" in record]
+    steps, validations = by_kind(records)
     charts = []
     for key, points in numbers_in(steps):
         figure, ax = blank(4, 2.1)
@@ -56,14 +56,14 @@ def curves(model: str, records: Sequence[Mapping[str, Any]]) -> list[Markup]:
         if ax.get_yscale() == "log":
             log_ticks(ax.yaxis, *ax.get_ylim())
         charts.append(over_steps(figure, ax, f"{label} of {model} over its steps"))
-    for key, points in numbers_in(epochs):
+    for key, points in numbers_in(validations):
         if key == "loss":
             continue  # the mean of the steps', which are drawn
         figure, ax = blank(4, 2.1)
         label = f"validation {LABELS.get(key, key)}"
         draw_validation(ax, points, label)
         step, value = points[-1]
-        title = f"{label} of {model} after each epoch; the last is {value:.4g}, at step {step:.0f}"
+        title = f"{label} of {model} at each validation; the last is {value:.4g}, at step {step:.0f}"
         charts.append(over_steps(figure, ax, title))
     return charts
 

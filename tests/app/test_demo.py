@@ -21,7 +21,7 @@ from photomend.app.commands.demo import (
 )
 from photomend.app.reconstructors import load_reconstructor
 from photomend.core import PhotomendError
-from photomend.train.adversarial import AdversarialConfig
+from photomend.train.config import AdversarialConfig
 from photomend.train.evaluation.evaluate import Evaluation, evaluate_models
 from photomend.train.evaluation.summary import Estimate, Summary
 
@@ -81,7 +81,7 @@ def test_the_budget_is_shared_and_the_gan_goes_on_from_attention(tmp_path: Path)
     assert sum(config.total for config in configs.values()) < 0.7 * 600
     assert max(configs, key=lambda name: configs[name].total) == "attention"
     assert isinstance(configs["gan"], AdversarialConfig)
-    assert configs["gan"].start == str(tmp_path / "attention")
+    assert configs["gan"].initial_weights == str(tmp_path / "attention")
     assert set(CLASSICAL) == {"random", "border", "harmonic", "biharmonic", "telea", "ns"}
     assert [photo_limit(minutes) for minutes in (0.01, 1, 60)] == [4, 40, 200]
     with pytest.raises(PhotomendError, match="minutes"):

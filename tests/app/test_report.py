@@ -283,8 +283,10 @@ def test_running_average() -> None:
 
 def test_whatever_a_log_holds_is_drawn() -> None:
     steps = [{"step": s, "loss": 1.0 / s, "lr": 0.1, "grad_norm": 1.0, "photos_s": 9.0, "d_real": 0.3} for s in (1, 2)]
-    epochs = [{"step": s, "epoch": e, "seconds": 1.0, "loss": 0.5, "mse": 50.0 - e} for e, s in ((0, 0), (1, 2))]
-    labels = [ElementTree.fromstring(str(chart)).get("aria-label") for chart in curves("net", [*steps, *epochs])]
+    validations = [
+        {"step": s, "validation": e, "seconds": 1.0, "loss": 0.5, "mse": 50.0 - e} for e, s in ((0, 0), (1, 2))
+    ]
+    labels = [ElementTree.fromstring(str(chart)).get("aria-label") for chart in curves("net", [*steps, *validations])]
     assert [label.split(" of net")[0] for label in labels if label] == [
         "training loss",
         "score of the truth",

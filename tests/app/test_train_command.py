@@ -48,7 +48,7 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, small: Path)
     train = ("train", "attention", "--out", run, "--device", "cpu")
     outcome = shell(*train, "--steps", "2", "--config", small, "--crop", "80", "--seed", "5")
     assert outcome.status == 0, outcome
-    assert "epoch 1  step 2" in outcome.out
+    assert "validation 1  step 2" in outcome.out
     assert "(harmonic " in outcome.out
     settings = json.loads((run / "config.json").read_text())
     assert (settings["steps"], settings["batch_size"], settings["seed"]) == (2, 2, 5)

@@ -37,14 +37,14 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, start: Path)
     train = ("train", "gan", "--out", run, "--device", "cpu")
     outcome = shell(*train, "--from", start, "--steps", "2", "--config", tmp_path / "few.toml")
     assert outcome.status == 0, outcome
-    assert "epoch 1  step 2" in outcome.out
+    assert "validation 1  step 2" in outcome.out
     assert "hole MAE" in outcome.out
-    assert "epoch 0  step 0  (as it began)" in outcome.out
+    assert "validation 0  step 0  (as it began)" in outcome.out
     step = load_checkpoint(run / "best.safetensors").step
     assert outcome.out.splitlines()[-2].startswith(f"{run}: the weights ")
     assert (f"of step {step} are kept" if step else "still the attention model's own") in outcome.out.splitlines()[-2]
     settings = json.loads((run / "config.json").read_text())
-    assert (settings["model"], settings["start"]) == ("gan", str(start))
+    assert (settings["model"], settings["initial_weights"]) == ("gan", str(start))
     assert settings["model_config"]["width"] == TINY["width"]
     outcome = shell(*train, "--resume", "--steps", "3")
     assert outcome.status == 0, outcome

@@ -16,7 +16,7 @@ TINY = {"width": 16, "dilations": [1, 2], "window": 64}
 
 
 def config(**settings: Any) -> TrainConfig:
-    given = {"model_config": TINY, "steps": 6, "batch_size": 2, "workers": 0, "epoch_steps": 3, **settings}
+    given = {"model_config": TINY, "steps": 6, "batch_size": 2, "workers": 0, "validation_interval": 3, **settings}
     return TrainConfig(**given)
 
 

@@ -15,16 +15,17 @@ from photomend.models.discriminator import hole_patches
 from photomend.models.weights import Checkpoint, save_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import gan_twins, model_twins
-from photomend.train.adversarial import LEAST_MAE, AdversarialConfig, AdversarialTrainer
+from photomend.train.adversarial import LEAST_MAE, AdversarialTrainer
+from photomend.train.config import AdversarialConfig
 from photomend.train.ema import EMA
+from photomend.train.initial_weights import initial_settings
 from photomend.train.optimizers import Adam
-from photomend.train.start import start_settings
 
 TINY: dict[str, Any] = {"width": 16, "dilations": [1, 2], "window": 48}
 
 
 def config(path: Path, **settings: Any) -> AdversarialConfig:
-    given = {"start": str(path), "model_config": TINY, "steps": 10, "batch_size": 2, "workers": 0, **settings}
+    given = {"initial_weights": str(path), "model_config": TINY, "steps": 10, "batch_size": 2, "workers": 0, **settings}
     return AdversarialConfig(**given)
 
 
@@ -197,13 +198,13 @@ def test_photos_of_one_colour_and_errors_that_are_no_numbers(start: Path) -> Non
     assert validated(trainer, 0.0, math.nan)
     assert validated(trainer, 1.08 * LEAST_MAE, math.nan)
     assert not validated(trainer, 1.095 * LEAST_MAE, math.nan)
-    assert trainer.progress == 0
+    assert trainer.done == 0
     assert not validated(trainer, 1.11 * LEAST_MAE)
-    assert trainer.progress == 1
+    assert trainer.done == 1
     trainer = AdversarialTrainer(config(start))
     assert validated(trainer, 20.0)
     assert not validated(trainer, math.nan)
-    assert trainer.stopped
+    assert trainer.balance.stopped
 
 
 def test_the_weight_ramps_and_stays(start: Path) -> None:
@@ -227,14 +228,14 @@ def test_the_weight_settles_where_the_error_is_in_proportion_to_it(start: Path) 
     validated(trainer, 20.0)
     for _ in range(20):
         validated(trainer, 20.0 * (1 + 1.4 * trainer.weight))
-    assert trainer.rise == pytest.approx(0.8 * 0.15, rel=0.01)
+    assert trainer.balance.rise == pytest.approx(0.8 * 0.15, rel=0.01)
 
 
 def test_the_sharpest_within_the_tolerance_are_kept(start: Path) -> None:
     trainer = AdversarialTrainer(config(start, tolerance=0.1))
     seen = [(20.0, 0.1), (21.0, 0.5), (21.5, 0.4), (21.9, 0.9), (21.0, 1.3), (21.7, 0.8), (21.7, 1.2)]
     assert [validated(trainer, *one) for one in seen] == [True, True, False, False, True, True, True]
-    assert not trainer.stopped
+    assert not trainer.balance.stopped
 
 
 def test_a_step_says_what_it_saw(start: Path) -> None:
@@ -253,9 +254,9 @@ def test_the_run_is_over_when_the_hole_mae_has_risen_by_more_than_the_tolerance(
     assert validated(trainer, 20.0)  # the weights that it starts with
     assert validated(trainer, 22.6)
     assert not validated(trainer, 22.9)  # within the tolerance, but too near it to be kept
-    assert trainer.progress == 0
+    assert trainer.done == 0
     assert not validated(trainer, 23.1)
-    assert trainer.progress == 1
+    assert trainer.done == 1
     assert "stopped at step 0: its hole MAE is more than 15 % above the 20.00" in trainer.ending
     assert AdversarialTrainer(config(start)).judge(None)
 
@@ -268,8 +269,8 @@ def test_it_begins_where_the_attention_model_ended(start: Path) -> None:
     photo, mask = crops(2, 48, dtype=torch.float32)
     assert torch.equal(attention(photo * (1 - mask), mask).data, trainer.network(photo * (1 - mask), mask).data)
     assert same(trainer.ema.weights, trainer.network.state_dict())
-    assert start_settings("gan", str(start)) == attention.config
-    checkpoint = trainer.checkpoint(averaged=True, metrics={})
+    assert initial_settings("gan", str(start)) == attention.config
+    checkpoint = trainer.weights(averaged=True, metrics={})
     assert (checkpoint.model, checkpoint.config) == ("gan", attention.config)
 
 
@@ -277,7 +278,7 @@ def test_numbers_that_are_none_stop_the_run_and_spare_the_generator(start: Path)
     trainer = AdversarialTrainer(config(start))
     photo, mask = crops(2, 48, dtype=torch.float32)
     before = copies(trainer.network.state_dict())
-    with pytest.raises(PhotomendError, match="at step 0 a loss or a gradient is no longer a number"):
+    with pytest.raises(PhotomendError, match="at step 0 the loss is nan"):
         trainer.step(torch.where(mask > 0, torch.nan, photo), mask)
     assert same(trainer.network.state_dict(), before)
 
@@ -297,7 +298,7 @@ def test_starts_that_do_not_fit_are_refused(start: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"start": ""}, "gan goes on from a trained attention model; say which one: --from RUN"),
+        ({"initial_weights": ""}, "gan goes on from a trained attention model; say which one: --from RUN"),
         ({"model": "attention"}, "model 'attention' can't train against a discriminator, only 'gan' can"),
         ({"discriminator_lr": 0.0}, r"discriminator_lr \(=0.0\) must be above 0"),
         ({"first_weight": -1.0}, r"first_weight \(=-1.0\) must not be negative"),

@@ -12,10 +12,10 @@ from photomend.core import PhotomendError, runtime
 from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.models.weights import BEST, LAST, Checkpoint, load_checkpoint, save_checkpoint
-from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer
-from photomend.train.checkpoint import STATE
-from photomend.train.config import TrainConfig
-from photomend.train.log import read_log
+from photomend.train.adversarial import AdversarialTrainer
+from photomend.train.checkpoint import STATE, restore
+from photomend.train.config import AdversarialConfig, TrainConfig
+from photomend.train.log import by_kind, read_log
 from photomend.train.loop import LOG, train
 from photomend.train.optimizers import Optimizer
 from photomend.train.trainer import BaseTrainer
@@ -38,7 +38,14 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(start: Path, **settings: Any) -> AdversarialConfig:
-    given = {"start": str(start), "model_config": TINY, "steps": 4, "batch_size": 2, "workers": 0, "epoch_steps": 2}
+    given = {
+        "initial_weights": str(start),
+        "model_config": TINY,
+        "steps": 4,
+        "batch_size": 2,
+        "workers": 0,
+        "validation_interval": 2,
+    }
     return AdversarialConfig(**{**given, **settings})
 
 
@@ -101,11 +108,11 @@ def test_the_state_has_all_of_the_discriminator(photos: FolderSource, start: Pat
     assert isinstance(trainer, AdversarialTrainer)
     again = AdversarialTrainer(trainer.config)
     again.photos = trainer.photos
-    again.load(tmp_path / STATE)
+    restore(again, tmp_path / STATE)
     for ours, theirs in ((trainer.discriminator, again.discriminator), (trainer.network, again.network)):
         assert all(torch.equal(array, theirs.state_dict()[name]) for name, array in ours.state_dict().items())
-    assert (again.start_mae, again.rise) == (trainer.start_mae, trainer.rise)
-    assert again.rise != 0
+    assert again.balance == trainer.balance
+    assert again.balance.rise != 0
     assert again.discriminator_optimizer.steps == trainer.discriminator_optimizer.steps
 
 
@@ -117,13 +124,15 @@ def test_a_run_goes_on_with_the_weights_it_began_with_and_no_others(
     moved.write_bytes(start.read_bytes())
     network = models.build("attention", **TINY)
     save_checkpoint(other, Checkpoint("attention", network.state_dict(), network.config))
-    with pytest.raises(PhotomendError, match=r"began with the weights of .*, and can't go on with start \(=.*other\)"):
+    with pytest.raises(
+        PhotomendError, match=r"began with the weights of .*, and can't go on with initial_weights \(=.*other\)"
+    ):
         run(config(other, steps=2), photos, tmp_path / "run", resume=True)
     with pytest.raises(PhotomendError, match="no such checkpoint"):
         run(config(tmp_path / "gone", steps=2), photos, tmp_path / "run", resume=True)
     run(config(moved, steps=2), photos, tmp_path / "run", resume=True)
     moved.unlink()
-    assert run(config(moved, steps=3), photos, tmp_path / "run", resume=True).steps == 3
+    assert run(config(moved, steps=3), photos, tmp_path / "run", resume=True).progress.steps == 3
 
 
 def worsening(photos: FolderSource, *hole_maes: float) -> Validator:
@@ -140,9 +149,9 @@ def worsening(photos: FolderSource, *hole_maes: float) -> Validator:
 def test_a_run_that_goes_wrong_stops_and_its_last_good_weights_stay(
     photos: FolderSource, start: Path, tmp_path: Path
 ) -> None:
-    settings = config(start, steps=12, epoch_steps=2)
+    settings = config(start, steps=12, validation_interval=2)
     trainer = train(settings, photos, worsening(photos, 20.0, 21.0, 22.5, 23.5), tmp_path, quiet=True)
-    assert trainer.steps == 6
+    assert trainer.progress.steps == 6
     assert load_checkpoint(tmp_path / BEST).step == 4
     assert load_checkpoint(tmp_path / BEST).metrics["hole_mae"] == 22.5
     assert load_checkpoint(tmp_path / LAST).step == 6
@@ -153,7 +162,9 @@ def test_a_run_that_goes_wrong_stops_and_its_last_good_weights_stay(
 def test_weights_within_the_tolerance_are_kept_though_they_are_worse(
     photos: FolderSource, start: Path, tmp_path: Path
 ) -> None:
-    train(config(start, steps=4, epoch_steps=2), photos, worsening(photos, 20.0, 21.0, 22.0), tmp_path, quiet=True)
+    train(
+        config(start, steps=4, validation_interval=2), photos, worsening(photos, 20.0, 21.0, 22.0), tmp_path, quiet=True
+    )
     best = load_checkpoint(tmp_path, model="gan")
     assert best.step == 4
     assert best.config == models.build("gan", **TINY).config
@@ -161,11 +172,10 @@ def test_weights_within_the_tolerance_are_kept_though_they_are_worse(
 
 def test_the_log_has_what_tells_a_collapse(photos: FolderSource, start: Path, tmp_path: Path) -> None:
     run(config(start, steps=4, ramp=1.0), photos, tmp_path)
-    steps = [record for record in read_log(tmp_path / LOG) if "epoch" not in record]
-    epochs = [record for record in read_log(tmp_path / LOG) if "epoch" in record]
+    steps, validations = by_kind(read_log(tmp_path / LOG))
     assert {"d_real", "d_fake", "d_loss", "gradient_ratio", "hole_mae"} <= steps[0].keys()
     assert [round(record["adversarial_weight"], 6) for record in steps] == [0.01, 0.0325, 0.055, 0.0775]
-    assert all({"hole_mae", "sharpness"} <= record.keys() for record in epochs)
+    assert all({"hole_mae", "sharpness"} <= record.keys() for record in validations)
 
 
 def test_the_other_training_does_not_take_a_gan(photos: FolderSource, tmp_path: Path) -> None:

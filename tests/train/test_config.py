@@ -24,7 +24,7 @@ from .runs import config
         ({"model_config": "wide"}, r"model_config \(=.wide.\) must be a table"),
         ({"weight_decay": -1.0}, r"weight_decay \(=-1.0\) must not be negative"),
         ({"ema": 1.0}, r"ema \(=1.0\) must be from 0 to 0.999999"),
-        ({"optimizer": "adamm"}, "optimizer 'adamm' must be one of adamw, adam, sgd"),
+        ({"optimizer": "adamm"}, r"optimizer \(=adamm\) must be one of adamw, adam, sgd"),
     ],
 )
 def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
@@ -36,6 +36,8 @@ def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
     ("values", "message"),
     [
         ({"steps": 5, "batchsize": 3}, "file.toml: unknown key 'batchsize'; did you mean 'batch_size'"),
+        ({"steps": 5, "epoch_steps": 9}, "file.toml: 'epoch_steps' is called 'validation_interval' now"),
+        ({"steps": 5, "start": "run"}, "file.toml: 'start' is called 'initial_weights' now"),
         ({"steps": 5.5}, r"file.toml: steps \(=5.5\) must be a whole number"),
         ({"steps": 5, "lr": "fast"}, r"file.toml: lr \(='fast'\) must be a number"),
         ({"steps": 5, "lr": True}, r"lr \(=True\) must be a number"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from photomend.core import PhotomendError
-from photomend.train.log import JsonLog, read_log
+from photomend.train.log import JsonLog, by_kind, read_log
 
 
 def test_appends_and_flushes(tmp_path: Path) -> None:
@@ -26,6 +26,15 @@ def test_a_torn_last_line_costs_only_itself(tmp_path: Path) -> None:
     with JsonLog(path) as log:
         log.write({"step": 3})
     assert read_log(path) == [{"step": 1}, {"step": 3}]
+
+
+@pytest.mark.parametrize("name", ["validation", "epoch"])  # what earlier versions called it
+def test_steps_and_validations_are_told_apart(name: str) -> None:
+    steps, validations = (
+        [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.4}],
+        [{name: 0, "step": 0}, {name: 1, "step": 2}],
+    )
+    assert by_kind([validations[0], *steps, validations[1]]) == (steps, validations)
 
 
 def test_errors(tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ from photomend.data.sources import FolderSource
 from photomend.models.weights import BEST, LAST, load_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import cell_twins, model_twins
+from photomend.train.books import Interval
 from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
 from photomend.train.log import read_log
-from photomend.train.loop import CONFIG, LOG, Epoch, train
+from photomend.train.loop import CONFIG, LOG, train
 from photomend.train.trainer import Trainer
 from photomend.train.validation import Validator
 from scipy import ndimage
@@ -88,14 +89,14 @@ def test_twenty_steps_in_float64_are_the_twins_curve(
 
 
 def test_training_learns(photos: FolderSource, tmp_path: Path) -> None:
-    epochs: list[Epoch] = []
-    settings = config(steps=60, batch_size=4, epoch_steps=20)
-    run(settings, photos, tmp_path, on_epoch=epochs.append)
-    errors = [epoch.validation.metrics["mse"] for epoch in epochs if epoch.validation]
-    assert [(epoch.number, epoch.step) for epoch in epochs] == [(0, 0), (1, 20), (2, 40), (3, 60)]
+    intervals: list[Interval] = []
+    settings = config(steps=60, batch_size=4, validation_interval=20)
+    run(settings, photos, tmp_path, on_validation=intervals.append)
+    errors = [each.validation.metrics["mse"] for each in intervals if each.validation]
+    assert [(each.number, each.step) for each in intervals] == [(0, 0), (1, 20), (2, 40), (3, 60)]
     assert errors[-1] < errors[0]
-    assert epochs[-1].validation is not None
-    assert len(epochs[-1].validation.shown) == 6
+    assert intervals[-1].validation is not None
+    assert len(intervals[-1].validation.shown) == 6
 
 
 def test_the_same_seed_gives_the_same_weights(photos: FolderSource, tmp_path: Path) -> None:
@@ -153,7 +154,7 @@ def test_a_cut_run_goes_on_as_if_it_had_never_stopped(
         assert whole.metrics == cut.metrics
         assert all(torch.equal(whole.weights[key], cut.weights[key]) for key in whole.weights)
     records = [read_log(tmp_path / run_ / LOG) for run_ in ("whole", "cut")]
-    keys = ("epoch", "step", "loss", "lr", "mse")
+    keys = ("validation", "step", "loss", "lr", "mse")
     whole_log, cut_log = ([{k: r.get(k) for k in keys} for r in log] for log in records)
     assert whole_log == cut_log
 
@@ -164,7 +165,7 @@ def test_a_killed_run_goes_on_from_its_last_state(photos: FolderSource, tmp_path
     killed = tmp_path / "killed"
 
     def die(self: Trainer, photo: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:
-        if self.steps == 5:
+        if self.progress.steps == 5:
             raise SystemExit
         return original(self, photo, mask)
 
@@ -183,24 +184,24 @@ def test_a_killed_run_goes_on_from_its_last_state(photos: FolderSource, tmp_path
 def test_a_run_that_failed_at_once_can_be_resumed_with_a_lower_rate(photos: FolderSource, tmp_path: Path) -> None:
     with pytest.raises(PhotomendError, match="a lower lr may help"):
         run(config(lr=1e9, steps=30, warmup=0.0), photos, tmp_path)
-    assert run(config(steps=6), photos, tmp_path, resume=True).steps == 6
+    assert run(config(steps=6), photos, tmp_path, resume=True).progress.steps == 6
 
 
 def test_a_finished_run_says_so_and_goes_on_when_given_more_steps(photos: FolderSource, tmp_path: Path) -> None:
     run(config(), photos, tmp_path)
     with pytest.raises(PhotomendError, match=r"finished \(6 steps\); give it more steps"):
         run(config(), photos, tmp_path, resume=True)
-    assert run(config(steps=8), photos, tmp_path, resume=True).steps == 8
+    assert run(config(steps=8), photos, tmp_path, resume=True).progress.steps == 8
 
 
 def test_best_is_never_worse_than_the_start(photos: FolderSource, tmp_path: Path) -> None:
     """A rate far too high ruins the network; the weights it started with, the harmonic fill, stay the best."""
-    run(config(lr=0.03, warmup=0.0, steps=4, epoch_steps=2), photos, tmp_path)
-    epochs = [r for r in read_log(tmp_path / LOG) if "epoch" in r]
-    assert epochs[-1]["mse"] > epochs[0]["mse"]
+    run(config(lr=0.03, warmup=0.0, steps=4, validation_interval=2), photos, tmp_path)
+    validations = [r for r in read_log(tmp_path / LOG) if "validation" in r]
+    assert validations[-1]["mse"] > validations[0]["mse"]
     best = load_checkpoint(tmp_path / BEST)
     assert best.step == 0
-    assert best.metrics["mse"] == epochs[0]["mse"] == min(r["mse"] for r in epochs)
+    assert best.metrics["mse"] == validations[0]["mse"] == min(r["mse"] for r in validations)
 
 
 def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_path: Path) -> None:
@@ -211,16 +212,16 @@ def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_pat
     assert TrainConfig.from_dict(json.loads((tmp_path / "run" / CONFIG).read_text())) == settings
     records = read_log(tmp_path / "run" / LOG)
     assert [r["step"] for r in records if "lr" in r] == [1, 2, 3, 4, 5, 6]
-    assert [(r["epoch"], r["step"]) for r in records if "epoch" in r] == [(0, 0), (1, 3), (2, 6)]
+    assert [(r["validation"], r["step"]) for r in records if "validation" in r] == [(0, 0), (1, 3), (2, 6)]
     best = load_checkpoint(tmp_path / "run", model="attention")
     assert best.config == trainer.network.config
-    assert best.metrics["mse"] == min(r["mse"] for r in records if "epoch" in r)
+    assert best.metrics["mse"] == min(r["mse"] for r in records if "validation" in r)
 
 
 def test_a_run_by_the_clock_ends_with_it(photos: FolderSource, tmp_path: Path) -> None:
     trainer = run(config(steps=None, minutes=0.05), photos, tmp_path)
-    assert trainer.progress == 1
-    assert 2.5 <= trainer.seconds < 10
+    assert trainer.done == 1
+    assert 2.5 <= trainer.progress.seconds < 10
     lrs = [r["lr"] for r in read_log(tmp_path / LOG) if "lr" in r]
     assert lrs[-1] < 0.1 * max(lrs)
 

@@ -15,8 +15,8 @@ import torch
 from photomend.core import Array, Module, Tensor
 from photomend.models.weights import save_checkpoint
 from photomend.tests.models.holes import crops
-from photomend.train.adversarial import AdversarialConfig, AdversarialTrainer
-from photomend.train.config import TrainConfig
+from photomend.train.adversarial import AdversarialTrainer
+from photomend.train.config import AdversarialConfig, TrainConfig
 from photomend.train.losses import hole_loss
 from photomend.train.optimizers import Optimizer
 from photomend.train.trainer import Trainer
@@ -112,13 +112,15 @@ def test_after_a_step_only_what_is_known_is_alive(model: str) -> None:
 
 def test_after_a_step_of_two_networks_only_what_is_known_is_alive(tmp_path: Path) -> None:
     """The generator's, as above; and the discriminator's weights, gradients and Adam's two slots, and its u and v."""
-    start = make("attention").checkpoint(averaged=False, metrics={})
+    start = make("attention").weights(averaged=False, metrics={})
     save_checkpoint(tmp_path / "start.safetensors", start)
     photo, mask = crops(2, 32, dtype=torch.float32)
     counter = Counter()
     settings = SMALL["attention"]
     trainer = AdversarialTrainer(
-        AdversarialConfig(start=str(tmp_path / "start.safetensors"), model_config=settings, steps=10, workers=0)
+        AdversarialConfig(
+            initial_weights=str(tmp_path / "start.safetensors"), model_config=settings, steps=10, workers=0
+        )
     )
     trainer.begin()
     for _ in range(3):
@@ -162,7 +164,8 @@ def test_recomputed_blocks_hold_less_and_a_step_is_the_same(model: str, share: f
     for trainer in (plain, again):
         trainer.step(photo, mask)
         counter = Counter()
-        loss = hole_loss(trainer.precision.ready()(photo * (1 - mask), mask), photo, mask)
+        with trainer.precision() as network:
+            loss = hole_loss(network(photo * (1 - mask), mask), photo, mask)
         held.append(sum(counter.born().values()))
         del loss
     assert held[1] < share * held[0]

@@ -1,0 +1,63 @@
+"""What a run has come to: its counters and clocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .config import RunConfig
+
+
+class Counters:
+    """Base of dataclasses whose fields are saved with a run's state and come back when it is resumed."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload]
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+
+
+@dataclass
+class Progress(Counters):
+    """How far a run has come.
+
+    Attributes:
+        steps: optimizer steps done.
+        seconds: wall-clock time of the run so far, validation included; `trained`: without it.
+        reserve: seconds that the last validation took, kept free for the one at the end.
+        validations: how many there were, but for the one before the first step.
+        validated: the step of the last validation, −1 before the first.
+        best: the lowest validation MSE.
+        loss_sum, loss_count: of the steps since the last validation.
+    """
+
+    steps: int = 0
+    seconds: float = 0.0
+    trained: float = 0.0
+    reserve: float = 0.0
+    validations: int = 0
+    validated: int = -1
+    best: float = math.inf
+    loss_sum: float = 0.0
+    loss_count: int = 0
+
+    def count(self, loss: float) -> None:
+        """One more step, and its loss."""
+        self.steps += 1
+        self.loss_sum += loss
+        self.loss_count += 1
+
+    def seconds_left(self, config: RunConfig) -> float:
+        """Of a run by the clock: what is left for training, the last validation apart."""
+        return max(0.0, config.total - self.reserve - self.seconds)
+
+    def done(self, config: RunConfig) -> float:
+        """How much of the training is done, 0 to 1. By the clock it is the share of trained in trainable seconds, so it
+        arrives at 1 exactly, however long the validations in between take."""
+        if config.steps is not None:
+            return min(1.0, self.steps / config.steps)
+        left = self.seconds_left(config)
+        return 1.0 if left == 0 else self.trained / (self.trained + left)
