@@ -74,7 +74,7 @@ class Module:
                     yield (f"{module_name}.{name}" if module_name else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their full names, a shared one once."""
+        """All parameters with their full names; one that is shared comes once, under its first name."""
         seen: set[int] = set()
         for name, parameter in self._named_state(Parameter):
             if id(parameter) not in seen:
@@ -82,7 +82,7 @@ class Module:
                 yield name, parameter
 
     def parameters(self) -> list[Parameter]:
-        """All parameters, a shared one once."""
+        """All parameters; one that is shared comes once."""
         return [p for _, p in self.named_parameters()]
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:

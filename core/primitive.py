@@ -39,7 +39,7 @@ class Primitive:
 
     Called with any Tensor among its positional arguments it returns a Tensor, recorded on the tape if one of them is
     tracked. Called with raw arrays only it returns the raw value. `rule` is the function as it was written, which
-    returns the value and the pullback: what tests, benchmarks and the curious call.
+    returns the value and the pullback; tests and benchmarks call it on raw arrays.
     """
 
     def __init__(self, rule: Rule) -> None:

@@ -23,7 +23,7 @@ from .tensor import Tensor
 def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     """``function(*inputs)``, whose inner results are computed a second time for the gradient instead of kept.
 
-    The second run draws the random numbers of the first, so that dropout forgets the same elements. It begins with a
+    The second run draws the random numbers of the first, so that dropout drops the same elements. It begins with a
     module's buffers (running statistics) and mode as the first run found them, and leaves them as they are now.
 
     Args:
@@ -64,8 +64,8 @@ def _gradient(tensor: Tensor) -> Array:
 
 
 def _rerun(module: Module, devices: list[torch.device]) -> Any:
-    """A context in which buffers, modes and random numbers are once more as they are now, and parameters have no
-    gradients; after it all of them are as they were before it.
+    """A context for the second run, made before the first: inside, buffers, modes and random numbers are as they are
+    now, and parameters have no gradients; afterwards all of these are restored.
 
     Args:
         devices: the CUDA device that draws random numbers, if there is one.

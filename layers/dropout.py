@@ -1,4 +1,4 @@
-"""Dropout: in training, forget each element with probability p and scale up the rest."""
+"""Dropout: in training, set each element to 0 with probability p and scale up the rest."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def max_pool2d(
     def max_pool2d_pullback(ȳ: Array):
         padded, inside = _padded(x, paddings, torch.nan)  # NaN equals nothing: where all is −∞, the padding would win
         x̄, left, taken = torch.zeros_like(padded), ȳ.clone(), torch.empty_like(y)
-        for under_tap in windows:  # what is left of ȳ goes to the first that is as large as y
+        for under_tap in windows:  # the first input that equals y takes all of ȳ, and nothing is left for the next
             torch.eq(padded[under_tap], y, out=taken).mul_(left)
             left -= taken
             x̄[under_tap] += taken

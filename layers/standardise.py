@@ -13,7 +13,7 @@ import torch
 from ..core import HALF_PRECISION, Array, Pullback
 
 #: The most bytes of images that are computed together on a CPU: they stay in its cache from one operation to the next.
-BLOCK = 2 * 2**20
+CACHE_BYTES = 2 * 2**20
 #: Takes what (N, C, 1, …) has of each channel of each image to the mean over all that share their statistics.
 Average = Callable[[Array], Array]
 
@@ -120,7 +120,7 @@ def _combined(shift: Array, *terms: tuple[Array, Array]) -> Array:
 
 def _blocks(first: Array, *others: Array) -> list[tuple[Array, ...]]:
     """A few images at a time, one at least, of each array: `first` is (N, C, …), the others (N or 1, C, …)."""
-    count = first.numel() * max(4, first.element_size()) // BLOCK if first.device.type == "cpu" else 1
+    count = first.numel() * max(4, first.element_size()) // CACHE_BYTES if first.device.type == "cpu" else 1
     count = max(1, min(count, len(first)))
     arrays = (first, *(other.expand(len(first), *other.shape[1:]) for other in others))
     return list(zip(*(array.tensor_split(count) for array in arrays), strict=True))

@@ -99,7 +99,7 @@ def _axes_of_size(s: Suspect, n: int) -> str:
     for shape, whose in ((s.y.shape, "the value"), (s.claimed.shape, s.name)):
         for axes in _subsets(len(shape), smallest_first=True):
             if math.prod(shape[a] for a in axes) == n:
-                return f"{_said(axes)} of {whose} {tuple(shape)}"
+                return f"{_named(axes)} of {whose} {tuple(shape)}"
     return ""
 
 
@@ -162,7 +162,7 @@ def _missing_term(s: Suspect) -> str:
     for what, array in (("the same", torch.ones_like(s.claimed)), ("a multiple of the value", s.y)):
         for axes in _subsets(len(shape)) if array.shape == shape else ():
             if math.prod(shape[a] for a in axes) > 1 and s.explained(s.claimed, without=array, over=axes):
-                return f"what is missing is {what} along {_said(axes)}: was a sum or a mean over it dropped?"
+                return f"what is missing is {what} along {_named(axes)}: was a sum or a mean over it dropped?"
     return ""
 
 
@@ -171,5 +171,5 @@ def _subsets(axes: int, *, smallest_first: bool = False) -> Iterator[Axes]:
         yield from combinations(range(axes), size)
 
 
-def _said(axes: Axes) -> str:
+def _named(axes: Axes) -> str:
     return f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"

@@ -88,7 +88,7 @@ def test_no_grad_gives_the_same_value() -> None:
     assert torch.equal(y.data, block(x).data)
 
 
-@mock.patch.object(standardise, "BLOCK", 2**19)
+@mock.patch.object(standardise, "CACHE_BYTES", 2**19)
 def test_norms_of_images_that_are_taken_block_by_block() -> None:
     """1.5 MB are three blocks; a mean of 1,000 leaves float32 no digit of the squares' difference."""
     generator = torch.Generator().manual_seed(0)
@@ -121,7 +121,7 @@ def test_group_norm_in_bfloat16_loses_no_more_than_the_result_does() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("training", [True, False])
-@mock.patch.object(standardise, "BLOCK", 2**12)
+@mock.patch.object(standardise, "CACHE_BYTES", 2**12)
 def test_norms_in_half_precision_are_rounded_once(dtype: torch.dtype, training: bool) -> None:
     x, v = (normal(5, 4, 16, 16, seed=seed).to(dtype) for seed in (0, 1))
     assert len(standardise._blocks(x)) == 5
