@@ -77,7 +77,9 @@ class Calibration:
 
 
 def features(masked: Array, mask: Array) -> Array:
-    """(N, 3) for photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing: logarithms of
+    """What the error depends on, (N, 3), for photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing.
+
+    These are the logarithms of
 
     - the contrast around the hole: the standard deviation of the brightness of what is known within RING pixels;
     - its roughness: the mean difference there between a pixel and the next, down and across;

@@ -253,6 +253,11 @@ def test_right_arrow_is_allowed(module: str, source: str) -> None:
     assert wrong_arrows(source, module) == []
 
 
+def test_no_file_is_longer_than_is_read_in_one_sitting() -> None:
+    lines = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in python_files()}
+    assert {file: length for file, length in lines.items() if length > 250} == {}
+
+
 def folders_with_python() -> set[str]:
     """The dotted name of every folder that holds Python files of the package."""
     found = {"photomend"}

@@ -68,6 +68,8 @@ class Shape:
 
 
 class Ours:
+    """A convolution and its gradients by the engine."""
+
     def __init__(self, shape: Shape, device: torch.device) -> None:
         self.x, self.w, self.ȳ = shape.arrays(device, CHANNELS_LAST)
         self.options = {"stride": shape.stride, "padding": shape.padding}

@@ -35,6 +35,8 @@ class Repair:
 
 
 class Ours:
+    """A repair of a batch of photos by the engine."""
+
     def __init__(self, repair: Repair, device: torch.device) -> None:
         self.network = build_ours("attention", repair.settings).to(device)
         photo, self.mask = photos_with_holes(repair.batch, repair.side, device)
@@ -48,6 +50,8 @@ class Ours:
 
 
 class TwinRepair(Ours):
+    """The same repair with the torch.nn twin as its network."""
+
     def __init__(self, repair: Repair, layout: torch.memory_format, compiled: bool, device: torch.device) -> None:
         super().__init__(repair, device)
         twin = Twin("attention", repair.settings, layout, device).eval()

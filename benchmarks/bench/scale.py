@@ -75,6 +75,8 @@ def slope(rows: Sequence[Row]) -> float:
 
 
 class Forward:
+    """A forward pass over one photo."""
+
     def __init__(self, side: int, device: torch.device) -> None:
         self.network = build_ours("attention", {}).to(device).eval()
         photo, self.mask = photos_with_holes(1, side, device)

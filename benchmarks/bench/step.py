@@ -63,6 +63,8 @@ class Training:
 
 
 class Ours:
+    """A training step of the engine."""
+
     def __init__(self, training: Training, device: torch.device) -> None:
         self.trainer = Trainer(training.config, device)
         network = self.trainer.network
