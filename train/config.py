@@ -39,14 +39,14 @@ class RunConfig:
         initial_weights: a run folder or a weights file to begin with; empty: random weights.
         steps: optimizer steps. A run of so many steps with one seed gives the same weights every time.
         minutes: wall-clock time, validation included; how many steps fit depends on the machine.
-        batch_size: crops a step.
-        holes: at most so many holes in a crop.
+        batch_size: crops per step.
+        holes: the largest number of holes in a crop.
         lr: the highest learning rate.
         ema: decay of the averaged weights, which are validated and kept as the best.
-        seed: of the first weights, the crops and their holes.
+        seed: decides random initial weights, the crops and their holes.
         workers: processes that read photos.
         validation_interval: steps from one validation to the next; 0: one epoch, but at least 50 steps.
-        validation_photos: at most so many photos are validated on.
+        validation_photos: the largest number of photos to validate on.
 
     Raises PhotomendError naming the setting that has a value of the wrong type, or one out of range.
     """
@@ -121,15 +121,15 @@ class TrainConfig(RunConfig):
     Attributes:
         final_lr: the last learning rate (cosine).
         schedule: "cosine" (after a warm-up over `warmup` of the run) or "step" (`gamma` at every `lr_step` of the run).
-        warmup, lr_step: shares of the run, 0 to 1.
+        warmup, lr_step: shares of the run, from 0 to 1.
         gamma: factor of the step schedule.
         optimizer: "adamw", "adam", "sgd" (with `momentum`) or "muon".
-        weight_decay: for every weight.
+        weight_decay: applied to every weight.
         clip: largest norm of all gradients together.
-        mse_weight, mae_weight: of the loss.
+        mse_weight, mae_weight: weights of the squared and the absolute error in the loss.
         precision: "float32"; "tf32" for products in TF32, on NVIDIA GPUs; "bfloat16" for steps whose weights are kept
             in float32.
-        recompute: whether residual blocks keep their inputs alone and are computed a second time for the gradient,
+        recompute: activation recomputation: residual blocks keep only their inputs and are computed again for the gradient,
             which takes less memory and more time.
     """
 

@@ -38,8 +38,8 @@ DEFAULT_MINUTES = 20.0
 @click.argument("model")
 @photo_options
 @click.option("--out", type=FOLDER, required=True, help="The run folder; one with a run in it needs --resume.")
-@click.option("--from", "initial", type=FOLDER, help="A run or weights file to begin with, for gan one of attention.")
-@click.option("--resume", is_flag=True, help="Go on with the run in the run folder, with its settings.")
+@click.option("--from", "initial", type=FOLDER, help="A run or weights file to start from; for gan, one of attention.")
+@click.option("--resume", is_flag=True, help="Continue the run in the run folder, with its settings.")
 @click.option("--minutes", type=float, help=f"Length of the run in time.  [default: {DEFAULT_MINUTES:g}]")
 @click.option("--steps", type=int, help="Length of the run in steps: the same seed then gives the same weights.")
 @click.option("--batch-size", type=int, help="Crops a step.  [default: the model's]")
@@ -65,8 +65,8 @@ DEFAULT_MINUTES = 20.0
 @click.option(
     "--tune",
     is_flag=True,
-    help="Compile what gains by it, where there is a C++ compiler, measure the ways to convolve on each shape when it "
-    "first comes, and take the fastest; such a run can't be repeated bit by bit.",
+    help="Compile functions that gain from it (with a C++ compiler), and time the convolution algorithms on each new shape "
+    "to use the fastest; such a run can't be repeated bit by bit.",
 )
 @runtime_options
 def command(
