@@ -48,7 +48,7 @@ def views_option(command: Command) -> Command:
         "--views",
         type=click.Choice([1, 8]),
         help="Test-time augmentation: average a network's answers to so many flips and quarter turns of each hole's"
-        " surroundings. 8 are slightly more accurate and take eight times as long.  [default: 8 for photomend-m, else 1]",
+        " surroundings. 8 are slightly more accurate and 8 times as slow.  [default: 8 for photomend-m, else 1]",
     )(command)
 
 

@@ -129,8 +129,8 @@ class TrainConfig(RunConfig):
         mse_weight, mae_weight: weights of the squared and the absolute error in the loss.
         precision: "float32"; "tf32" for products in TF32, on NVIDIA GPUs; "bfloat16" for steps whose weights are kept
             in float32.
-        recompute: activation recomputation: residual blocks keep only their inputs and are computed again for the gradient,
-            which takes less memory and more time.
+        recompute: activation recomputation: residual blocks keep only their inputs and are computed again for the
+            gradient, which takes less memory and more time.
     """
 
     final_lr: float = at_least_zero(1e-5)

@@ -65,8 +65,8 @@ DEFAULT_MINUTES = 20.0
 @click.option(
     "--tune",
     is_flag=True,
-    help="Compile functions that gain from it (with a C++ compiler), and time the convolution algorithms on each new shape "
-    "to use the fastest; such a run can't be repeated bit by bit.",
+    help="Compile functions that gain from it (with a C++ compiler), and time the convolution algorithms on each new "
+    "shape to use the fastest; such a run can't be repeated bit by bit.",
 )
 @runtime_options
 def command(
