@@ -39,6 +39,8 @@ CONTEXT = 32
 REACH = 8
 #: A model without a trained size gets holes up to this side, pixels, in one piece: it bounds memory and time.
 LARGEST = 1024
+#: What 8-bit colours are divided by; a Python number would make them float64 to the type checker.
+WHITE = np.float32(255)
 
 Colours = np.ndarray[Any, np.dtype[np.float32]]  # (h, w, 3) in [0, 1]
 
@@ -94,7 +96,7 @@ class Repairer:
         holes = list(find_holes(mask, self.trained))
         for done, (hole, own) in enumerate(holes, start=1):
             around = crop_around(hole, mask.shape)
-            crop, missing, within = photo[around].astype(np.float32) / 255, mask[around], inside(hole, around)
+            crop, missing, within = photo[around].astype(np.float32) / WHITE, mask[around], inside(hole, around)
             scratch = self.trained is not None and is_scratch(own)
             if self.trained is not None and missing.sum() > own.sum():
                 near = near_hole(within, own, missing.shape, REACH if scratch else 0)
@@ -117,7 +119,7 @@ class Repairer:
             around = crop_around(hole, mask.shape)
             missing = mask[around]
             if not missing.all():
-                known = np.where(missing[..., None], 0, photo[around]).astype(np.float32) / 255
+                known = np.where(missing[..., None], 0, photo[around]).astype(np.float32) / WHITE
                 found += self.calibration.expected(features(*to_arrays(known, missing))) if self.calibration else []
                 areas.append(int(own.sum()))
         if not found:
