@@ -42,7 +42,7 @@ LARGEST = 1024
 #: What 8-bit colours are divided by; a Python number would make them float64 to the type checker.
 WHITE = np.float32(255)
 
-Colours = np.ndarray[Any, np.dtype[np.float32]]  # (h, w, 3) in [0, 1]
+Colours = np.ndarray[Any, np.dtype[Any]]  # float32 (h, w, 3) in [0, 1]
 
 
 class RepairError(PhotomendError):

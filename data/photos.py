@@ -7,6 +7,7 @@ missing.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,8 @@ def find_photos(root: Path) -> list[Path]:
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
-def read_photo(path: Path) -> Photo:
-    """The photo at `path` as upright RGB, `uint8 (H, W, 3)`.
+def read_photo(source: Path | Image.Image) -> Photo:
+    """The photo in a file, or in an image that Pillow has read, as upright RGB, `uint8 (H, W, 3)`.
 
     The EXIF orientation is applied. Transparent pixels are laid on white. 16-bit greys are scaled to 8 bits,
     floats are taken as 0…1 (as 0…255 where they exceed 1). Of an animation, the first frame counts.
@@ -77,10 +78,10 @@ def read_photo(path: Path) -> Photo:
     Raises:
         PhotoError: the file is missing, no photo, or truncated.
     """
-    return decode_photo(Path(path), str(path))
+    return decode_photo(source, _name(source))
 
 
-def decode_photo(source: Path | bytes, name: str, least: int | None = None) -> Photo:
+def decode_photo(source: Path | bytes | Image.Image, name: str, least: int | None = None) -> Photo:
     """The photo in a file or in a file's bytes; see `read_photo`. `name` is what an error calls it.
 
     With `least` a large JPEG may come smaller, but not below that many pixels a side: its decoder can leave out what a
@@ -89,8 +90,8 @@ def decode_photo(source: Path | bytes, name: str, least: int | None = None) -> P
     return np.array(_to_rgb(_open(source, name, least), name))
 
 
-def read_mask(path: Path) -> Mask:
-    """The mask at `path`, `bool (H, W)`: True (missing) where the image is not black.
+def read_mask(source: Path | Image.Image) -> Mask:
+    """The mask in a file, or in an image that Pillow has read, `bool (H, W)`: True (missing) where it is not black.
 
     A fully transparent pixel is known, whatever its colour. Palette images count by colour, not by index. In
     a JPEG, whose edges ring, a pixel counts as black below 128. The EXIF orientation is applied, as to the
@@ -99,7 +100,7 @@ def read_mask(path: Path) -> Mask:
     Raises:
         PhotoError: the file is missing, no image, or truncated.
     """
-    image = _open(Path(path), str(path))
+    image = _open(source, _name(source))
     if image.mode.startswith(("I", "F")) or image.mode in ("1", "L"):
         values = np.asarray(image)
         opaque = np.ones(values.shape, dtype=np.bool_)
@@ -171,10 +172,15 @@ def resize(rgb: Photo, height: int, width: int) -> Photo:
     return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
 
 
-def _open(source: Path | bytes, name: str, least: int | None = None) -> Image.Image:
+def _name(source: Path | Image.Image) -> str:
+    """What an error calls a photo or mask: its file, if it has one."""
+    return str(source) if isinstance(source, Path) else str(getattr(source, "filename", "") or "image")
+
+
+def _open(source: Path | bytes | Image.Image, name: str, least: int | None = None) -> Image.Image:
     """The image, decoded to its last pixel and upright."""
     try:
-        with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as file:
+        with _image(source) as file:
             if least is not None:
                 file.draft("RGB", (least, least))  # of no effect on formats other than JPEG
             file.load()
@@ -184,6 +190,13 @@ def _open(source: Path | bytes, name: str, least: int | None = None) -> Image.Im
         raise PhotoError(f"{name}: can't be read as a photo ({_reason(error)})") from error
     image.info["photomend_lossy"] = lossy
     return image
+
+
+def _image(source: Path | bytes | Image.Image) -> AbstractContextManager[Image.Image]:
+    """The image to read, closed after use if it was opened for it."""
+    if isinstance(source, Image.Image):
+        return nullcontext(source)
+    return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
