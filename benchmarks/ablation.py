@@ -25,7 +25,7 @@ from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.sources import PhotoSource, names_digest
 from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
-from photomend.train.evaluation.bootstrap import bootstrap_interval, bootstrap_ratio
+from photomend.train.evaluation.bootstrap import bootstrap_intervals, bootstrap_ratios
 from photomend.train.evaluation.evaluate import Evaluation, evaluate_models
 from photomend.train.loop import train
 from photomend.train.validation import Validator
@@ -141,9 +141,9 @@ def table(evaluations: list[Evaluation], steps: dict[str, int]) -> str:
         cells = [
             f"{evaluation.mean(m):.{n}f} ({low:.{n}f}–{high:.{n}f})"
             for m, n in (("mse", 2), ("mae", 3))
-            for low, high in [bootstrap_interval(evaluation.by_photo(m))]
+            for low, high in bootstrap_intervals([evaluation.by_photo(m)])
         ]
-        ratio, (low, high) = bootstrap_ratio(evaluation.by_photo("mse"), whole.by_photo("mse"))
+        ratio, (low, high) = bootstrap_ratios([(evaluation.by_photo("mse"), whole.by_photo("mse"))])[0]
         cells.append("1" if evaluation is whole else f"{ratio:.3f} ({low:.3f}–{high:.3f})")
         lines.append(" | ".join([f"| {evaluation.model}", str(steps[evaluation.model]), *cells]) + " |")
     return "\n".join(lines)

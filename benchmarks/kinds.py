@@ -25,7 +25,7 @@ from photomend.app.repair import Repairer
 from photomend.app.sources import SPLIT_CHOICES, open_source
 from photomend.app.tables import both, json_numbers
 from photomend.core import Array
-from photomend.data.evaluation_set import to_array
+from photomend.data.evaluation_set import MaskedPhoto, to_array
 from photomend.data.masks import box_mask, random_box, stroke_mask
 from photomend.data.photos import Mask, Photo, resize
 from photomend.data.sources import PhotoSource
@@ -83,16 +83,6 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Holed:
-    """A photo with a hole of some kind."""
-
-    name: str
-    class_name: str
-    photo: Array
-    mask: Array
-
-
 class Repaired:
     """A model as `photomend repair` uses it: hole by hole, in crops, coarse to fine."""
 
@@ -107,7 +97,7 @@ class Repaired:
         return torch.stack(answers).to(masked.device)
 
 
-def holed(source: PhotoSource, kind: str, limit: int) -> Iterator[Holed]:
+def holed(source: PhotoSource, kind: str, limit: int) -> Iterator[MaskedPhoto]:
     """At most `limit` photos of the source, evenly spread, each with a hole of this kind."""
     number = list(KINDS).index(kind)
     for index in range(0, len(source), max(1, -(-len(source) // limit))):
@@ -119,7 +109,7 @@ def holed(source: PhotoSource, kind: str, limit: int) -> Iterator[Holed]:
         rng = np.random.default_rng(np.random.SeedSequence((number, index)))
         mask = KINDS[kind].draw(rng, *photo.shape[:2])
         missing = torch.from_numpy(mask).float()[None]
-        yield Holed(source.name(index), source.class_name(index), to_array(photo), missing)
+        yield MaskedPhoto(source.name(index), source.class_name(index), to_array(photo), missing)
 
 
 @click.command(help=__doc__.split("\n\n")[0])

@@ -15,13 +15,13 @@ from .sources import PhotoSource
 
 
 class MaskedPhoto(NamedTuple):
-    """A photo under the protocol: `float32 (3, H, W)` in [0, 1], and its mask `float32 (1, H, W)`, 1 = missing."""
+    """A photo `float32 (3, H, W)` in [0, 1] and its mask `float32 (1, H, W)`, 1 = missing; a rectangular hole's box."""
 
     name: str
     class_name: str
     photo: Array
     mask: Array
-    box: Box
+    box: Box | None = None
 
 
 class EvaluationSet:

@@ -1,9 +1,8 @@
 """What a step's forward and backward pass compute in: float32, TF32 or bfloat16. The weights are kept in float32.
 
-bfloat16 has float32's range with 8 binary digits. Products of such numbers are two to four times as fast where the
-processor has instructions for them, and arrays take half the memory. But a weight that changes by less than 1/256 of
-itself wouldn't change at all; so the optimizer's weights stay in float32, and each step starts from a rounded copy of
-them. Because of the range no scaling of the loss is needed, as it is with float16.
+bfloat16 has float32's range with 8 binary digits, so the loss needs no scaling, as it does with float16. Products are
+faster where the processor has instructions for them, and arrays take half the memory. But a weight that changes by less
+than 1/256 of itself wouldn't change at all; so each step starts from a rounded copy of float32 weights.
 
 TF32 is a way to multiply, not to store: NVIDIA's GPUs round the factors of a float32 product to 11 binary digits and
 add up in float32.
@@ -20,7 +19,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from ..core import Module, PhotomendError
+from ..core import Module, Parameter, PhotomendError
 
 #: What a step may compute in, and what its arrays are stored as.
 PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
@@ -28,23 +27,30 @@ PRECISIONS = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch
 Network = TypeVar("Network", bound=Module)
 
 
-class MixedPrecision(Generic[Network]):
-    """A network's copy in bfloat16, which takes its weights from the network and gives it gradients.
+class Precision(Generic[Network]):
+    """What a network's steps are computed in: `network` is the network itself, or its copy where that is bfloat16.
 
-        low = MixedPrecision(network, lambda: AttentionModel())
-        loss(low.ready()(x)).backward()
-        low.give_gradients()           # network's parameters have gradients in float32 now
+        precision = Precision("bfloat16", network, make)
+        with precision() as computed:
+            loss(computed(x)).backward()
+        network.parameters()           # have their gradients, in float32
 
+    A copy takes its weights from the network at the start of each step, and hands its gradients over at the end.
     Running statistics are the network's own, in float32, and change as the copy sees them.
 
     Args:
+        precision: one of PRECISIONS.
         network: whose weights are trained, in float32.
         make: builds another network like it.
     """
 
-    def __init__(self, network: Network, make: Callable[[], Network]) -> None:
-        device = next(parameter.device for parameter in network.parameters())
-        self.network = make().to(device, torch.bfloat16).train(network.training)
+    def __init__(self, precision: str, network: Network, make: Callable[[], Network]) -> None:
+        self.precision, self.network = precision, network
+        self._pairs: list[tuple[Parameter, Parameter]] = []  # the copy's and the network's
+        if PRECISIONS[precision] != torch.bfloat16:
+            return
+        with torch.random.fork_rng(devices=()):  # the copy's own first weights aren't used
+            self.network = make().to(network.parameters()[0].device, torch.bfloat16).train(network.training)
         self._pairs = list(zip(self.network.parameters(), network.parameters(), strict=True))
         for copy, parameter in self._pairs:
             copy.tracked = parameter.tracked
@@ -53,45 +59,16 @@ class MixedPrecision(Generic[Network]):
         for (_, mine), (_, theirs) in zip(self.network.named_buffers(), network.named_buffers(), strict=True):
             mine.data = theirs.data
 
-    def ready(self) -> Network:
-        """The copy, with the weights that the network has now."""
+    @contextmanager
+    def __call__(self) -> Iterator[Network]:
         for copy, parameter in self._pairs:
             copy.data.copy_(parameter.data)
-        return self.network
-
-    def give_gradients(self) -> None:
-        """Hand the copy's gradients over to the network, in float32; the copy has none afterwards."""
+        with products_in(self.precision):
+            yield self.network
         for copy, parameter in self._pairs:
             if copy.grad is not None:
                 parameter.grad = torch.empty_like(parameter.data).copy_(copy.grad)
                 copy.grad = None
-
-
-class Precision(Generic[Network]):
-    """What a network's steps are computed in. Where that is bfloat16, `network` is its copy, else itself.
-
-    precision = Precision("bfloat16", network, make)
-    with precision() as computed:
-        loss(computed(x)).backward()
-    network.parameters()           # have their gradients, in float32
-    """
-
-    def __init__(self, precision: str, network: Network, make: Callable[[], Network]) -> None:
-        self.precision, self.network = precision, network
-        self.copy: MixedPrecision[Network] | None = None
-        if PRECISIONS[precision] == torch.bfloat16:
-            with torch.random.fork_rng(devices=()):  # the copy's own first weights aren't used
-                self.copy = MixedPrecision(network, make)
-            self.network = self.copy.network
-
-    @contextmanager
-    def __call__(self) -> Iterator[Network]:
-        with products_in(self.precision):
-            if self.copy is None:
-                yield self.network
-            else:
-                yield self.copy.ready()
-                self.copy.give_gradients()
 
 
 @contextmanager

@@ -137,6 +137,7 @@ def test_evaluation_follows_the_protocol(source: FolderSource) -> None:
     assert {s.class_name for s in samples} == {"cat", "dog"}
     for index, sample in enumerate(samples):
         assert sample.box == protocol_box(5, index)
+        assert sample.box is not None
         x, y, width, height = sample.box
         assert sample.mask.shape == (1, 224, 224)
         assert sample.mask.sum() == width * height == sample.mask[0, y : y + height, x : x + width].sum()

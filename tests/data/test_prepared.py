@@ -61,6 +61,7 @@ def test_stored_photos_keep_their_side(source: FolderSource, out: Path) -> None:
     prepare(source, out, side=80)
     for sample in EvaluationSet(PreparedSource(out, "train"), side=224):
         assert sample.photo.shape == (3, 80, 80)
+        assert sample.box is not None
         assert sample.mask.sum() == sample.box.width * sample.box.height
 
 

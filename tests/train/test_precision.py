@@ -10,7 +10,7 @@ from photomend import models
 from photomend.core import Module, PhotomendError
 from photomend.layers import BatchNorm2d, Conv2d, ReLU, Sequential
 from photomend.train.config import TrainConfig
-from photomend.train.precision import MixedPrecision, has_tf32, products_in, require_precision
+from photomend.train.precision import Precision, has_tf32, products_in, require_precision
 from photomend.train.trainer import Trainer
 
 
@@ -18,21 +18,20 @@ def network() -> Module:
     return Sequential(Conv2d(3, 8, 3, padding=1), BatchNorm2d(8), ReLU(), Conv2d(8, 3, 3, padding=1))
 
 
-def made() -> tuple[Module, MixedPrecision]:
+def made() -> tuple[Module, Precision[Module]]:
     torch.manual_seed(0)
     kept = network()
-    return kept, MixedPrecision(kept, network)
+    return kept, Precision("bfloat16", kept, network)
 
 
 def test_the_copy_has_the_weights_rounded_and_gives_gradients_in_float32() -> None:
     kept, low = made()
     x = torch.randn(4, 3, 16, 16)
-    copy = low.ready()
-    for mine, theirs in zip(copy.parameters(), kept.parameters(), strict=True):
-        assert torch.equal(mine.data, theirs.data.bfloat16())
-    y, ȳ = copy(x.bfloat16()), torch.randn(x.shape)
-    y.backward(ȳ.bfloat16())
-    low.give_gradients()
+    with low() as copy:
+        for mine, theirs in zip(copy.parameters(), kept.parameters(), strict=True):
+            assert torch.equal(mine.data, theirs.data.bfloat16())
+        y, ȳ = copy(x.bfloat16()), torch.randn(x.shape)
+        y.backward(ȳ.bfloat16())
     found = [p.grad for p in kept.parameters()]
     assert all(p.grad is None for p in copy.parameters())
     kept.zero_grad()
@@ -49,15 +48,18 @@ def test_a_change_too_small_for_bfloat16_is_kept() -> None:
     weight = kept.parameters()[0]
     before = weight.data.clone()
     for _ in range(100):
-        low.ready()
+        with low():
+            pass
         weight.data.add_(weight.data, alpha=1e-4)
     torch.testing.assert_close(weight.data, before * 1.0001**100)
-    assert torch.equal(low.ready().parameters()[0].data, weight.data.bfloat16())
+    with low() as copy:
+        assert torch.equal(copy.parameters()[0].data, weight.data.bfloat16())
 
 
 def test_running_statistics_are_the_networks_own_in_float32() -> None:
     kept, low = made()
-    low.ready()(torch.randn(4, 3, 16, 16).bfloat16())
+    with low() as copy:
+        copy(torch.randn(4, 3, 16, 16).bfloat16())
     own, theirs = (dict(module.named_buffers()) for module in (kept, low.network))
     for name, buffer in own.items():
         assert buffer.data is theirs[name].data
@@ -68,10 +70,10 @@ def test_running_statistics_are_the_networks_own_in_float32() -> None:
 def test_frozen_parameters_stay_frozen() -> None:
     kept = network()
     kept.parameters()[0].tracked = False
-    low = MixedPrecision(kept, network)
-    y = low.ready()(torch.randn(2, 3, 8, 8).bfloat16())
-    y.backward(torch.ones_like(y.data))
-    low.give_gradients()
+    low = Precision("bfloat16", kept, network)
+    with low() as copy:
+        y = copy(torch.randn(2, 3, 8, 8).bfloat16())
+        y.backward(torch.ones_like(y.data))
     assert [p.grad is None for p in kept.parameters()] == [True] + [False] * 5
 
 

@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 
-from ...core import Array
+from ...data.evaluation_set import MaskedPhoto
 from ...models.reconstructor import Reconstructor, fill_holes
 from .metrics import PhotoMetrics, photo_metrics
-
-
-class PhotoWithHole(Protocol):
-    """A photo (3, H, W) in [0, 1] with its hole (1, H, W), 1 = missing."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def class_name(self) -> str: ...
-    @property
-    def photo(self) -> Array: ...
-    @property
-    def mask(self) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -68,14 +54,10 @@ class Evaluation:
         """How many different photos there were."""
         return len({result.name for result in self.results})
 
-    def part(self, belongs: Callable[[PhotoResult], bool]) -> Evaluation:
-        """The model's results on some of the photos."""
-        return Evaluation(self.model, [result for result in self.results if belongs(result)])
-
 
 def evaluate_models(
     reconstructors: Mapping[str, Reconstructor],
-    samples: Iterable[PhotoWithHole],
+    samples: Iterable[MaskedPhoto],
     batch_size: int = 16,
     device: torch.device | str = "cpu",
     on_photos: Callable[[int], object] = lambda count: None,
@@ -93,13 +75,8 @@ def evaluate_models(
         for name, reconstructor in reconstructors.items():
             rebuilt = fill_holes(reconstructor, truth, mask)
             evaluations[name].results += [
-                PhotoResult(
-                    sample.name,
-                    sample.class_name,
-                    sample.mask.mean().item(),
-                    photo_metrics(truth[i], rebuilt[i], mask[i]),
-                )
-                for i, sample in enumerate(batch)
+                PhotoResult(each.name, each.class_name, each.mask.mean().item(), photo_metrics(*arrays))
+                for each, *arrays in zip(batch, truth, rebuilt, mask, strict=True)
             ]
         on_photos(len(batch))
     if any(not evaluation.results for evaluation in evaluations.values()):
@@ -107,9 +84,9 @@ def evaluate_models(
     return list(evaluations.values())
 
 
-def batches(samples: Iterable[PhotoWithHole], batch_size: int) -> Iterator[list[PhotoWithHole]]:
+def batches(samples: Iterable[MaskedPhoto], batch_size: int) -> Iterator[list[MaskedPhoto]]:
     """Consecutive samples of equal size, at most `batch_size` at a time, in order."""
-    batch: list[PhotoWithHole] = []
+    batch: list[MaskedPhoto] = []
     for sample in samples:
         if batch and (len(batch) == batch_size or sample.photo.shape != batch[0].photo.shape):
             yield batch

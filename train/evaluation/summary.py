@@ -108,13 +108,10 @@ def by_class(evaluations: Sequence[Evaluation]) -> list[Group]:
 def grouped(
     evaluations: Sequence[Evaluation], names: Sequence[str], name_of: Callable[[PhotoResult], str]
 ) -> list[Group]:
+    """The summaries by the name that `name_of` gives each result, in the order of `names`; none for no results."""
     groups = []
     for name in names:
-
-        def belongs(result: PhotoResult, name: str = name) -> bool:
-            return name_of(result) == name
-
-        parts = [evaluation.part(belongs) for evaluation in evaluations]
+        parts = [Evaluation(e.model, [r for r in e.results if name_of(r) == name]) for e in evaluations]
         if parts[0].results:
             groups.append(Group(name, summarize(parts)))
     return groups

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import pytest
 import torch
+from photomend.data.evaluation_set import MaskedPhoto
 from photomend.models.reconstructor import Reconstructor
 from photomend.train.evaluation.evaluate import Evaluation, evaluate_models
-
-
-@dataclass
-class Photo:
-    name: str
-    class_name: str
-    photo: torch.Tensor
-    mask: torch.Tensor
 
 
 class Constant:
@@ -32,26 +24,25 @@ class Constant:
         return torch.full_like(masked, self.value)
 
 
-def photos(sizes: list[tuple[int, int]]) -> list[Photo]:
+def photos(sizes: list[tuple[int, int]]) -> list[MaskedPhoto]:
     generator = torch.Generator().manual_seed(1)
     result = []
     for index, (height, width) in enumerate(sizes):
         mask = torch.zeros(1, height, width)
         mask[:, 2:7, 3:9] = 1
         photo = torch.rand(3, height, width, generator=generator) * 0.5
-        result.append(Photo(f"{index}.png", "class", photo, mask))
+        result.append(MaskedPhoto(f"{index}.png", "class", photo, mask))
     return result
 
 
-def evaluate(model: Reconstructor, samples: list[Photo], name: str, batch_size: int = 16) -> Evaluation:
+def evaluate(model: Reconstructor, samples: list[MaskedPhoto], name: str, batch_size: int = 16) -> Evaluation:
     """Of a single model."""
     (evaluation,) = evaluate_models({name: model}, samples, batch_size)
     return evaluation
 
 
 def test_numbers_by_hand() -> None:
-    sample = photos([(16, 20)])[0]
-    sample.photo = torch.zeros(3, 16, 20)
+    sample = photos([(16, 20)])[0]._replace(photo=torch.zeros(3, 16, 20))
     evaluation = evaluate(Constant(10 / 255), [sample], "ten")
     assert evaluation.model == "ten"
     assert evaluation.photos == 1
@@ -62,8 +53,7 @@ def test_numbers_by_hand() -> None:
 
 
 def test_answers_are_clamped() -> None:
-    sample = photos([(16, 20)])[0]
-    sample.photo = torch.ones(3, 16, 20)
+    sample = photos([(16, 20)])[0]._replace(photo=torch.ones(3, 16, 20))
     evaluation = evaluate(Constant(7.0), [sample], "white")
     assert evaluation.mean("mse") == 0
     assert evaluation.mean("hole_psnr") == math.inf

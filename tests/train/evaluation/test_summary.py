@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from photomend.train.evaluation.bootstrap import bootstrap_interval, bootstrap_ratio
+from photomend.train.evaluation.bootstrap import bootstrap_intervals, bootstrap_ratios
 from photomend.train.evaluation.evaluate import Evaluation, PhotoResult
 from photomend.train.evaluation.metrics import PhotoMetrics
 from photomend.train.evaluation.summary import MEANS, by_area, by_class, summarize
@@ -29,7 +29,7 @@ def test_every_metric_with_its_interval() -> None:
     for own, summary in zip(evaluations, summarize(evaluations), strict=True):
         assert (summary.model, summary.photos, summary.holes) == (own.model, 12, 12)
         for metric in MEANS:
-            expected = (own.mean(metric), *bootstrap_interval(own.by_photo(metric)))
+            expected = (own.mean(metric), *bootstrap_intervals([own.by_photo(metric)])[0])
             assert summary.metrics[metric] == pytest.approx(expected)
 
 
@@ -43,7 +43,7 @@ def test_ratios_are_paired() -> None:
     assert harmonic.metrics["mse_to_best_other"].value == pytest.approx(1 / 0.9)
     assert net.metrics["sharpness"] == pytest.approx((0.45,) * 3)
     rows = [e.by_photo("mse") for e in evaluations]
-    ratio, ends = bootstrap_ratio(rows[2], rows[0])
+    ratio, ends = bootstrap_ratios([(rows[2], rows[0])])[0]
     assert border.metrics["mse_to_harmonic"] == pytest.approx((ratio, *ends))
 
 
