@@ -1,4 +1,4 @@
-"""Models, one a file: classical fills, and networks that are compositions of layers and nothing else.
+"""Models: classical fills, and networks that are compositions of layers and nothing else.
 
 Every model has ``reconstruct(masked, mask)``: photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing, to
 photos (N, 3, H, W) whose known pixels are untouched.
@@ -11,16 +11,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ..core import PhotomendError, did_you_mean
-from .attention import AttentionModel
+from .attention import AttentionModel, GanModel
 from .attention_report import AttentionReportModel
-from .border import BorderFill
+from .baselines import BorderFill, RandomFill
 from .classical import BiharmonicFill, NavierStokesFill, TeleaFill
 from .cnn import BasicNetwork
-from .gan import GanModel
-from .harmonic import HarmonicFill, harmonic_fill
+from .harmonic import HarmonicFill
 from .linear import LinearModel
 from .network import RepairNetwork
-from .random_fill import RandomFill
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
     made.name: made
@@ -71,5 +69,4 @@ __all__ = [
     "RepairNetwork",
     "TeleaFill",
     "build",
-    "harmonic_fill",
 ]

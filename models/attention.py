@@ -168,6 +168,16 @@ class AttentionModel(RepairNetwork):
         return Sequential(Conv2d(levels * channels, channels, 1), self._block(channels))
 
 
+class GanModel(AttentionModel):
+    """An `AttentionModel` trained on against a discriminator (`photomend.train.adversarial`).
+
+    The squared and the absolute error reward a blur: where many textures are possible, their mean is wrong by least. A
+    discriminator rewards a texture. The network is the same; its name says how the weights were trained.
+    """
+
+    name = "gan"
+
+
 def _beside(deeper: Tensor, skip: Module | None, encoded: Tensor) -> Tensor:
     """The decoder's input: the deeper level and, where there is a skip connection, what it lets through."""
     return deeper if skip is None else concatenate(deeper, skip(encoded), dim=1)

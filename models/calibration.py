@@ -1,9 +1,8 @@
 """How far off a rebuilt hole is likely to be, told from what surrounds it.
 
-Nobody knows what was in a hole; but holes that are thick, in photos that are rough or full of contrast, are rebuilt
-worse than others, and by how much can be measured where the truth is known. The logarithm of a hole's mean absolute
-error is fitted by a linear function of the logarithms of three numbers, by least squares; and what the fit leaves over
-says how far a single hole may be from what is expected of it.
+Holes that are thick, in photos that are rough or full of contrast, are rebuilt worse than others. The logarithm of a
+hole's mean absolute error is fitted by a linear function of the logarithms of three numbers, by least squares, where
+the truth is known; the residuals say how far a single hole may be from what is expected of it.
 
 Sources: Bishop, *Pattern recognition and machine learning* (2006), §3.1, for the fit; Vovk, Gammerman & Shafer,
 *Algorithmic learning in a random world* (2005), §2.2, for taking the range from the residuals of known holes.

@@ -24,10 +24,7 @@ def paint_cells(cells: Array | Tensor, mask: Array) -> Tensor:
     ⌊j s / k⌋ to before ⌊(j + 1) s / k⌋ of s, so the cells cover the bounds exactly and differ by one pixel at most; a
     hole narrower than k has some that are empty. Outside the bounds everything is 0.
     """
-    k = cells.shape[-1]
-    (top, left, bottom, right), (height, width) = _bounds(mask), mask.shape[2:]
-    rows = _membership(top, bottom, height, k).to(mask.dtype)
-    columns = _membership(left, right, width, k).to(mask.dtype)
+    rows, columns = _memberships(mask, cells.shape[-1], mask.dtype)
     return matmul(matmul(rows, cells), columns.mT)
 
 
@@ -41,9 +38,7 @@ def cell_means(photo: Array, mask: Array, k: int) -> tuple[Array, Array]:
     """The mean colours (N, C, k, k) of the missing pixels in each cell of `paint_cells`, 0 where a cell has none, and
     how many (N, 1, k, k) it has.
     """
-    (top, left, bottom, right), (height, width) = _bounds(mask), mask.shape[2:]
-    rows = _membership(top, bottom, height, k).to(photo.dtype)
-    columns = _membership(left, right, width, k).to(photo.dtype)
+    rows, columns = _memberships(mask, k, photo.dtype)
     missing = (mask > 0.5).to(photo.dtype)
     count = rows.mT @ missing @ columns
     return rows.mT @ (photo * missing) @ columns / count.clamp_min(1), count
@@ -62,10 +57,10 @@ def ring_colours(masked: Array, mask: Array, sides: int = (RING - 4) // 4) -> tu
     """
     top, left, bottom, right = _bounds(mask)
     known = (mask <= 0.5).to(masked.dtype)
-    tiles = _Grid(_ring_edges(top, bottom, sides), _ring_edges(left, right, sides), masked)
-    colours, covered = tiles.means(masked, known)
-    around = _outermost(sides + 2, mask.device)
-    ring, present = colours.flatten(2)[:, :, around], covered.flatten(2)[:, :, around]
+    colours, covered = _tile_means(_ring_edges(top, bottom, sides), _ring_edges(left, right, sides), masked, known)
+    outermost = torch.ones(sides + 2, sides + 2, dtype=torch.bool, device=mask.device)
+    outermost[1:-1, 1:-1] = False
+    ring, present = colours[:, :, outermost], covered[:, :, outermost]
     everywhere = torch.where(known > 0, masked, 0.0).sum(dim=(2, 3)) / known.sum(dim=(2, 3))
     count = present.sum(dim=2, keepdim=True)
     mean = torch.where(count > 0, ring.sum(dim=2, keepdim=True) / count.clamp_min(1), everywhere[..., None])
@@ -84,53 +79,44 @@ def hole_aligned(masked: Array, mask: Array, inner: int, margin: int) -> tuple[A
     """
     top, left, bottom, right = _bounds(mask)
     position = torch.arange(-margin, inner + margin + 1, dtype=torch.float64, device=mask.device) / inner
-    tiles = _Grid(top + position * (bottom - top), left + position * (right - left), masked)
-    colours, covered = tiles.means(masked, (mask <= 0.5).to(masked.dtype))
+    rows, columns = top + position * (bottom - top), left + position * (right - left)
+    colours, covered = _tile_means(rows, columns, masked, (mask <= 0.5).to(masked.dtype))
     return colours, covered.to(masked.dtype)
 
 
-class _Grid:
-    """Tiles between row edges (N, R + 1) and column edges (N, S + 1), in pixels, in the photo or beyond."""
+def _tile_means(row_edges: Array, column_edges: Array, x: Array, known: Array) -> tuple[Array, Array]:
+    """The mean of the known pixels of x (N, C, H, W) in each tile, 0 where there are none; and where there are.
 
-    def __init__(self, row_edges: Array, column_edges: Array, like: Array) -> None:
-        self.rows = _overlap(row_edges, like.shape[2]).to(like.dtype)
-        self.columns = _overlap(column_edges, like.shape[3]).to(like.dtype)
-
-    def means(self, x: Array, known: Array) -> tuple[Array, Array]:
-        """The mean of the known pixels of x (N, C, H, W) in each tile, 0 where there are none; and where there are."""
-        coverage = self.rows @ known @ self.columns.mT
-        sums = self.rows @ torch.where(known > 0, x, 0.0) @ self.columns.mT
-        covered = coverage > SLIVER
-        return torch.where(covered, sums / coverage.clamp_min(SLIVER), 0.0), covered
+    The tiles lie between row edges (N, R + 1) and column edges (N, S + 1), in pixels, in the photo or beyond.
+    """
+    rows, columns = _overlap(row_edges, x.shape[2]).to(x.dtype), _overlap(column_edges, x.shape[3]).to(x.dtype)
+    coverage = rows @ known @ columns.mT
+    sums = rows @ torch.where(known > 0, x, 0.0) @ columns.mT
+    covered = coverage > SLIVER
+    return torch.where(covered, sums / coverage.clamp_min(SLIVER), 0.0), covered
 
 
 def _bounds(mask: Array) -> tuple[Array, Array, Array, Array]:
     """Top, left, bottom and right of the holes, each (N, 1), whole numbers on the mask's device."""
-    bounds = torch.tensor(hole_bounds(mask), device=mask.device)
-    return bounds[:, 0:1], bounds[:, 1:2], bounds[:, 2:3], bounds[:, 3:4]
+    top, left, bottom, right = torch.tensor(hole_bounds(mask), device=mask.device).split(1, dim=1)
+    return top, left, bottom, right
 
 
-def _membership(start: Array, stop: Array, size: int, k: int) -> Array:
-    """(N, 1, size, k): whether a position of an axis lies in cell j of k from start to before stop (N, 1)."""
-    position = torch.arange(size, device=start.device) - start
-    cell = torch.div((position + 1) * k - 1, stop - start, rounding_mode="floor")
-    inside = (position >= 0) & (position < stop - start)
-    belongs = (cell[..., None] == torch.arange(k, device=start.device)) & inside[..., None]
-    return belongs[:, None]
+def _memberships(mask: Array, k: int, dtype: torch.dtype) -> list[Array]:
+    """(N, 1, H, k) and (N, 1, W, k): whether each row and column lies in cell j of the k that the hole has along it."""
+    top, left, bottom, right = _bounds(mask)
+    found = []
+    for start, stop, size in ((top, bottom, mask.shape[2]), (left, right, mask.shape[3])):
+        position = torch.arange(size, device=mask.device) - start
+        cell = torch.div((position + 1) * k - 1, stop - start, rounding_mode="floor")  # 0 to k − 1 in the hole alone
+        found.append((cell[..., None] == torch.arange(k, device=mask.device))[:, None].to(dtype))
+    return found
 
 
 def _ring_edges(start: Array, stop: Array, sides: int) -> Array:
     """(N, sides + 3): a pixel before the hole, its equal pieces, a pixel behind it."""
     fraction = torch.arange(sides + 1, dtype=torch.float64, device=start.device) / sides
     return torch.cat((start - 1.0, start + fraction * (stop - start), stop + 1.0), dim=1)
-
-
-def _outermost(side: int, device: torch.device) -> Array:
-    """The numbers of the outermost tiles of a side × side grid, in reading order."""
-    number = torch.arange(side * side, device=device).reshape(side, side)
-    inner = torch.zeros(side, side, dtype=torch.bool, device=device)
-    inner[1:-1, 1:-1] = True
-    return number[~inner]
 
 
 def _overlap(edges: Array, size: int) -> Array:

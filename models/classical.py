@@ -88,7 +88,7 @@ class BiharmonicFill(LibraryFill):
 
     ``skimage.restoration.inpaint_biharmonic`` on a piece of the photo. The equations are those of the whole photo;
     what overshoots is clipped to the range of the known pixels of the piece, not of the photo. Time and memory grow
-    with the number of missing pixels: a hole of 60 × 60 takes a hundredth of a second, one of 200 × 200 a second.
+    with the number of missing pixels.
 
     Source: Damelin & Hoang, *On surface completion and image inpainting by biharmonic functions* (2018).
     """

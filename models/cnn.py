@@ -52,9 +52,8 @@ def features(masked: Array, mask: Array) -> tuple[Array, Array, Array, Array]:
 class BasicNetwork(RepairNetwork):
     """A convolutional network that paints a hole in 4 × 4 cells, each in one colour.
 
-    Its last layers start at zero, so training starts at the mean colour of the ring. It is trained with the squared
-    error (`mse_weight` 1, `mae_weight` 0, its training defaults): over a cell's pixels that is the squared error of the
-    cell's mean colour, but for what no prediction changes.
+    Its last layers start at zero, so training starts at the mean colour of the ring. Its loss is the squared error
+    (`mse_weight` 1, `mae_weight` 0, its training defaults), which a cell's mean colour minimises.
 
     Args:
         width: channels of the first convolution; twice and four times as many in the next two.

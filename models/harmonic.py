@@ -57,11 +57,6 @@ class HarmonicFill(Fill):
         return filled
 
 
-def harmonic_fill(masked: Array, mask: Array) -> Array:
-    """The harmonic fill of photos; see `Fill.reconstruct`."""
-    return HarmonicFill().reconstruct(masked, mask)
-
-
 def _systems(mask: Array) -> Iterator[tuple[list[int], Array, float]]:
     """Deep holes, one of each photo at a time as long as any has another, then all shallow ones of each photo together.
 
@@ -156,10 +151,10 @@ class _RectangleSolver:
         h, w = unknown.shape[2:]
         rows = [_modes(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
         columns = [_modes(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
-        self.row_modes = torch.stack([basis for basis, _ in rows])[:, None].to(unknown.device)
-        self.column_modes = torch.stack([basis for basis, _ in columns])[:, None].to(unknown.device)
-        row_values = torch.stack([values for _, values in rows])[:, None, :, None]
-        eigenvalues = row_values + torch.stack([values for _, values in columns])[:, None, None, :]
+        row_modes, row_values = map(torch.stack, zip(*rows, strict=True))
+        column_modes, column_values = map(torch.stack, zip(*columns, strict=True))
+        self.row_modes, self.column_modes = (x[:, None].to(unknown.device) for x in (row_modes, column_modes))
+        eigenvalues = row_values[:, None, :, None] + column_values[:, None, None, :]
         # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive
         # number in its place keeps the preconditioner positive definite.
         positive = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w))

@@ -21,8 +21,8 @@ Window = tuple[slice, slice]  # rows and columns
 
 #: Pixels: small holes whose centres share a cell of this side are rebuilt together.
 CELL = 64
-#: Pixels: a hole is a scratch if its pixels are less than this far from a known one, on average. In a straight line of
-#: 1 pixel it is 1, of 2 pixels 1 to 1.13, depending on the angle, of 3 pixels 1.23 to 1.39, of 4 pixels 1.43 to 1.53.
+#: Pixels: a hole is a scratch if its pixels are less than this far from a known one, on average. In straight lines of
+#: 3 pixels it is at most 1.39, of 4 pixels at least 1.43.
 SCRATCH = 1.41
 
 

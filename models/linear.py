@@ -1,8 +1,7 @@
 """Linear regression: from the colours around the hole straight to the mean colour of each of its parts.
 
-The hole is split into equal cells, and each cell's mean red, green and blue are linear maps, with a bias, of the
-colours around the hole. They are trained by gradient descent like any network here; since they are linear, the best
-weights are also known in closed form (`photomend.train.ridge`), and that is the check on the descent.
+It is trained by gradient descent like any network here; since it is linear, the best weights are also known in closed
+form (`photomend.train.ridge`), and that is the check on the descent.
 
 Source: Bishop, *Pattern recognition and machine learning* (2006), §3.1.
 """
@@ -16,19 +15,15 @@ from ..layers import Linear
 from .cells import RING, composite_cells, ring_colours
 from .network import RepairNetwork
 
-FEWEST, MOST = 2, 8
-
 
 class LinearModel(RepairNetwork):
     """A linear map from the ring of known pixels around the hole to the mean colour of each cell in it.
 
     What is mapped are the ring's colours less their mean, and what is predicted is each cell's difference from that
-    mean. This is as linear as mapping the colours themselves, and it makes the descent fast: the features have the
-    mean 0, and a photo's brightness, by far the largest thing they share, needs no weights.
+    mean: so a photo's brightness, by far the largest thing the colours share, needs no weights.
 
     With the squared error as its loss (`mse_weight` 1, `mae_weight` 0, its training defaults) the sum over a cell's
-    pixels is n · (prediction − the cell's mean)² plus what no prediction changes, so it is trained on the mean
-    colours.
+    pixels is n · (prediction − the cell's mean)² plus a constant, so it is trained on the mean colours.
 
     Args:
         splits: rows and columns that the hole is split into, 2 to 8.
@@ -42,8 +37,8 @@ class LinearModel(RepairNetwork):
     def __init__(self, splits: int = 2, window: int = 96) -> None:
         self.splits, self.window = splits, window
         self._check_settings(splits=splits, window=window)
-        if not FEWEST <= splits <= MOST:
-            raise ValueError(f"splits (={splits}) must be from {FEWEST} to {MOST}")
+        if not 2 <= splits <= 8:
+            raise ValueError(f"splits (={splits}) must be from 2 to 8")
         self.regression = Linear(3 * RING, 3 * splits**2)
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from photomend.core import Array
-from photomend.models import BorderFill, harmonic_fill
+from photomend.models import BorderFill, HarmonicFill
 from photomend.tests.reference.loops import fills
 
 
@@ -27,7 +27,7 @@ def holes(kind: str) -> Array:
     ("ours", "loops", "tolerance"),
     [
         (BorderFill().reconstruct, fills.border_fill, 1e-12),
-        (harmonic_fill, lambda masked, mask: fills.harmonic_fill(masked, mask, sweeps=150), 0.01 / 255),
+        (HarmonicFill().reconstruct, lambda masked, mask: fills.harmonic_fill(masked, mask, sweeps=150), 0.01 / 255),
     ],
     ids=["border", "harmonic"],
 )

@@ -179,7 +179,7 @@ def test_training_starts_at_the_harmonic_fill() -> None:
     picture, masks = crops(3, 48, dtype=torch.float32)
     masked = picture * (1 - masks)
     network = models.build("attention", **SMALL["attention"])
-    assert torch.equal(network(masked, masks).data, models.harmonic_fill(masked, masks))
+    assert torch.equal(network(masked, masks).data, models.HarmonicFill().reconstruct(masked, masks))
 
 
 @pytest.mark.parametrize("name", models.TRAINED)

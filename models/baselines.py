@@ -1,9 +1,28 @@
-"""The mean border colour: one colour for the whole hole, the mean of the known pixels that touch it."""
+"""The baselines that everything must beat: noise, and one colour for the whole hole."""
 
 from __future__ import annotations
 
+import torch
+
 from ..core import Array
 from .reconstructor import Fill
+
+
+class RandomFill(Fill):
+    """Every missing value is drawn evenly from [0, 1).
+
+    Args:
+        seed: of the noise. Each photo of a size gets the same noise, so a result doesn't depend on its batch.
+    """
+
+    name = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fill(self, known: Array, mask: Array) -> Array:
+        generator = torch.Generator().manual_seed(self.seed)
+        return torch.rand(known.shape[1:], generator=generator).to(known).expand_as(known)
 
 
 class BorderFill(Fill):
