@@ -23,8 +23,10 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from photomend.data import FolderSource, find_photos, prepare
-from photomend.data.preparation.journal import read_journal
+from photomend.data.photos import find_photos
+from photomend.data.preparation.prepare import prepare
+from photomend.data.preparation.unfinished import read_journal
+from photomend.data.sources import FolderSource
 from PIL import Image
 
 MOST_MEMORY_MB = 600

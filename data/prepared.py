@@ -24,8 +24,8 @@ from typing import Any
 from ..core import PhotomendError
 from .masks import Box
 from .photos import Photo, decode_photo
-from .preparation.journal import PROVENANCE
 from .preparation.shards import count_rows, no_progress_bars
+from .preparation.unfinished import PROVENANCE
 from .split import SPLITS
 
 FORMAT = 1

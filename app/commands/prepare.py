@@ -13,10 +13,10 @@ from tqdm import tqdm
 from ...data.photos import find_photos, say_skipped
 from ...data.preparation.hub import HubDataset, label_of
 from ...data.preparation.hub_stream import HubStream
-from ...data.preparation.journal import read_journal
 from ...data.preparation.pairs import PairSource, find_pairs
 from ...data.preparation.prepare import ENCODINGS, prepare
 from ...data.preparation.stream import PhotoStream, SourceStream
+from ...data.preparation.unfinished import read_journal
 from ...data.sources import FolderSource, SampleSource
 from ..options import FOLDER, SEED
 

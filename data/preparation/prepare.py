@@ -18,10 +18,8 @@ from ..masks import Box, box_mask, protocol_box
 from ..photos import Photo, PhotoError, SkippedPhotoWarning, resize
 from ..prepared import FORMAT, read_provenance
 from ..sources import PhotoSource
-from .claim import claimed, require_free
-from .journal import Journal, read_journal
 from .stream import PhotoStream, SourceStream, StreamedPhoto
-from .unfinished import UnfinishedDataset, open_unfinished
+from .unfinished import Journal, UnfinishedDataset, claimed, open_unfinished, read_journal, require_free
 
 ENCODINGS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG"},

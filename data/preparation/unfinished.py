@@ -13,15 +13,125 @@ is removed and the folder renamed, in one step.
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ...core import PhotomendError
-from .journal import JOURNAL, PROVENANCE, Journal, read_journal, unfinished_folder
+from ..split import SPLITS
 from .shards import sync, write_json, write_metadata, write_shard
+
+JOURNAL = "journal.json"
+PROVENANCE = "provenance.json"
+# Keys of the provenance that say what came out rather than what was asked for.
+RESULTS = ("format", "counts", "skipped")
+
+
+@dataclass
+class Journal:
+    """What is known of a dataset while it is written.
+
+    Attributes:
+        parameters: what was asked for.
+        position: where the stream of photos stood at the last commit, None before the first.
+        places: photos of each split, readable or not.
+        counts: rows of each split, by class.
+        skipped: the unreadable photos, with the reason.
+        shards: the finished files, relative to the folder, and their sizes in bytes.
+        finished: whether the dataset is complete and only lacks its final name.
+    """
+
+    parameters: dict[str, Any]
+    position: dict[str, Any] | None = None
+    places: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SPLITS, 0))
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: {split: {} for split in SPLITS})
+    skipped: dict[str, str] = field(default_factory=dict)
+    shards: dict[str, int] = field(default_factory=dict)
+    finished: bool = False
+
+    @property
+    def photos(self) -> int:
+        """How many photos have been dealt with."""
+        return sum(self.places.values())
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / JOURNAL, asdict(self))
+
+
+def unfinished_folder(out: Path) -> Path:
+    """Where the dataset `out` is while it is being written."""
+    return out.with_name(f".{out.name}.partial")
+
+
+def read_journal(out: Path) -> Journal | None:
+    """The journal of the unfinished dataset that is to become `out`, None if there is nothing to go on with.
+
+    Raises:
+        PhotomendError: it can't be read.
+    """
+    folder = unfinished_folder(Path(out).resolve())
+    path = folder / (JOURNAL if (folder / JOURNAL).exists() else PROVENANCE)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if path.name == JOURNAL:
+            journal = Journal(**values)
+            return None if journal.position is None else journal
+        return Journal({key: value for key, value in values.items() if key not in RESULTS}, finished=True)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise PhotomendError(f"{path}: the journal can't be read; start over with --restart") from error
+
+
+@contextmanager
+def claimed(out: Path) -> Iterator[None]:
+    """Lock the unfinished folder of the dataset `out`, which is made and, if it is empty in the end, removed.
+
+    The lock goes with the process, however it ends.
+
+    Raises:
+        PhotomendError: another process is at work on it, or `out` exists and is not an empty folder.
+    """
+    folder = unfinished_folder(out)
+    descriptor = _lock(folder)
+    try:
+        require_free(out)
+        yield
+    finally:
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                folder.rmdir()
+        os.close(descriptor)
+
+
+def require_free(out: Path) -> None:
+    """Raises PhotomendError if `out` is something that a dataset would replace."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PhotomendError(f"{out}: already exists and is not an empty folder")
+
+
+def _lock(folder: Path) -> int:
+    """A descriptor of the folder, which is made if need be; it is locked until this is closed."""
+    import fcntl  # only Unix has it, and only `prepare` needs it
+
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Between any two of these steps the process before may remove the folder or give it its final name.
+        with suppress(FileNotFoundError), ExitStack() as stack:
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise PhotomendError(f"{folder}: another process is at work on this data set") from error
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                stack.pop_all()
+                return descriptor
 
 
 class UnfinishedDataset:

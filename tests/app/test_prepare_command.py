@@ -9,9 +9,11 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
-from photomend.data import SPLITS, FolderSource, PreparedSource, read_provenance
 from photomend.data.photos import decode_photo
 from photomend.data.preparation.hub import HubDataset
+from photomend.data.prepared import PreparedSource, read_provenance
+from photomend.data.sources import FolderSource
+from photomend.data.split import SPLITS
 from PIL import Image
 
 from .helpers import Shell, picture, tree

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from photomend.data import FolderSource, find_photos
+from photomend.data.photos import find_photos
+from photomend.data.sources import FolderSource
 from PIL import Image
 
 from .hub_server import Hub, serve, use_hub

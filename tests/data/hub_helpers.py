@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-from photomend.data import StreamedPhoto
 from photomend.data.preparation.hub_stream import HubStream
+from photomend.data.preparation.stream import StreamedPhoto
 from PIL import Image
 
 from .conftest import smooth_photo

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import training_crop
-from photomend.data.augment import GAP, _turned_crop
+from photomend.data.augment import GAP, _turned_crop, training_crop
 from PIL import Image
 from scipy import ndimage
 

@@ -11,10 +11,13 @@ import datasets
 import numpy as np
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import SPLITS, PreparedSource, SkippedPhotoWarning, prepare, split_of
+from photomend.data.photos import SkippedPhotoWarning
 from photomend.data.preparation.hub import PRESETS, HubDataset
 from photomend.data.preparation.hub_stream import HubStream
-from photomend.data.preparation.journal import read_journal
+from photomend.data.preparation.prepare import prepare
+from photomend.data.preparation.unfinished import read_journal
+from photomend.data.prepared import PreparedSource
+from photomend.data.split import SPLITS, split_of
 from PIL import Image
 
 from .hub_helpers import NAMES, PETS, encoded, names, photos, write_parquet, write_webdataset

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import prepare
 from photomend.data.preparation.hub import HubDataset
 from photomend.data.preparation.hub_stream import HubStream
+from photomend.data.preparation.prepare import prepare
 
 from .hub_helpers import PETS, encoded, photos, write_parquet
 from .hub_server import COMMIT, Hub, use_hub

@@ -9,17 +9,11 @@ import numpy as np
 import pytest
 import torch
 from photomend.core import PhotomendError
-from photomend.data import (
-    CropLoader,
-    EvaluationSet,
-    FolderSource,
-    SampleSource,
-    SkippedPhotoWarning,
-    find_photos,
-    protocol_box,
-    read_photo,
-    resize,
-)
+from photomend.data.evaluation_set import EvaluationSet
+from photomend.data.loader import CropLoader
+from photomend.data.masks import protocol_box
+from photomend.data.photos import SkippedPhotoWarning, find_photos, read_photo, resize
+from photomend.data.sources import FolderSource, SampleSource
 from scipy import ndimage
 
 SMALL: dict[str, Any] = {"batch_size": 4, "size": 40, "side": 64, "hole": (5, 12)}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import FolderSource, prepare, read_provenance
-from photomend.data.preparation.claim import claimed, require_free
-from photomend.data.preparation.journal import unfinished_folder
+from photomend.data.preparation.prepare import prepare
+from photomend.data.preparation.unfinished import claimed, require_free, unfinished_folder
+from photomend.data.prepared import read_provenance
+from photomend.data.sources import FolderSource
 
 
 def test_two_one_after_the_other(source: FolderSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

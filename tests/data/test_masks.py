@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from photomend.core import PhotomendError
-from photomend.data import Box, box_mask, protocol_box, random_box
+from photomend.data.masks import Box, box_mask, protocol_box, random_box
 
 
 def test_protocol_box_depends_on_seed_and_index_only() -> None:

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from photomend.core import PhotomendError
-from photomend.data import Box, PreparedSource, box_mask, prepare, protocol_box, split_of
+from photomend.data.masks import Box, box_mask, protocol_box
 from photomend.data.preparation.pairs import PairSource, find_hole, find_pairs
+from photomend.data.preparation.prepare import prepare
+from photomend.data.prepared import PreparedSource
+from photomend.data.split import split_of
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -178,7 +181,7 @@ def test_a_hole_is_scaled_with_its_photo(tmp_path: Path) -> None:
         ]
 
 
-@pytest.mark.filterwarnings("ignore::photomend.data.SkippedPhotoWarning")
+@pytest.mark.filterwarnings("ignore::photomend.data.photos.SkippedPhotoWarning")
 def test_a_pair_without_a_hole_is_skipped_with_the_reason(tmp_path: Path) -> None:
     root = tmp_path / "pairs"
     for number in range(4):

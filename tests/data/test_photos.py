@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from photomend.core import PhotomendError
-from photomend.data import PhotoError, find_photos, read_mask, read_photo, resize, write_photo
-from photomend.data.photos import PHOTO_SUFFIXES, decode_photo
+from photomend.data.photos import (
+    PHOTO_SUFFIXES,
+    PhotoError,
+    decode_photo,
+    find_photos,
+    read_mask,
+    read_photo,
+    resize,
+    write_photo,
+)
 from PIL import Image
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)

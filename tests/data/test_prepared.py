@@ -11,20 +11,14 @@ import numpy as np
 import pytest
 import torch
 from photomend.core import PhotomendError
-from photomend.data import (
-    SPLITS,
-    Box,
-    CropLoader,
-    EvaluationSet,
-    FolderSource,
-    PhotoError,
-    PreparedSource,
-    SkippedPhotoWarning,
-    box_mask,
-    find_photos,
-    prepare,
-    split_photos,
-)
+from photomend.data.evaluation_set import EvaluationSet
+from photomend.data.loader import CropLoader
+from photomend.data.masks import Box, box_mask
+from photomend.data.photos import PhotoError, SkippedPhotoWarning, find_photos
+from photomend.data.preparation.prepare import prepare
+from photomend.data.prepared import PreparedSource
+from photomend.data.sources import FolderSource
+from photomend.data.split import SPLITS, split_photos
 
 
 @pytest.fixture
@@ -117,7 +111,7 @@ def test_existing_folder_is_refused_and_untouched(source: FolderSource, tmp_path
     assert len(PreparedSource(tmp_path / "empty", "train")) > 0
 
 
-@pytest.mark.filterwarnings("ignore::photomend.data.SkippedPhotoWarning")
+@pytest.mark.filterwarnings("ignore::photomend.data.photos.SkippedPhotoWarning")
 def test_failure_leaves_nothing(folder: Path, source: FolderSource, out: Path) -> None:
     for path in source.paths:
         path.write_text("no photo")

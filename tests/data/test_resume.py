@@ -19,8 +19,10 @@ import numpy as np
 import pytest
 from datasets.arrow_writer import ArrowWriter
 from photomend.core import PhotomendError
-from photomend.data import FolderSource, SkippedPhotoWarning, find_photos, prepare
-from photomend.data.preparation.journal import read_journal, unfinished_folder
+from photomend.data.photos import SkippedPhotoWarning, find_photos
+from photomend.data.preparation.prepare import prepare
+from photomend.data.preparation.unfinished import read_journal, unfinished_folder
+from photomend.data.sources import FolderSource
 from PIL import Image
 
 from .conftest import smooth_photo
@@ -115,7 +117,9 @@ def test_killed_at_every_step(source: FolderSource, tmp_path: Path) -> None:
 PREPARING = f"""
 import sys, time
 from pathlib import Path
-from photomend.data import FolderSource, find_photos, prepare
+from photomend.data.sources import FolderSource
+from photomend.data.photos import find_photos
+from photomend.data.preparation.prepare import prepare
 from photomend.data.preparation import prepare as module
 module.PHOTOS_PER_SHARD = {SHARD}
 root, out, log = map(Path, sys.argv[1:])

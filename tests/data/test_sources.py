@@ -4,7 +4,8 @@ import pickle
 from pathlib import Path
 
 import numpy as np
-from photomend.data import FolderSource, SampleSource, find_photos, read_photo
+from photomend.data.photos import find_photos, read_photo
+from photomend.data.sources import FolderSource, SampleSource
 from PIL import Image
 
 

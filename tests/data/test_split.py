@@ -4,7 +4,8 @@ import unicodedata
 from collections import Counter
 from pathlib import Path
 
-from photomend.data import SPLITS, find_photos, split_of, split_photos
+from photomend.data.photos import find_photos
+from photomend.data.split import SPLITS, split_of, split_photos
 
 
 def test_proportions_overall_and_in_every_class() -> None:
