@@ -25,13 +25,11 @@ import torch
 
 from ..core import Array, Tensor, clamp, where
 from ..models.discriminator import PatchDiscriminator, hole_patches
-from .clip import grad_norm
 from .config import AdversarialConfig
 from .evaluation.metrics import PEAK
 from .losses import hinge_loss, hole_loss, patch_mean
-from .optimizers import Adam
-from .progress import Counters
-from .trainer import BaseTrainer, value_and_gradient
+from .optimizers import Adam, grad_norm
+from .trainer import BaseTrainer, Counters, value_and_gradient
 
 #: What share of the tolerance λ aims at, and beyond which weights are no longer kept: other photos than those that are
 #: validated on must stay within the tolerance, too.
@@ -76,8 +74,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
     def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[float, Array]:
         """One step of the discriminator; then the generator's loss, and its gradient by the prediction.
 
-        The gradient's two parts are taken apart, so that one can be held against the other: `observed` has the ratio of
-        their norms, λ included.
+        `observed` has the ratio of the norms of the gradient's two parts, λ included.
         """
         missing, patches = mask > 0.5, hole_patches(mask)
         critique = self._step_discriminator(photo, torch.where(missing, prediction.clamp(0, 1), photo), mask, patches)
@@ -94,11 +91,8 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         return error - weight * score, from_error - weight * from_score
 
     def _step_discriminator(self, photo: Array, filled: Array, mask: Array, patches: Array) -> dict[str, float]:
-        """Let the discriminator learn from true and filled photos; the generator is out of its reach, for `filled` is a
-        plain array. Returns the mean scores of the hole's patches, and the loss.
-
-        Raises PhotomendError: the loss or a gradient is no longer a number.
-        """
+        """Let the discriminator learn from true and filled photos. Returns the mean scores of the hole's patches, and
+        the loss. Raises PhotomendError: the loss or a gradient is no longer a number."""
         self.discriminator.train().freeze(False)
         self.discriminator_optimizer.zero_grad()
         scores = self.discriminator(torch.cat((photo, filled)), torch.cat((mask, mask)))
@@ -140,11 +134,10 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
 
     def judge(self, metrics: dict[str, float] | None) -> bool:
         """Whether the averaged weights are worth keeping: the sharpest so far whose error has not risen too far. The
-        run goes on while the hole MAE is near what it was at first, or below LEAST_MAE; one that is no number is near
-        nothing.
+        run stops when the hole MAE is beyond its tolerance, or no number.
 
-        How far the error rises is nearly in proportion to λ, and comes about within a validation's time. So λ is
-        multiplied by e to the power of what is missing to AIM: the run settles at what texture may cost.
+        The error rises nearly in proportion to λ, within a validation's time. So λ is multiplied by e to the power of
+        what is missing to AIM: the run settles at what texture may cost.
         """
         if metrics is None:
             return True

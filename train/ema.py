@@ -16,9 +16,8 @@ class EMA:
     Sources: Polyak & Juditsky, *Acceleration of stochastic approximation by averaging* (1992); Tarvainen & Valpola,
     *Mean teachers are better role models* (2017).
 
-    d = min(decay, (1 + t) / (10 + t)) at update t = 1, 2, …: a short run must not keep averaging in the
-    weights it started from. Running statistics (floating-point buffers) are averaged too; counters are
-    copied.
+    d = min(decay, (1 + t) / (10 + t)) at update t = 1, 2, …: a short run must not keep averaging in the weights it
+    started from. Running statistics (floating-point buffers) are averaged too; counters are copied.
 
         ema = EMA(model, decay=0.999)
         ...                      # one optimizer step
@@ -35,7 +34,7 @@ class EMA:
         self.module = module
         self.decay = decay
         self.updates = 0
-        self.weights: dict[str, Array] = copy(module.state_dict())
+        self.weights: dict[str, Array] = {name: value.clone() for name, value in module.state_dict().items()}
 
     def update(self) -> None:
         """Take in the module's weights as they are now."""
@@ -50,7 +49,7 @@ class EMA:
     @contextmanager
     def averaged(self) -> Iterator[Module]:
         """The module with the averaged weights in it; its own return at the end, also after an exception."""
-        own = copy(self.module.state_dict())
+        own = {name: value.clone() for name, value in self.module.state_dict().items()}
         try:
             self.module.load_state_dict(self.weights)
             yield self.module
@@ -68,7 +67,3 @@ class EMA:
         self.updates = int(state["updates"])
         for name, array in self.weights.items():
             array.copy_(torch.as_tensor(state[f"weights.{name}"]))
-
-
-def copy(state: Mapping[str, Array]) -> dict[str, Array]:
-    return {name: array.clone() for name, array in state.items()}

@@ -6,6 +6,7 @@ A line for each step, and one more for each validation, which has its number.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,19 +17,19 @@ from ..core import PhotomendError, replacing
 class JsonLog:
     """Append records to `path`; as a context manager it closes the file.
 
-    A last line that a killed run left unfinished is ended first, so that the next record stands on its own.
-    Raises PhotomendError naming the file when it cannot be written.
+    Of what is there, a line that a killed run left unfinished is taken out, and so are steps after `last_step`, the one
+    that the run is resumed from: they are done and logged again. Raises PhotomendError naming the file when it cannot
+    be read or written.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, last_step: float = math.inf) -> None:
+        kept = [record for record in read_log(path) if record.get("step", 0) <= last_step] if path.exists() else []
         try:
-            written = path.read_bytes() if path.exists() else b""
+            with replacing(path) as draft:
+                draft.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
             self.file: TextIO = path.open("a", encoding="utf-8")
         except OSError as error:
             raise PhotomendError(f"{path}: the log cannot be written ({error.strerror})") from error
-        if written and not written.endswith(b"\n"):
-            self.file.write("\n")
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record."""
@@ -40,21 +41,6 @@ class JsonLog:
 
     def __exit__(self, *raised: object) -> None:
         self.file.close()
-
-
-def forget_after(path: Path, step: int) -> None:
-    """Take out of a log, if there is one, what a killed run wrote after the state it is resumed from.
-
-    Those steps are done and logged again. Raises PhotomendError naming the file when it cannot be read or written.
-    """
-    if not path.exists():
-        return
-    kept = [record for record in read_log(path) if record.get("step", 0) <= step]
-    try:
-        with replacing(path) as draft:
-            draft.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-    except OSError as error:
-        raise PhotomendError(f"{path}: the log cannot be written ({error.strerror})") from error
 
 
 def by_kind(records: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:

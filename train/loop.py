@@ -8,10 +8,13 @@ it had never stopped.
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -26,8 +29,7 @@ from .adversarial import AdversarialTrainer
 from .books import Books, Interval
 from .checkpoint import STATE, restore, save_state, state_of
 from .config import AdversarialConfig, RunConfig, TrainConfig
-from .interrupt import stop_requests
-from .log import JsonLog, forget_after
+from .log import JsonLog
 from .trainer import BaseTrainer, Trainer
 from .validation import Validator
 
@@ -91,11 +93,10 @@ def train(
         save_state(out / STATE, state_of(trainer))
     with replacing(out / CONFIG) as draft:
         draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
-    forget_after(out / LOG, trainer.progress.steps)
     interval = config.validation_interval or max(50, loader.steps_per_epoch)
     unit = "step" if config.steps is not None else "s"
     with (
-        JsonLog(out / LOG) as log,
+        JsonLog(out / LOG, trainer.progress.steps) as log,
         tqdm(total=round(config.total), unit=unit, disable=True if quiet else None, dynamic_ncols=True) as bar,
         closing(loader.batches()) as batches,
         stop_requests() as stop_requested,
@@ -121,3 +122,29 @@ def make_trainer(config: RunConfig, device: torch.device | str = "cpu") -> BaseT
         return AdversarialTrainer(config, device)
     assert isinstance(config, TrainConfig)
     return Trainer(config, device)
+
+
+@contextmanager
+def stop_requests() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C and SIGTERM as requests that the loop answers between two steps, when nothing is half done: gives a
+    function that says whether there was one since the context was entered.
+
+    A second signal raises KeyboardInterrupt at once. Outside the main thread signals can't be caught, and the function
+    always says no.
+    """
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

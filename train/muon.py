@@ -1,8 +1,7 @@
 """Muon: momentum, orthogonalised, for the weights that are matrices; AdamW for all others.
 
-A gradient's singular values differ by orders of magnitude, and a step along it moves a few directions far and most of
-them hardly at all. Muon takes the momentum M = U Σ Vᵀ of a matrix and steps along U Vᵀ: every direction by the same
-amount.
+A gradient's singular values differ by orders of magnitude. Muon takes the momentum M = U Σ Vᵀ of a matrix and steps
+along U Vᵀ: every direction by the same amount.
 
 Sources: Jordan, *Muon: an optimizer for hidden layers in neural networks* (2024),
 https://kellerjordan.github.io/posts/muon/; Liu et al., *Muon is scalable for LLM training* (2025),

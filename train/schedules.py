@@ -29,16 +29,14 @@ class StepLR:
 
 @dataclass(frozen=True)
 class WarmupCosine:
-    """A linear rise to `base_lr`, then half a cosine down to `final_lr` (Loshchilov & Hutter 2017, SGDR,
-    equation 5).
+    """A linear rise to `base_lr`, then half a cosine down to `final_lr` (Loshchilov & Hutter 2017, SGDR, equation 5).
 
     With w = warmup_steps and T = total_steps:
 
         lr(t) = base_lr · (t + 1) / (w + 1)                                              t < w
         lr(t) = final_lr + (base_lr − final_lr) · (1 + cos(π (t − w) / (T − w))) / 2     w ≤ t ≤ T
 
-    and `final_lr` from there on. The first step is never one of rate zero, and step w is the first at
-    `base_lr`.
+    and `final_lr` from there on. The first step is never one of rate zero, and step w is the first at `base_lr`.
 
     >>> schedule = WarmupCosine(base_lr=1.0, warmup_steps=3, total_steps=7)
     >>> [round(schedule(step), 3) for step in range(9)]

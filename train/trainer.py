@@ -6,7 +6,8 @@ Source: Goodfellow, Bengio & Courville, *Deep Learning* (2016), algorithm 8.1 an
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -15,15 +16,67 @@ from .. import models
 from ..core import Array, PhotomendError, Tensor, runtime
 from ..layers import recompute_blocks
 from ..models.weights import Checkpoint, weights_digest
-from .clip import clip_grad_norm
 from .config import RunConfig, TrainConfig
 from .ema import EMA
 from .initial_weights import load_initial, take_over
 from .losses import hole_loss
+from .optimizers import clip_grad_norm
 from .precision import Precision, require_precision
-from .progress import Progress
 
 Config = TypeVar("Config", bound=RunConfig)
+
+
+class Counters:
+    """Base of dataclasses whose fields are saved with a run's state and come back when it is resumed."""
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload]
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+
+
+@dataclass
+class Progress(Counters):
+    """How far a run has come.
+
+    Attributes:
+        steps: optimizer steps done.
+        seconds: wall-clock time of the run so far, validation included; `trained`: without it.
+        reserve: seconds that the last validation took, kept free for the one at the end.
+        validations: how many there were, but for the one before the first step.
+        validated: the step of the last validation, −1 before the first.
+        best: the lowest validation MSE.
+        loss_sum, loss_count: of the steps since the last validation.
+    """
+
+    steps: int = 0
+    seconds: float = 0.0
+    trained: float = 0.0
+    reserve: float = 0.0
+    validations: int = 0
+    validated: int = -1
+    best: float = math.inf
+    loss_sum: float = 0.0
+    loss_count: int = 0
+
+    def count(self, loss: float) -> None:
+        """One more step, and its loss."""
+        self.steps += 1
+        self.loss_sum += loss
+        self.loss_count += 1
+
+    def seconds_left(self, config: RunConfig) -> float:
+        """Of a run by the clock: what is left for training, the last validation apart."""
+        return max(0.0, config.total - self.reserve - self.seconds)
+
+    def done(self, config: RunConfig) -> float:
+        """How much of the training is done, 0 to 1; by the clock the share of trained in trainable seconds, so it
+        arrives at 1 exactly, however long the validations in between take."""
+        if config.steps is not None:
+            return min(1.0, self.steps / config.steps)
+        left = self.seconds_left(config)
+        return 1.0 if left == 0 else self.trained / (self.trained + left)
 
 
 class BaseTrainer(Generic[Config]):
@@ -64,12 +117,7 @@ class BaseTrainer(Generic[Config]):
         return network
 
     def begin(self) -> None:
-        """Make ready for the first step of a new run, with the initial weights if there are any.
-
-        Raises:
-            PhotomendError: no such weights, those of another model, or those of one with other settings that this one
-                doesn't go on from (`take_over`).
-        """
+        """Take the initial weights of a new run, if there are any. Raises what `load_initial` and `take_over` do."""
         path = self.config.initial_weights
         if path:
             initial = load_initial(self.config.model, path, self.device)

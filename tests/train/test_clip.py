@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from photomend.core import Parameter
-from photomend.train.clip import clip_grad_norm, grad_norm
+from photomend.train.optimizers import clip_grad_norm, grad_norm
 
 
 def with_gradients(scale: float) -> list[Parameter]:
