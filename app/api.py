@@ -15,35 +15,22 @@ from ..data.masks import Box, boxes_mask
 from ..data.photos import Mask, Photo, read_mask, read_photo
 from .repair import Repairer
 
-Boxes: TypeAlias = Iterable[tuple[int, int, int, int]]
+File: TypeAlias = str | Path | Image.Image
+Missing: TypeAlias = File | Mask | Iterable[tuple[int, int, int, int]]
+Model: TypeAlias = str | Path | Repairer | None
 
 
 @overload
 def repair(
-    photo: Photo,
-    mask: str | Path | Image.Image | Mask | Boxes,
-    model: str | Path | Repairer | None = None,
-    *,
-    device: str = "auto",
-    views: int | None = None,
+    photo: Photo, mask: Missing, model: Model = None, *, device: str = "auto", views: int | None = None
 ) -> Photo: ...
 @overload
 def repair(
-    photo: str | Path | Image.Image,
-    mask: str | Path | Image.Image | Mask | Boxes,
-    model: str | Path | Repairer | None = None,
-    *,
-    device: str = "auto",
-    views: int | None = None,
+    photo: File, mask: Missing, model: Model = None, *, device: str = "auto", views: int | None = None
 ) -> Image.Image: ...
 def repair(
-    photo: str | Path | Image.Image | Photo,
-    mask: str | Path | Image.Image | Mask | Boxes,
-    model: str | Path | Repairer | None = None,
-    *,
-    device: str = "auto",
-    views: int | None = None,
-) -> Image.Image | Photo:
+    photo: File | Photo, mask: Missing, model: Model = None, *, device: str = "auto", views: int | None = None
+) -> Photo | Image.Image:
     """Rebuild the missing parts of a photo.
 
     Args:
@@ -86,7 +73,7 @@ def repair(
     return repaired if isinstance(photo, np.ndarray) else Image.fromarray(repaired)
 
 
-def _path(source: str | Path | Image.Image) -> Path | Image.Image:
+def _path(source: File) -> Path | Image.Image:
     return Path(source) if isinstance(source, str) else source
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..core import replacing
+from ..core import Array, replacing
+from ..data.evaluation_set import MaskedPhoto
+from ..data.photos import Photo
+from ..models.reconstructor import Reconstructor, fill_holes
+from ..train.evaluation.metrics import photo_metrics
 
 INK, QUIET, ACCENT, SECOND, RULE = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8", "#e5e5e5"
+#: Photos in a comparison of models.
+ROWS = 4
 Points = Sequence[tuple[float, float]]
 
 
@@ -126,6 +133,27 @@ def reconstruction_grid(
         if labels:
             axes[i, 0].set_ylabel(labels[i], fontsize=8, color=INK)
     save(figure, path)
+
+
+def draw_comparison(
+    samples: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], device: torch.device, path: Path
+) -> None:
+    """Draw every sample as every model rebuilds it, each with its MSE over the whole photo, and write a PNG."""
+    rows, captions, labels = [], [], []
+    for sample in samples:
+        truth, mask = sample.photo[None].to(device), sample.mask[None].to(device)
+        rebuilt = [fill_holes(model, truth, mask)[0] for model in models.values()]
+        rows.append([to_photo(image) for image in (sample.photo * (1 - sample.mask), *rebuilt, sample.photo)])
+        errors = [photo_metrics(sample.photo, image.cpu(), sample.mask).mse for image in rebuilt]
+        captions.append(["", *(f"MSE {error:.1f}" for error in errors), ""])
+        labels.append(Path(sample.name).stem)
+    reconstruction_grid(rows, ["masked", *models, "truth"], path, labels, captions)
+
+
+def to_photo(array: Array) -> Photo:
+    """(3, H, W) in [0, 1] as uint8 (H, W, 3)."""
+    pixels: Photo = (255 * array).round().permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+    return pixels
 
 
 def plain(ax: Axes) -> None:

@@ -22,24 +22,15 @@ FILE = click.Path(path_type=Path)
 
 def runtime_options(command: Command) -> Command:
     """--device and --threads."""
-    for option in (
-        click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: torch's choice]"),
-        click.option(
-            "--device", default="auto", show_default=True, help="auto, cpu or cuda; auto takes a GPU if there is one."
-        ),
-    ):
-        command = option(command)
-    return command
+    threads = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: torch's choice]")
+    about = "auto, cpu or cuda; auto takes a GPU if there is one."
+    return click.option("--device", default="auto", show_default=True, help=about)(threads(command))
 
 
 def photo_options(command: Command) -> Command:
     """--photos and --data."""
-    for option in (
-        click.option("--data", type=FOLDER, help="A data set that `photomend prepare` made."),
-        click.option("--photos", type=FOLDER, help="A folder of photos, searched with its subfolders."),
-    ):
-        command = option(command)
-    return command
+    command = click.option("--data", type=FOLDER, help="A data set that `photomend prepare` made.")(command)
+    return click.option("--photos", type=FOLDER, help="A folder of photos, searched with its subfolders.")(command)
 
 
 def views_option(command: Command) -> Command:

@@ -13,8 +13,7 @@ from ..train.books import Interval
 from ..train.log import by_kind, read_log
 from ..train.loop import LOG
 from ..train.validation import Validation, Validator
-from .comparison import to_photo
-from .figures import loss_curve, reconstruction_grid
+from .figures import loss_curve, reconstruction_grid, to_photo
 
 LOSS_FIGURE, GRID_FIGURE = "loss.png", "reconstructions.png"
 

@@ -81,6 +81,19 @@ def read_photo(source: Path | Image.Image) -> Photo:
     return decode_photo(source, _name(source))
 
 
+def read_with_colours(path: Path) -> tuple[Photo, bytes | None, str]:
+    """What `read_photo` gives, the file's colour profile if it has one that fits RGB, and what reading it so loses.
+
+    The last is "" where nothing is lost.
+    """
+    image = _open(path, str(path))
+    lossy = image.mode not in ("RGB", "L", "1", "P") or "transparency" in image.info
+    loss = f"its {image.mode} colours become 8-bit RGB" if lossy else ""
+    profile = image.info.get("icc_profile")
+    fits = image.mode == "RGB" and isinstance(profile, bytes)
+    return np.array(_to_rgb(image, str(path))), profile if fits else None, loss
+
+
 def decode_photo(source: Path | bytes | Image.Image, name: str, least: int | None = None) -> Photo:
     """The photo in a file or in a file's bytes; see `read_photo`. `name` is what an error calls it.
 
@@ -129,18 +142,6 @@ def output_format(path: Path) -> str:
     if form not in _WRITTEN_WITH:
         raise PhotoError(f"{path}: can't write photos as {path.suffix!r}; these work: {_COMMON_SUFFIXES}")
     return form
-
-
-def describe_colours(path: Path) -> tuple[bytes | None, str]:
-    """The colour profile of the photo at `path`, if it has one that fits RGB, and what reading it as 8-bit RGB loses.
-
-    The second is "" where nothing is lost.
-    """
-    image = _open(path, str(path))
-    lossy = image.mode not in ("RGB", "L", "1", "P") or "transparency" in image.info
-    profile = image.info.get("icc_profile")
-    is_rgb = image.mode == "RGB" and isinstance(profile, bytes)
-    return (profile if is_rgb else None), (f"its {image.mode} colours become 8-bit RGB" if lossy else "")
 
 
 def write_photo(path: Path, rgb: Photo, icc_profile: bytes | None = None) -> None:

@@ -24,7 +24,7 @@ from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
 from ...train.loop import CONFIG, LOG, train
 from ...train.validation import Validator
-from ..comparison import ROWS
+from ..figures import ROWS
 from ..options import FOLDER, runtime_options, start
 from ..reconstructors import load_reconstructor, load_run
 from ..report import write_report

@@ -13,7 +13,7 @@ from ...data.photos import say_skipped
 from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
 from ...train.evaluation.evaluate import evaluate_models
 from .. import shipped
-from ..comparison import ROWS, draw_comparison
+from ..figures import ROWS, draw_comparison
 from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, views_option, write_text
 from ..reconstructors import find_weights, load_reconstructor
 from ..report import write_report

@@ -12,7 +12,7 @@ import click
 
 from ...core import PhotomendError
 from ...data.masks import Box, BoxError, boxes_mask
-from ...data.photos import describe_colours, find_photos, output_format, read_mask, read_photo, write_photo
+from ...data.photos import find_photos, output_format, read_mask, read_with_colours, write_photo
 from ...models.calibration import SHARE, Expected
 from ..cli import print_error
 from ..options import FILE, runtime_options, start, views_option
@@ -114,8 +114,7 @@ def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
     if job.problem:
         raise PhotomendError(job.problem)
     started = perf_counter()
-    photo = read_photo(job.photo)
-    profile, loss = describe_colours(job.photo)
+    photo, profile, loss = read_with_colours(job.photo)
     if loss:
         warnings.warn(f"{job.photo}: {loss}", stacklevel=2)
     try:
@@ -152,7 +151,11 @@ def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
     several = len(named) > 1 or photos[0].is_dir() or output.is_dir()
     if several and output.exists() and not output.is_dir():
         raise PhotomendError(f"{output}: is a file; several photos need a folder")
-    masks = masks_by_stem(mask) if mask is not None and mask.is_dir() else None
+    masks: dict[Path, list[Path]] | None = None  # by their path in their folder, without the suffix
+    if mask is not None and mask.is_dir():
+        masks = {}
+        for path in find_photos(mask):
+            masks.setdefault(path.relative_to(mask).with_suffix(""), []).append(path)
     jobs: dict[Path, Job] = {}
     for path, name in named:
         target = output / name if several else output
@@ -166,14 +169,6 @@ def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
                 problem = f"{path}: {len(found) or 'no'} masks named {name.with_suffix('').as_posix()!r} in {mask}"
         jobs[target] = Job(path, own, target, problem)
     return list(jobs.values())
-
-
-def masks_by_stem(folder: Path) -> dict[Path, list[Path]]:
-    """The masks of a folder by their relative path without the suffix."""
-    masks: dict[Path, list[Path]] = {}
-    for path in find_photos(folder):
-        masks.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
-    return masks
 
 
 def refuse_to_destroy(jobs: Sequence[Job], overwrite: bool) -> None:

@@ -11,8 +11,8 @@ from ...core import Array, Tensor, no_grad
 from ...data.evaluation_set import MaskedPhoto
 from ...layers import ChannelAttention, SpatialAttention, SqueezeExcitation
 from ...models import RepairNetwork
-from ..comparison import to_photo
-from .images import Image, colour, jpeg, png
+from ..figures import to_photo
+from .images import Image, Pixels, colour, jpeg, png
 from .probe import listening
 
 
@@ -81,14 +81,14 @@ def attention_maps(
         for index, window in enumerate(windows)
     ]
     channels = {
-        name: channel_strip(own, f"channel weights of {name}, a row for each of {len(own)} photos")
+        name: png(channel_strip(own), f"channel weights of {name}, a row for each of {len(own)} photos")
         for name, own in weights.items()
         if name not in spatial
     }
     return AttentionMaps(model, attended, spans, channels)
 
 
-def channel_strip(weights: list[Array], alt: str) -> Image:
+def channel_strip(weights: list[Array]) -> Pixels:
     """Weights (C, 1, 1) of each photo, from 0 (black) to 1, as a picture with a row of 4 pixels for each photo."""
     rows = torch.stack([w[:, 0, 0] for w in weights]).repeat_interleave(4, dim=0)
-    return png(colour(rows.double().numpy()), alt)
+    return colour(rows.double().numpy())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,10 @@ from ...models.weights import find_checkpoint, load_checkpoint
 from ...train.loop import CONFIG
 
 
-@dataclass(frozen=True)
-class Facts:
-    """A table of names and values."""
-
-    title: str
-    rows: dict[str, str]
-
-
-def machine(device: torch.device) -> Facts:
+def machine(device: torch.device) -> dict[str, str]:
     """The machine and the versions."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    rows = {
+    return {
         "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         "photomend": __version__,
         "Python": platform.python_version(),
@@ -40,10 +31,9 @@ def machine(device: torch.device) -> Facts:
         "device": f"{device.type} ({name})",
         "threads": str(torch.get_num_threads()),
     }
-    return Facts("Machine", rows)
 
 
-def run(model: str, weights: Path, network: object) -> Facts:
+def run(weights: Path, network: object) -> dict[str, str]:
     """What the files of a model, a run folder or weights file, say of it and of its training."""
     checkpoint = load_checkpoint(weights)
     rows = {"weights": f"{find_checkpoint(weights).name}, step {checkpoint.step}", "model": checkpoint.model}
@@ -53,7 +43,7 @@ def run(model: str, weights: Path, network: object) -> Facts:
     settings = weights / CONFIG
     if settings.is_file():
         rows |= {f"training: {key}": value for key, value in described(read_settings(settings)).items()}
-    return Facts(model, rows)
+    return rows
 
 
 def described(values: Mapping[str, Any]) -> dict[str, str]:

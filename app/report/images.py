@@ -17,7 +17,7 @@ from ...core import Array
 from ...data.evaluation_set import MaskedPhoto
 from ...models.reconstructor import Reconstructor, fill_holes
 from ...train.evaluation.metrics import PEAK, photo_metrics
-from ..comparison import to_photo
+from ..figures import to_photo
 
 #: The error, in grey levels, that an error map shows brightest, and its colours.
 BRIGHTEST, COLOURS = 64, "inferno"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ...train.evaluation.bootstrap import MIN_PHOTOS
 from ...train.evaluation.summary import Summary
@@ -13,16 +13,11 @@ from ..tables import COLUMNS
 ENOUGH = 100
 
 
-@dataclass(frozen=True)
-class Meaning:
+class Meaning(NamedTuple):
     """A metric in words, and which way is better: "lower", "higher", or "" for neither."""
 
     words: str
     better: str
-
-    @property
-    def arrow(self) -> str:
-        return {"lower": "↓", "higher": "↑", "": ""}[self.better]
 
 
 MEANINGS = {
@@ -64,7 +59,7 @@ def meanings(summaries: Sequence[Summary]) -> dict[str, Meaning]:
         best, second, *_ = sorted(summaries, key=lambda summary: summary.metrics["mse"].value)
         own = found["mse_to_best_other"]
         who = f"Over all photos that is {best.model}, and for {best.model} itself {second.model}."
-        found["mse_to_best_other"] = replace(own, words=f"{own.words} {who}")
+        found["mse_to_best_other"] = own._replace(words=f"{own.words} {who}")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
@@ -23,22 +22,12 @@ from . import facts
 from .architecture import draw, trace
 from .attention import attention_maps
 from .charts import curves, interval_chart, shortened
-from .facts import Facts
 from .images import BRIGHTEST, COLOURS, show
 from .legend import MEANINGS, meanings, reliability
 from .templates import asset, environment
 
 #: Photos whose attention is shown.
 ATTENDED = 4
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """An architecture: the models that have it, its drawing, and all of its modules as text."""
-
-    models: list[str]
-    picture: Markup
-    modules: str
 
 
 def write_report(
@@ -87,9 +76,9 @@ def write_report(
         attended=[maps for maps in attended.values() if maps is not None],
         drawings=drawings(networks),
         facts=[
-            Facts("Evaluation", dict(evaluation)),
-            facts.machine(device),
-            *(facts.run(name, folder, models[name]) for name, folder in weights.items()),
+            ("Evaluation", evaluation),
+            ("Machine", facts.machine(device)),
+            *((name, facts.run(folder, models[name])) for name, folder in weights.items()),
         ],
         brightest=BRIGHTEST,
         ramp=ramp(),
@@ -119,18 +108,16 @@ def comparison(summaries: Sequence[Summary]) -> Markup:
     return interval_chart(label, estimates, f"MSE of each model: {words}")
 
 
-def drawings(networks: Mapping[str, RepairNetwork]) -> list[Drawing]:
-    """A drawing of each architecture, once for all models that share it."""
+def drawings(networks: Mapping[str, RepairNetwork]) -> list[tuple[list[str], Markup, str]]:
+    """Each architecture once: the models that share it, its drawing, and all of its modules as text."""
     sharing: dict[str, list[str]] = {}
     for name, network in networks.items():
         modules = repr(network).split("\n", 1)[-1]  # without the class: another name is no other architecture
         sharing.setdefault(f"{network.window}\n{modules}", []).append(name)
-    drawn = []
-    for index, names in enumerate(sharing.values()):
-        network = networks[names[0]]
-        picture = draw(trace(network), f"architecture of {names[0]}", str(index))
-        drawn.append(Drawing(names, picture, repr(network)))
-    return drawn
+    return [
+        (names, draw(trace(networks[names[0]]), f"architecture of {names[0]}", str(index)), repr(networks[names[0]]))
+        for index, names in enumerate(sharing.values())
+    ]
 
 
 def ramp() -> str:

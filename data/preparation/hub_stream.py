@@ -64,13 +64,8 @@ class HubStream:
         self._by_class = bool(classes or hub.classes)  # a photo without a label isn't wanted then
         self._unchecked = list(classes) if known is None else []
         chosen = sorted((self._classes or {}).values()) if self._by_class else None
-        self.parameters: dict[str, Any] = {
-            "source": hub.label,
-            "revision": hub.revision,
-            "classes": chosen,
-            "limit": limit,
-        }
-        self._split, self._file, self._row = 0, 0, 0
+        self.parameters = {"source": hub.label, "revision": hub.revision, "classes": chosen, "limit": limit}
+        self._at: dict[str, Any] = {}  # the position, but for where in a file it is
         self._rows: Any = None
         self._taken: dict[str, int] = {}
 
@@ -79,22 +74,15 @@ class HubStream:
             position = {"digest": self.hub.digest, "split": 0, "file": 0, "row": 0, "rows": None, "taken": {}}
         if position["digest"] != self.hub.digest:
             raise PhotomendError(f"{self.origin}: its files have changed since; start over with --restart")
-        self._split, self._file, self._row = position["split"], position["file"], position["row"]
-        self._taken = dict(position["taken"])
+        self._at, self._taken = dict(position), dict(position["taken"])
         return self._rest(position["rows"])
 
     def position(self) -> dict[str, Any]:
-        return {
-            "digest": self.hub.digest,
-            "split": self._split,
-            "file": self._file,
-            "row": self._row,
-            "rows": None if self._rows is None else self._rows.state_dict(),
-            "taken": dict(self._taken),
-        }
+        rows = None if self._rows is None else self._rows.state_dict()
+        return {**self._at, "rows": rows, "taken": dict(self._taken)}
 
     def _rest(self, state: dict[str, Any] | None) -> Iterator[StreamedPhoto | None]:
-        for split in list(self.hub.splits)[self._split :]:
+        for split in list(self.hub.splits)[self._at["split"] :]:
             for row in self._read(split, state):
                 if self._complete():
                     return
@@ -104,10 +92,11 @@ class HubStream:
                 else:
                     self._taken[class_name] = self._taken.get(class_name, 0) + 1
                     image = row[self._photo_column] or {}
-                    name = f"{split}/{self._row - 1:08d}" + (f"/{image['path']}" if image.get("path") else "")
+                    name = f"{split}/{self._at['row'] - 1:08d}" + (f"/{image['path']}" if image.get("path") else "")
                     read = partial(_decode, image.get("bytes"), f"{self.origin}: {name}")
                     yield StreamedPhoto(name, class_name, split_of(name), read)
-            self._split, self._file, self._row, state = self._split + 1, 0, 0, None
+            state = None
+            self._at |= {"split": self._at["split"] + 1, "file": 0, "row": 0}
         for name in self._unchecked:
             if not self._taken.get(name):
                 raise PhotomendError(_no_such_class(self.origin, name, self._taken))
@@ -119,17 +108,17 @@ class HubStream:
         """
         files = self.hub.splits[split]
         try:
-            for file in range(self._file, files.num_shards):
+            for file in range(self._at["file"], files.num_shards):
                 self._rows = files.shard(files.num_shards, file).reshard().decode(False)
                 if state is not None:
                     self._rows.load_state_dict(state)
                 for row in self._rows:
-                    self._row += 1
+                    self._at["row"] += 1
                     yield row
-                self._file, self._rows, state = file + 1, None, None
+                self._at["file"], self._rows, state = file + 1, None, None
         except Exception as error:  # of datasets, its file systems, its HTTP library, Arrow or tarfile
             raise PhotomendError(
-                f"{self.origin}: reading ended after {self._row} rows of its split {split} "
+                f"{self.origin}: reading ended after {self._at['row']} rows of its split {split} "
                 f"({self.hub.reason(error)}); the same command goes on from what is finished"
             ) from error
 

@@ -17,7 +17,7 @@ from photomend.app import runs
 from photomend.app.commands import train as module
 from photomend.app.commands.demo import MADE_BY, MARK, remove_earlier_demo
 from photomend.app.commands.train import merge, settle
-from photomend.app.comparison import draw_comparison
+from photomend.app.figures import draw_comparison
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source, with_several_holes
 from photomend.core import PhotomendError
