@@ -64,9 +64,7 @@ __all__ = [
     "GanModel",
     "HarmonicFill",
     "LinearModel",
-    "NavierStokesFill",
     "RandomFill",
     "RepairNetwork",
-    "TeleaFill",
     "build",
 ]

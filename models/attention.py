@@ -12,9 +12,8 @@
     1/8                    dilated blocks ─────────────┘
 
 A block standardises its input (group norm), and adds to it what two convolutions make of that, weighed by channel
-attention. What goes down or up is standardised, too: or features would grow from level to level. The answer is added
-to the harmonic fill inside the hole. The last convolutions of the blocks and of the network start at zero, so training
-starts *at* the harmonic fill, whose error is the bar for a learned model, and every block starts by changing nothing.
+attention. What goes down or up is standardised, too: or features would grow from level to level. The last convolutions
+of the blocks and of the network start at zero, so training starts *at* the harmonic fill, the bar for a learned model.
 
 Sources: Ronneberger, Fischer & Brox, *U-Net* (2015); Woo et al., *CBAM* (2018); Hu, Shen & Sun, *Squeeze-and-excitation
 networks* (2018); Wu & He, *Group normalization* (2018); Yu & Koltun, *Multi-scale context aggregation by dilated
@@ -55,10 +54,9 @@ ABLATIONS = ("fill", "mask", "channel", "spatial", "skips")
 def features(masked: Array, mask: Array, without: Collection[str] = ()) -> tuple[Array, Array, Array]:
     """The fill to start from (N, 3, H, W), its contrast (N, 1, 1, 1), and what the network sees (N, 5, H, W).
 
-    The network sees the harmonic fill, the mask, and the distance to the known pixels in units of 16 pixels. The fill
-    is shown less its mean colour and divided by its contrast (the standard deviation, at least 5 grey levels), and the
-    network's answer is multiplied by the contrast again: what continues an edge in a bright, harsh photo does so in
-    a dark, soft one, and need not be learned twice.
+    The network sees the harmonic fill, less its mean colour and divided by its contrast (the standard deviation, at
+    least 5 grey levels), the mask, and the distance to the known pixels in units of 16 pixels. Its answer is multiplied
+    by the contrast again: so an edge in a dark, soft photo is continued like one in a bright, harsh photo.
 
     Without "fill" the holes start at the mean known colour; without "mask" both the mask and the distance are 0.
     """

@@ -90,8 +90,8 @@ def _solve(known: Array, photos: list[int], mask: Array, bounds: list[Bounds], d
     right_side = _neighbour_sum(colour) * missing[..., 1:-1, 1:-1]
     system = _Laplacian(missing, inside)
     if depth <= SHALLOW:
-        # Here the residual underestimates the error, by up to the square of the depth.
-        return _conjugate_gradient(system, system.divide_by_diagonal, right_side, TOLERANCE / depth**2)
+        # Jacobi's preconditioner; here the residual underestimates the error, by up to the square of the depth.
+        return _conjugate_gradient(system, lambda r: r / system.neighbours, right_side, TOLERANCE / depth**2)
     rectangle = _RectangleSolver(bounds, mask.shape[2], mask.shape[3], system.unknown)
     return _conjugate_gradient(system, rectangle, right_side, TOLERANCE)
 
@@ -137,10 +137,6 @@ class _Laplacian:
         framed = u.new_zeros(*u.shape[:2], u.shape[2] + 2, u.shape[3] + 2)
         framed[..., 1:-1, 1:-1] = u
         return (self.neighbours * u - _neighbour_sum(framed)) * self.unknown
-
-    def divide_by_diagonal(self, r: Array) -> Array:
-        """The preconditioner for shallow holes (Jacobi's)."""
-        return r / self.neighbours
 
 
 class _RectangleSolver:

@@ -31,17 +31,7 @@ class Interval:
 
 
 class Books:
-    """Enters what a run does.
-
-    Args:
-        trainer: the network in training.
-        validator: what its averaged weights are validated on, if at all.
-        interval: steps from one validation to the next.
-        out: the run folder.
-        log: takes a record for each step, and one for each validation.
-        bar: shows how far the run has come.
-        on_validation: told about each interval that has ended.
-    """
+    """Enters what a run does: `interval` is the steps from one validation to the next, the others are as in `train`."""
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ from ..models.weights import BEST, LAST
 from .adversarial import AdversarialTrainer
 from .books import Books, Interval
 from .checkpoint import STATE, restore, save_state, state_of
-from .config import AdversarialConfig, RunConfig, TrainConfig
+from .config import AdversarialConfig, TrainConfig
 from .log import JsonLog
 from .trainer import BaseTrainer, Trainer
 from .validation import Validator
@@ -37,7 +37,7 @@ CONFIG, LOG = "config.json", "log.jsonl"
 
 
 def train(
-    config: RunConfig,
+    config: TrainConfig | AdversarialConfig,
     photos: PhotoSource,
     validator: Validator | None,
     out: Path,
@@ -67,7 +67,8 @@ def train(
     """
     if not resume and any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
         raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
-    trainer = make_trainer(config, device)
+    trainer: BaseTrainer[Any]
+    trainer = AdversarialTrainer(config, device) if isinstance(config, AdversarialConfig) else Trainer(config, device)
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
     if resume:
         restore(trainer, out / STATE)
@@ -114,14 +115,6 @@ def train(
     if loader.skipped:
         warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
     return trainer
-
-
-def make_trainer(config: RunConfig, device: torch.device | str = "cpu") -> BaseTrainer[Any]:
-    """The trainer for a run of these settings."""
-    if isinstance(config, AdversarialConfig):
-        return AdversarialTrainer(config, device)
-    assert isinstance(config, TrainConfig)
-    return Trainer(config, device)
 
 
 @contextmanager

@@ -44,9 +44,7 @@ class Validator:
     """Runs a model over the photos of a set, always with the same holes; they are read once and kept as bytes."""
 
     def __init__(self, photos: EvaluationSet, device: torch.device | str = "cpu", batch_size: int = 16) -> None:
-        self.photos = photos
-        self.device = device
-        self.batch_size = batch_size
+        self.photos, self.device, self.batch_size = photos, device, batch_size
 
     def read(self) -> None:
         """Read the photos now. Raises PhotomendError if none of them can be read."""

@@ -19,7 +19,7 @@ from ...models.reconstructor import Reconstructor
 from ...models.weights import BEST, LAST
 from ...train.books import Interval
 from ...train.checkpoint import STATE
-from ...train.config import AdversarialConfig, RunConfig, TrainConfig
+from ...train.config import AdversarialConfig, TrainConfig
 from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
 from ...train.loop import CONFIG, LOG, train
@@ -118,7 +118,7 @@ def print_validation(interval: Interval) -> None:
         tqdm.write(f"  step {interval.step}  validation MSE {metrics['mse']:.2f}  MAE {metrics['mae']:.3f}")
 
 
-def training_runs(budget: float, out: Path) -> dict[str, RunConfig]:
+def training_runs(budget: float, out: Path) -> dict[str, TrainConfig | AdversarialConfig]:
     """Each network's run, in the order in which they are trained: the GAN goes on from the attention model.
 
     Raises PhotomendError for a budget that is no length of time.

@@ -20,7 +20,7 @@ from ...data.evaluation_set import EvaluationSet
 from ...layers.convolution import planner
 from ...models.weights import load_checkpoint
 from ...train.adversarial import AdversarialTrainer
-from ...train.config import AdversarialConfig, RunConfig, TrainConfig
+from ...train.config import AdversarialConfig, TrainConfig
 from ...train.initial_weights import initial_settings
 from ...train.loop import CONFIG, train
 from ...train.precision import PRECISIONS
@@ -108,8 +108,9 @@ def command(
             raise click.UsageError("--from is for a new run; leave it out")
         own = None if initial.exists() else shipped.find(str(initial))
         given["initial_weights"] = str(own or initial)
-    network = {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}
-    config = settle(model, given, network, config_file, out / CONFIG if resume else None)
+    if network := {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}:
+        given["model_config"] = network
+    config = settle(model, given, config_file, out / CONFIG if resume else None)
     gan = isinstance(config, AdversarialConfig)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
     target = start(device, threads)
@@ -147,32 +148,27 @@ def say_kept(out: Path) -> str:
 
 
 def settle(
-    model: str, given: dict[str, Any], network: dict[str, Any], config_file: Path | None, resumed: Path | None
-) -> RunConfig:
-    """The run's settings: the resumed run's, under those of the file, under those of the command line (`given`, and
-    `network`: the model's own).
+    model: str, given: dict[str, Any], config_file: Path | None, resumed: Path | None
+) -> TrainConfig | AdversarialConfig:
+    """The run's settings: the resumed run's, under those of the file, under those of the command line (`given`).
 
     Raises:
-        PhotomendError: an unreadable file, an unknown key (the nearest is named), or a value that does not
-        fit.
+        PhotomendError: an unreadable file, an unknown key (the nearest is named), or a value that does not fit.
     """
-    settings: dict[str, Any] = read_settings(resumed) if resumed is not None else {}
-    where = str(resumed) if resumed is not None else "command line"
-    if config_file is not None:
-        settings = merge(settings, read_settings(config_file))
-        where = str(config_file)
+    where = str(config_file or resumed or "command line")
+    settings: dict[str, Any] = {}
+    for path in (resumed, config_file):
+        if path is not None:
+            settings = merge(settings, read_settings(path))
     settings = merge(settings, given)
     if "steps" not in settings and "minutes" not in settings:
         settings["minutes"] = DEFAULT_MINUTES
     if (initial := settings.get("initial_weights")) and resumed is None:
         settings["model_config"] = {**initial_settings(model, initial), **settings.get("model_config", {})}
-    if network:
-        settings["model_config"] = {**settings.get("model_config", {}), **network}
     named = settings.setdefault("model", model)
     if named != model:
         raise PhotomendError(f"{where}: is for the model {named!r}, not {model!r}")
-    kind = AdversarialConfig if model == AdversarialConfig.model else TrainConfig
-    return kind.from_dict(settings, where)
+    return (AdversarialConfig if model == AdversarialConfig.model else TrainConfig).from_dict(settings, where)
 
 
 def merge(base: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

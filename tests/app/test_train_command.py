@@ -171,20 +171,20 @@ def test_mistakes(
 
 
 def test_settings_lie_over_each_other(tmp_path: Path, small: Path) -> None:
-    assert settle("attention", {}, {}, None, None).minutes == module.DEFAULT_MINUTES
-    config = settle("attention", {"batch_size": 7, "steps": 3}, {}, small, None)
+    assert settle("attention", {}, None, None).minutes == module.DEFAULT_MINUTES
+    config = settle("attention", {"batch_size": 7, "steps": 3}, small, None)
     assert (config.batch_size, config.workers, config.steps, config.minutes) == (7, 0, 3, None)
     resumed = tmp_path / "config.json"
     resumed.write_text(json.dumps(config.to_dict()))
-    again = settle("attention", {"minutes": 2.0}, {}, None, resumed)
+    again = settle("attention", {"minutes": 2.0}, None, resumed)
     assert (again.batch_size, again.steps, again.minutes) == (7, None, 2.0)
-    assert settle("attention", {}, {}, None, resumed) == config
+    assert settle("attention", {}, None, resumed) == config
     more = tmp_path / "more.toml"
     more.write_text("model_config = { window = 80 }\n")
-    assert settle("attention", {}, {}, more, resumed).model_config == {**config.model_config, "window": 80}
+    assert settle("attention", {}, more, resumed).model_config == {**config.model_config, "window": 80}
     more.write_text("model_config = 3\n")
     with pytest.raises(PhotomendError, match=r"more.toml: model_config \(=3\) must be a table"):
-        settle("attention", {}, {"window": 80}, more, None)
+        settle("attention", {"model_config": {"window": 80}}, more, None)
     assert merge({"steps": 1, "lr": 2}, {"lr": 3}) == {"steps": 1, "lr": 3}
 
 

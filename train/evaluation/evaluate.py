@@ -30,10 +30,6 @@ class Evaluation:
     model: str
     results: list[PhotoResult] = field(default_factory=list)
 
-    def values(self, metric: str) -> list[float]:
-        """One metric of every photo, in the order of evaluation."""
-        return [getattr(result.metrics, metric) for result in self.results]
-
     def mean(self, metric: str) -> float:
         """The metric averaged over the photos."""
         values = self.by_photo(metric)
@@ -64,9 +60,9 @@ def evaluate_models(
 ) -> list[Evaluation]:
     """Run every model over the samples in one pass, so that all see the same photos with the same holes.
 
-    The model is given the photo with a black hole. Its answer is clamped to [0, 1], *not* rounded to whole
-    grey levels, and the known pixels are pasted back before anything is measured. `on_photos` hears how
-    many photos have just been done. Raises ValueError when there are no samples.
+    A model's answer is clamped to [0, 1], *not* rounded to whole grey levels, and the known pixels are pasted back
+    before anything is measured. `on_photos` hears how many photos have just been done. Raises ValueError when there are
+    no samples.
     """
     evaluations = {name: Evaluation(name) for name in reconstructors}
     for batch in batches(samples, batch_size):

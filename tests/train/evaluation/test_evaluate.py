@@ -66,7 +66,7 @@ def test_only_equal_sizes_share_a_batch() -> None:
     assert [shape[0] for shape in model.batches] == [3, 2, 2, 1]
     assert [result.name for result in evaluation.results] == [sample.name for sample in samples]
     alone = evaluate(Constant(0.2), samples, "grey", batch_size=1)
-    assert alone.values("mse") == evaluation.values("mse")
+    assert alone.by_photo("mse") == evaluation.by_photo("mse")
 
 
 def test_models_see_one_pass_over_the_samples() -> None:
@@ -84,7 +84,7 @@ def test_a_photo_counts_once_however_many_holes_it_has() -> None:
     one, other = photos([(16, 20)] * 2)
     evaluation = evaluate(Constant(0.2), [one, one, one, other], "grey")
     assert evaluation.photos == 2
-    first, last = evaluation.values("mse")[0], evaluation.values("mse")[-1]
+    first, last = evaluation.by_photo("mse")[0], evaluation.by_photo("mse")[-1]
     assert evaluation.by_photo("mse") == pytest.approx([first, last])
     assert evaluation.mean("mse") == pytest.approx((first + last) / 2)
 
@@ -92,4 +92,4 @@ def test_a_photo_counts_once_however_many_holes_it_has() -> None:
 def test_nothing_to_evaluate() -> None:
     with pytest.raises(ValueError, match="nothing to evaluate"):
         evaluate(Constant(0.1), [], "dark")
-    assert Evaluation("dark").values("mse") == []
+    assert Evaluation("dark").by_photo("mse") == []

@@ -65,14 +65,14 @@ def test_bins_of_hole_area() -> None:
     ]
     everything = evaluation("net", 1.0, "aabb", areas)
     for group, index in zip(groups, (0, 1, 3, 2), strict=True):
-        assert group.summaries[0].metrics["mse"].value == pytest.approx(everything.values("mse")[index])
+        assert group.summaries[0].metrics["mse"].value == pytest.approx(everything.by_photo("mse")[index])
         assert math.isnan(group.summaries[0].metrics["mse"].low)  # one photo has no interval, not one of zero width
 
 
 def test_classes() -> None:
     groups = by_class([evaluation("net", 1.0, "b ab")])
     assert [(group.name, group.photos) for group in groups] == [("a", 1), ("b", 2)]  # the photo without one is left out
-    values = evaluation("net", 1.0).values("mse")
+    values = evaluation("net", 1.0).by_photo("mse")
     assert groups[1].summaries[0].metrics["mse"].value == pytest.approx((values[0] + values[3]) / 2)
 
 
