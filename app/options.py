@@ -1,7 +1,8 @@
-"""Options that several commands share, and what they mean."""
+"""What several commands share: options, the files that they write, modules that only a checkout has."""
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -73,3 +74,21 @@ def check_target(path: Path, suffix: str) -> None:
         raise PhotomendError(f"{path}: {'is a folder' if path.is_dir() else 'there is no folder to write it to'}")
     if not os.access(folder, os.W_OK):
         raise PhotomendError(f"{path}: no file can be written to its folder")
+
+
+def import_from_checkout(command: str, folder: str, name: str) -> Any:
+    """The module `name` of `folder`, which `command` needs and which isn't installed.
+
+    Raises:
+        PhotomendError: it isn't there.
+    """
+    module = f"{__package__.partition('.')[0]}.{folder}.{name}"
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not module.startswith(error.name):
+            raise
+        raise PhotomendError(
+            f"{command} needs a checkout of photomend, because {folder} isn't installed: "
+            f"git clone the repository, make install, and run .venv/bin/photomend {command} there"
+        ) from error

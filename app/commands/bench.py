@@ -17,8 +17,7 @@ from tqdm import tqdm
 from ...core import PhotomendError
 from ...core.backend.compiling import compile_functions
 from ...core.backend.runtime import keep_freed_memory
-from ..checkout import import_from_checkout
-from ..options import FILE, check_target, runtime_options, start, write_text
+from ..options import FILE, check_target, import_from_checkout, runtime_options, start, write_text
 
 benchmark = partial(import_from_checkout, "bench", "benchmarks.bench")
 KINDS = ("conv", "step", "repair", "scale")

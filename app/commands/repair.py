@@ -19,19 +19,12 @@ from ..options import FILE, runtime_options, start, views_option
 from ..repair import Repairer, RepairError
 
 
-class BoxType(click.ParamType[Box]):
-    """`x,y,w,h` in pixels."""
-
-    name = "x,y,w,h"
-
-    def convert(self, value: str | Box, param: click.Parameter | None, ctx: click.Context | None) -> Box:
-        if isinstance(value, Box):
-            return value
-        try:
-            x, y, width, height = (int(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not four whole numbers x,y,w,h", param, ctx)
-        return Box(x, y, width, height)
+def box_of(text: str) -> Box:
+    """The box `x,y,w,h` in pixels. Raises click.BadParameter for another text."""
+    try:
+        return Box(*(int(part) for part in text.split(",")))
+    except (TypeError, ValueError) as error:
+        raise click.BadParameter(f"{text!r} is not four whole numbers x,y,w,h") from error
 
 
 class Job(NamedTuple):
@@ -55,7 +48,8 @@ class Job(NamedTuple):
 @click.option(
     "--box",
     "boxes",
-    type=BoxType(),
+    type=box_of,
+    metavar="X,Y,W,H",
     multiple=True,
     help="A missing rectangle: column and row of its upper left pixel, width, height. May be repeated.",
 )

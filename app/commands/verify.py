@@ -16,8 +16,7 @@ from tqdm import tqdm
 
 from ...core import PhotomendError, did_you_mean
 from ...core.backend.runtime import choose_device, keep_freed_memory
-from ..checkout import import_from_checkout
-from ..options import FILE, check_target, write_text
+from ..options import FILE, check_target, import_from_checkout, write_text
 
 oracles = partial(import_from_checkout, "verify", "tests.verification")
 

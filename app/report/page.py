@@ -24,7 +24,7 @@ from .attention import attention_maps
 from .charts import curves, interval_chart, shortened
 from .images import BRIGHTEST, COLOURS, show
 from .legend import MEANINGS, meanings, reliability
-from .templates import asset, environment
+from .templates import environment
 
 #: Photos whose attention is shown.
 ATTENDED = 4
@@ -82,8 +82,6 @@ def write_report(
         ],
         brightest=BRIGHTEST,
         ramp=ramp(),
-        style=asset("style.css"),
-        script=asset("script.js"),
     )
     write_text(path, html)
 

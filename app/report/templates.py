@@ -1,19 +1,11 @@
-"""The templates of the page, and the style sheet and script that go into it."""
+"""The templates of the page; its style sheet and script go into it in the same way."""
 
 from __future__ import annotations
 
-from importlib import resources
-
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 
 def environment() -> Environment:
     """Templates that escape everything and refuse what they weren't given."""
     loader = PackageLoader(__package__, ".")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-
-
-def asset(name: str) -> Markup:
-    """A style sheet or a script of ours, as it stands in its file beside this one."""
-    return Markup(resources.files(__package__).joinpath(name).read_text(encoding="utf-8"))

@@ -1,8 +1,4 @@
-"""Photos one after another, with a place to go on from: what a dataset is prepared from.
-
-A folder and a dataset on a hub have this in common: their photos come in a fixed order, and reading can stop after any
-of them and go on there later. `PhotoStream` says no more than that; `SourceStream` makes one of any `PhotoSource`.
-"""
+"""Photos one after another, with a place to go on from: what a dataset is prepared from."""
 
 from __future__ import annotations
 
