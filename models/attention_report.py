@@ -8,8 +8,6 @@ Nothing tells it where the hole is but its blackness, and it starts from noise, 
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from ..core import Array, Module, Tensor, cast, concatenate
@@ -39,10 +37,6 @@ class AttentionReportModel(RepairNetwork):
         self.up2, self.skip2, self.decoder2 = _up(quarter, half), CBAM(half), _merge(2 * half, half)
         self.up1 = _up(half, full)
         self.refine = Sequential(_merge(full, full), Conv2d(full, 3, 3, padding=1), Sigmoid())
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return {"width": self.width, "window": self.window}
 
     def prepare(self, masked: Array, mask: Array) -> tuple[Array, ...]:
         """The photo, black where it is missing, and the mask."""

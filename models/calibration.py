@@ -80,11 +80,9 @@ def features(masked: Array, mask: Array) -> Array:
 
     These are the logarithms of
 
-    - the contrast around the hole: the standard deviation of the brightness of what is known within RING pixels;
-    - its roughness: the mean difference there between a pixel and the next, down and across;
+    - the contrast around the hole, in grey levels plus LEAST: the brightness's standard deviation within RING pixels;
+    - its roughness, likewise: the mean difference there between a known pixel and the next, down and across;
     - the hole's thickness: steps from its innermost pixel to a known one.
-
-    Contrast and roughness in grey levels, plus LEAST.
 
     Raises:
         ValueError: shapes don't fit, or a mask is empty or covers its photo.

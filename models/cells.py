@@ -1,7 +1,7 @@
 """Holes cut into cells, and photos seen in a hole's own coordinates.
 
-Both are products with constant matrices, Rows · x · Columnsᵀ: one matrix says what each row belongs to, the other what
-each column does. So they are exact, differentiable, and the same for a batch of holes of any size.
+Both are products with constant matrices, Rows · x · Columnsᵀ: one says what each row belongs to, the other what each
+column does.
 """
 
 from __future__ import annotations

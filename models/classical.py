@@ -1,7 +1,6 @@
 """Classical fills of two image libraries: OpenCV's Telea and Navier–Stokes, and scikit-image's biharmonic.
 
-They are what a restorer would use instead, so they stand in the table as the libraries have them. All three run on the
-CPU and on a piece of the photo around the hole, which is all that they look at.
+All three run on the CPU, on a piece of the photo around the hole, which is all that they look at.
 """
 
 from __future__ import annotations
@@ -41,8 +40,7 @@ class LibraryFill(Fill):
 class OpenCVFill(LibraryFill):
     """A method of ``cv2.inpaint`` with its customary radius of 3 pixels.
 
-    OpenCV works on 8-bit colours, so the known ones are rounded to whole grey levels for it, and what it gives are
-    whole grey levels.
+    OpenCV works on 8-bit colours: known ones are rounded to whole grey levels, and so is what it gives.
 
     Raises:
         PhotomendError: OpenCV isn't installed.

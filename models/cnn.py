@@ -7,17 +7,14 @@
                                                                                                      ▼
         the ring of known pixels that touch the hole ── a linear layer ───────────────────────────── + ── 4 × 4 cells
 
-Because the hole always lies in the same place, no cell has to be found: after two poolings each has a pixel of its own.
-The linear path gives the convolutions what linear regression knows already (`photomend.models.linear`), so that they
-learn the rest. There is no harmonic fill in it.
+After two poolings each cell has a pixel of its own. The linear path gives the convolutions what linear regression knows
+already (`photomend.models.linear`), so that they learn the rest.
 
 Sources: Ioffe & Szegedy, *Batch normalization* (2015); Cheng et al., *Wide & deep learning for recommender systems*
 (2016), for the linear path beside the deep one.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 
@@ -77,10 +74,6 @@ class BasicNetwork(RepairNetwork):
         self.ring = Linear(3 * RING, 3 * GRID**2, bias=False)
         self.head.weight.data.zero_()
         self.ring.weight.data.zero_()
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return {"width": self.width, "window": self.window}
 
     def predict(self, masked: Array, mask: Array) -> Tensor:
         """Paint the cells of holes: (N, 3, H, W) and (N, 1, H, W) to (N, 3, H, W)."""

@@ -39,9 +39,7 @@ class PatchDiscriminator(Module):
         )
 
     def forward(self, photo: Array | Tensor, mask: Array) -> Tensor:
-        """Raises:
-        ValueError: height or width isn't divisible by 4.
-        """
+        """Raises ValueError: height or width isn't divisible by 4."""
         _require_divisible(mask)
         return self.body(concatenate(2 * photo - 1, mask, dim=1))
 
@@ -49,10 +47,8 @@ class PatchDiscriminator(Module):
 def hole_patches(mask: Array) -> Array:
     """The patches whose own cell touches the hole, (N, 1, H / 4, W / 4) of 0 and 1, for masks (N, 1, H, W).
 
-    A patch beside the hole sees generated pixels too, but its own are real, and nobody should call it fake.
-
-    Raises:
-        ValueError: height or width isn't divisible by 4.
+    A patch beside the hole sees generated pixels too, but its own are real.
+    Raises ValueError: height or width isn't divisible by 4.
     """
     _require_divisible(mask)
     side = PatchDiscriminator.stride

@@ -9,8 +9,8 @@ it were missing: there sines and cosines are A's eigenvectors. For a rectangular
 iteration suffices; other shapes take some tens. Shallow holes (scratches, noise) may span a whole photo, but no pixel
 of theirs is far from a known one: there A is nearly diagonal already, and dividing by the diagonal does it.
 
-Holes in one photo are systems of their own, for no pixel of one is a neighbour of another's. Deep ones are solved one
-by one, because together they would be a hole of no simple shape; shallow ones together.
+Holes in one photo are systems of their own: deep ones are solved one by one, because together they would be a hole of
+no simple shape; shallow ones together.
 
 Sources: Shewchuk, *An introduction to the conjugate gradient method without the agonizing pain* (1994), B3; Strang,
 *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
@@ -33,14 +33,14 @@ from .reconstructor import Fill
 TOLERANCE = 0.002 / 255
 #: Steps: a hole is shallow when none of its pixels is farther than this from a known one.
 SHALLOW = 12
-#: Never seen to be reached; what has been found by then is taken.
+#: What has been found by then is taken.
 MAX_ITERATIONS = 1000
 
 
 class HarmonicFill(Fill):
     """Every missing pixel becomes the mean of its neighbours; any hole, any size of photo, any device.
 
-    The sums run in float64: in float32 the rounding of a large hole's residual alone would exceed the tolerance.
+    Computes in float64: in float32 the rounding of a large hole's residual alone would exceed the tolerance.
     """
 
     name = "harmonic"
@@ -92,7 +92,7 @@ def _solve(known: Array, photos: list[int], mask: Array, bounds: list[Bounds], d
     if depth <= SHALLOW:
         # Jacobi's preconditioner; here the residual underestimates the error, by up to the square of the depth.
         return _conjugate_gradient(system, lambda r: r / system.neighbours, right_side, TOLERANCE / depth**2)
-    rectangle = _RectangleSolver(bounds, mask.shape[2], mask.shape[3], system.unknown)
+    rectangle = _rectangle_solver(bounds, mask.shape[2], mask.shape[3], system.unknown)
     return _conjugate_gradient(system, rectangle, right_side, TOLERANCE)
 
 
@@ -139,26 +139,24 @@ class _Laplacian:
         return (self.neighbours * u - _neighbour_sum(framed)) * self.unknown
 
 
-class _RectangleSolver:
+def _rectangle_solver(
+    bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array
+) -> Callable[[Array], Array]:
     """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing."""
+    h, w = unknown.shape[2:]
+    rows = [_modes(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
+    columns = [_modes(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
+    row_modes, row_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*rows, strict=True))
+    column_modes, column_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*columns, strict=True))
+    eigenvalues = row_values[..., None] + column_values[..., None, :]
+    # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive number in
+    # its place keeps the preconditioner positive definite.
+    inverse = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w)).reciprocal()
 
-    def __init__(self, bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array) -> None:
-        self.unknown = unknown
-        h, w = unknown.shape[2:]
-        rows = [_modes(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
-        columns = [_modes(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
-        row_modes, row_values = map(torch.stack, zip(*rows, strict=True))
-        column_modes, column_values = map(torch.stack, zip(*columns, strict=True))
-        self.row_modes, self.column_modes = (x[:, None].to(unknown.device) for x in (row_modes, column_modes))
-        eigenvalues = row_values[:, None, :, None] + column_values[:, None, None, :]
-        # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive
-        # number in its place keeps the preconditioner positive definite.
-        positive = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w))
-        self.inverse_eigenvalues = positive.reciprocal().to(unknown.device)
+    def solve(r: Array) -> Array:
+        return (row_modes @ ((row_modes.mT @ r @ column_modes) * inverse) @ column_modes.mT) * unknown
 
-    def __call__(self, r: Array) -> Array:
-        modes = self.row_modes.mT @ r @ self.column_modes
-        return (self.row_modes @ (modes * self.inverse_eigenvalues) @ self.column_modes.mT) * self.unknown
+    return solve
 
 
 def _modes(n: int, open_low: bool, open_high: bool, size: int) -> tuple[Array, Array]:

@@ -8,8 +8,6 @@ Source: Bishop, *Pattern recognition and machine learning* (2006), §3.1.
 
 from __future__ import annotations
 
-from typing import Any
-
 from ..core import Array, Tensor, cast, reshape
 from ..layers import Linear
 from .cells import RING, composite_cells, ring_colours
@@ -40,10 +38,6 @@ class LinearModel(RepairNetwork):
         if not 2 <= splits <= 8:
             raise ValueError(f"splits (={splits}) must be from 2 to 8")
         self.regression = Linear(3 * RING, 3 * splits**2)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        return {"splits": self.splits, "window": self.window}
 
     def predict(self, masked: Array, mask: Array) -> Tensor:
         """Paint the cells of holes: (N, 3, H, W) and (N, 1, H, W) to (N, 3, H, W)."""

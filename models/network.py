@@ -1,12 +1,12 @@
 """What every network that repairs photos has in common: it composites, and it looks through a window.
 
-A network is trained on square crops with a hole in them. It sees a photo the same way: through a window of the size
-it was trained with, around the hole. So a mean over "the whole image" means in use what it meant in training, and a
-repair costs the same in a large photo as in a small one.
+A network sees a photo as it saw its training crops: through a window of that size around the hole. So a mean over "the
+whole image" means in use what it meant in training, and a repair costs the same in a large photo as in a small one.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections import defaultdict
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ class RepairNetwork(Module):
 
     @property
     def config(self) -> dict[str, Any]:
-        raise NotImplementedError
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def __call__(self, masked: Array, mask: Array) -> Tensor:
         """Fill the holes: masked (N, 3, H, W) in [0, 1] and mask (N, 1, H, W) to (N, 3, H, W), unclamped and
@@ -53,10 +53,7 @@ class RepairNetwork(Module):
 
         This and `reconstruct` check what they are given; `forward`, `prepare` and `predict` trust it.
 
-        Raises:
-            ValueError: shapes don't fit, height or width isn't divisible by the stride, a mask is empty or covers its
-                photo.
-            TypeError: an argument isn't floating point, or the two are on different devices.
+        Raises what `Fill.reconstruct` does, and ValueError where height or width isn't divisible by the stride.
         """
         require_hole(masked, mask)
         h, w = masked.shape[2:]
@@ -86,11 +83,7 @@ class RepairNetwork(Module):
         Each photo's hole is filled through a window of the trained side, or a larger one if the hole needs it; photos
         with windows of equal side go together. Runs in evaluation mode, and leaves the network in the mode it was in.
 
-        Returns (N, 3, H, W) in [0, 1]; known pixels are bit-identical to `masked`.
-
-        Raises:
-            ValueError: shapes don't fit, or a mask is empty or covers its photo.
-            TypeError: an argument isn't floating point, or the two are on different devices.
+        Returns (N, 3, H, W) in [0, 1]; known pixels are bit-identical to `masked`. Raises what `Fill.reconstruct` does.
         """
         require_hole(masked, mask)
         holes = hole_bounds(mask)
@@ -158,10 +151,9 @@ class _Span(NamedTuple):
 def _span(hole: slice, shown: slice, side: int) -> _Span:
     """An axis of which positions `shown` are to be seen, in a window of `side`.
 
-    Where that is fewer the whole photo is shown, and extended on the side where more is known between hole and edge.
-    What is added is a reflection of these known pixels, back and forth: so a hole that touches the photo's edge touches
-    the window's, as in training, and is no larger than it was. Where a hole reaches from edge to edge nothing along the
-    axis is wholly known, and photo and mask are reflected together: the extension is missing where they are.
+    Where that is fewer the whole photo is shown, and extended on the side where more is known between hole and edge, by
+    a reflection of these known pixels, back and forth: so a hole that touches the photo's edge touches the window's, as
+    in training. Where a hole reaches from edge to edge, photo and mask are reflected together.
     """
     positions = list(range(shown.start, shown.stop))
     size = len(positions)

@@ -1,7 +1,6 @@
 """Weights files: safetensors whose header carries a JSON description. Nothing in them is ever executed.
 
-A run folder holds the weights that validated best, `best.safetensors`, and the last, `last.safetensors`. Every file is
-written beside its destination and then renamed over it, so an interrupted write leaves the old one.
+A run folder holds the weights that validated best, `best.safetensors`, and the last, `last.safetensors`.
 """
 
 from __future__ import annotations
@@ -47,10 +46,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write weights and description to `path`, replacing what was there in one step.
-
-    Raises CheckpointError when it cannot be written.
-    """
+    """Write weights and description to `path`. Raises CheckpointError when it cannot be written."""
     about = {f.name: getattr(checkpoint, f.name) for f in fields(checkpoint) if f.name != "weights"}
     write(path, checkpoint.weights, {"kind": "weights", **about})
 
@@ -58,8 +54,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path, model: str | None = None, device: torch.device | str = "cpu") -> Checkpoint:
     """Read a weights file, or the best (else the last) of a run folder.
 
-    Raises CheckpointError naming the file when there is none, when it is damaged or no photomend
-    checkpoint, and, if `model` is given, when it belongs to another model.
+    Raises CheckpointError naming the file when there is none, when it is damaged or no photomend checkpoint, and, if
+    `model` is given, when it belongs to another model.
     """
     path = find_checkpoint(path)
     weights, about = read(path, "weights", device)

@@ -6,8 +6,7 @@ and nothing can be learned from them.) Then the generator: the mean absolute err
 score that the discriminator, which stands still now, gives the filled patches.
 
 λ begins low, while the discriminator still knows nothing, and rises; a controller lowers it where texture would cost
-too much error. The discriminator's learning rate is four times the generator's, Adam goes without momentum, and the
-generator's weights are averaged.
+too much error. Adam goes without momentum, the discriminator learns faster, the generator's weights are averaged.
 
 Sources: Goodfellow et al., *Generative adversarial nets* (2014); Yu et al., *Free-form image inpainting with gated
 convolution* (2019); Lim & Ye, *Geometric GAN* (2017), the hinge; Miyato et al., *Spectral normalization* (2018); Heusel
@@ -31,8 +30,7 @@ from .losses import hinge_loss, hole_loss, patch_mean
 from .optimizers import Adam, grad_norm
 from .trainer import BaseTrainer, Counters, value_and_gradient
 
-#: What share of the tolerance λ aims at, and beyond which weights are no longer kept: other photos than those that are
-#: validated on must stay within the tolerance, too.
+#: What share of the tolerance λ aims at, and beyond which weights are no longer kept: a margin for other photos.
 AIM, MOST_KEPT = 0.8, 0.9
 #: Grey levels: a hole MAE that begins below this one counts as this one. Photos of one colour begin at 0.
 LEAST_MAE = 0.5

@@ -74,7 +74,6 @@ class Books:
             self._validate()
 
     def _validate(self) -> None:
-        """An interval has ended when all of this is done."""
         trainer, progress = self.trainer, self.trainer.progress
         validation = None
         if self.validator is not None:

@@ -18,8 +18,8 @@ from .settings import above_zero, at_least_zero, check_setting, from_zero_to, on
 
 #: Schedules count steps, and how many a run by the clock will have nobody knows; so they see every run as so many.
 SCHEDULE_STEPS = 10_000
-#: What a model's runs have in place of the defaults below. Where only mean colours are painted, the squared error is
-#: what their means minimise. Those of attention are the recipe's (docs/recipe.md).
+#: What a model's runs have in place of the defaults below. Mean colours minimise the squared error. Those of attention
+#: are the recipe's (docs/recipe.md).
 MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "attention": {"optimizer": "muon", "batch_size": 16, "lr": 4e-3, "weight_decay": 0.05},
     "linear": {"batch_size": 64, "lr": 2e-2, "mse_weight": 1.0, "mae_weight": 0.0},
@@ -209,8 +209,7 @@ class AdversarialConfig(RunConfig):
         return lambda done: self.lr * self.rate(done)
 
     def rate(self, done: float) -> float:
-        """Both networks' learning rates as a share of the full ones: 1 for the first half of the run, then falling
-        straight to 0, so that the two come to rest together."""
+        """Both networks' learning rates as a share of the full ones: 1 for half of the run, then straight to 0."""
         return min(1.0, 2 * (1 - done))
 
     def weight(self, done: float) -> float:

@@ -25,9 +25,7 @@ def load_initial(model: str, path: str, device: torch.device | str = "cpu") -> C
 
 
 def initial_settings(model: str, path: str) -> dict[str, Any]:
-    """The network's settings that these weights were trained with, and that a run that begins with them shares.
-
-    Test-time augmentation (`views`) is not among them: nothing is trained that way.
+    """The network's settings that these weights were trained with; without `views`, which are for `reconstruct` alone.
 
     Raises what `load_initial` does.
     """

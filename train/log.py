@@ -44,8 +44,7 @@ class JsonLog:
 
 
 def by_kind(records: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The records of steps, and those of validations; runs of earlier versions called the interval between two of them
-    an epoch."""
+    """The records of steps, and those of validations (in runs of earlier versions, of epochs)."""
     kinds: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] = ([], [])
     for record in records:
         kinds["validation" in record or "epoch" in record].append(record)

@@ -1,8 +1,6 @@
 """The training loop, written by hand, which leaves a run folder.
 
-Steps follow one another, with a validation before the first and after every interval, which may give new best weights.
-After each validation, and every two minutes in between, the state is saved from which a run that was cut goes on as if
-it had never stopped.
+After each validation, and every two minutes in between, the state is saved from which a stopped run is resumed.
 """
 
 from __future__ import annotations
@@ -76,14 +74,9 @@ def train(
             raise PhotomendError(f"{out}: {trainer.ending}")
     else:
         trainer.begin()
+    window, start = trainer.network.window, trainer.progress.steps
     loader = CropLoader(
-        photos,
-        config.batch_size,
-        trainer.network.window,
-        config.seed,
-        config.workers,
-        start_step=trainer.progress.steps,
-        holes=config.holes,
+        photos, config.batch_size, window, config.seed, config.workers, start_step=start, holes=config.holes
     )
     require_readable(photos)
     if validator is not None:

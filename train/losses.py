@@ -73,12 +73,7 @@ def hinge_loss(scores: Array, patches: Array, *, sign: int) -> tuple[Array, Pull
 def patch_mean(scores: Array, patches: Array) -> tuple[Array, Pullback]:
     """The mean score of the chosen patches, which a generator maximises; s̄ = ȳ / n there and 0 elsewhere.
 
-    Args:
-        scores: any shape.
-        patches: of that shape, 1 = counts, 0 = doesn't.
-
-    Raises:
-        ValueError: shapes differ, or no patch is chosen.
+    Arguments and errors are those of `hinge_loss`.
     """
     count = _chosen("patch_mean", scores, patches)
 

@@ -16,7 +16,7 @@ from math import sqrt
 import torch
 
 from ..core import Array, Parameter
-from .optimizers import AdamW, require_at_least_zero
+from .optimizers import AdamW
 
 #: Least number of rows and columns; a kernel (O, C, rows, columns) counts as a matrix (O, C · rows · columns). Smaller
 #: ones are left to AdamW, as vectors are: the last layer's few outputs, the few hidden units of channel attention.
@@ -51,9 +51,8 @@ class Muon(AdamW):
         weight_decay: float = 1e-2,
         dtype: torch.dtype = torch.bfloat16,
     ) -> None:
-        require_at_least_zero(momentum=momentum)
-        if momentum >= 1:
-            raise ValueError(f"momentum (={momentum}) must be below 1")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum (={momentum}) must lie in [0, 1)")
         super().__init__(parameters, lr, weight_decay=weight_decay)
         self.slots["square"] = [v.new_empty(0) if is_matrix(v) else v for v in self.slots["square"]]
         self.momentum = float(momentum)

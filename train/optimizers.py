@@ -1,7 +1,7 @@
 """First-order optimizers: the update formula of each paper, in the form that torch gives it.
 
-Where the two differ, torch's form decides what a learning rate means. In SGD it multiplies the velocity and is no part
-of it, so that a change of the rate acts at once; and weight decay is multiplied by the rate.
+Where the two differ, torch's form decides what a learning rate means: in SGD it multiplies the velocity and is no part
+of it, and weight decay is multiplied by the rate.
 
 They work on anything that has `.data` and `.grad` (a `Parameter`), update `.data` in place, and skip a parameter whose
 gradient is None. The learning rate is the attribute `lr`: set it before a step to follow a schedule.
@@ -157,8 +157,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weight decay taken out of the gradient (Loshchilov & Hutter 2019,
-    https://arxiv.org/abs/1711.05101).
+    """Adam with the weight decay taken out of the gradient (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101).
 
     θ ← θ − ηλθ, then Adam's step with λ = 0
     """

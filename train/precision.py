@@ -4,8 +4,7 @@ bfloat16 has float32's range with 8 binary digits, so the loss needs no scaling,
 faster where the processor has instructions for them, and arrays take half the memory. But a weight that changes by less
 than 1/256 of itself wouldn't change at all; so each step starts from a rounded copy of float32 weights.
 
-TF32 is a way to multiply, not to store: NVIDIA's GPUs round the factors of a float32 product to 11 binary digits and
-add up in float32.
+In TF32 NVIDIA's GPUs round the factors of a float32 product to 11 binary digits, and add up in float32.
 
 Sources: Micikevicius et al., *Mixed precision training* (2018), §3.1; Kalamkar et al., *A study of bfloat16 for deep
 learning training* (2019); NVIDIA, *A100 Tensor Core GPU architecture* (2020), for TF32.
