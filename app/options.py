@@ -34,14 +34,12 @@ def photo_options(command: Command) -> Command:
     return click.option("--photos", type=FOLDER, help="A folder of photos, searched with its subfolders.")(command)
 
 
-def views_option(command: Command) -> Command:
-    """--views."""
-    return click.option(
-        "--views",
-        type=click.Choice([1, 8]),
-        help="Test-time augmentation: average a network's answers to so many flips and quarter turns of each hole's"
-        " surroundings. 8 are slightly more accurate and 8 times as slow.  [default: 8 for photomend-m, else 1]",
-    )(command)
+views_option = click.option(
+    "--views",
+    type=click.Choice([1, 8]),
+    help="Test-time augmentation: average a network's answers to so many flips and quarter turns of each hole's"
+    " surroundings. 8 are slightly more accurate and 8 times as slow.  [default: 8 for photomend-m, else 1]",
+)
 
 
 def start(device: str, threads: int | None) -> torch.device:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -104,11 +105,9 @@ def require_readable(source: PhotoSource) -> None:
         PhotomendError: no photo of the source can be read.
     """
     for index in range(len(source)):
-        try:
+        with suppress(PhotoError):
             source.read(index)
             return
-        except PhotoError:
-            continue
     raise PhotomendError(f"{source.origin}: none of the {len(source)} photos can be read")
 
 

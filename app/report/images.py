@@ -66,15 +66,14 @@ def show(photos: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], dev
         truth, mask = photo.photo[None].to(device), photo.mask[None].to(device)
         window = close_up(photo.mask)
         original, hole = to_photo(photo.photo), to_photo(photo.photo * (1 - photo.mask))
+        fills = {name: fill_holes(model, truth, mask)[0].cpu() for name, model in models.items()}
+        rebuilt = [rebuild(photo, name, fill, window) for name, fill in fills.items()]
         shown.append(
             Shown(
                 photo.name,
                 jpeg(hole, f"{photo.name} with its hole"),
                 jpeg(hole[window], f"the hole in {photo.name}"),
-                [
-                    rebuild(photo, name, fill_holes(model, truth, mask)[0].cpu(), window)
-                    for name, model in models.items()
-                ],
+                rebuilt,
                 jpeg(original, f"{photo.name}, the original"),
                 jpeg(original[window], f"{photo.name}, the original where the hole was"),
             )
