@@ -12,20 +12,31 @@ import click
 import torch
 
 from ..core import PhotomendError, replacing
-from ..core.backend.runtime import choose_device, set_threads
+from ..core.backend import profile
+from ..core.backend.machine import use
+from ..core.backend.runtime import choose_device, keep_freed_memory, set_threads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+#: The key under which a command's context keeps --no-profile.
+NO_PROFILE = "photomend.no_profile"
 SEED = click.IntRange(0, 2**63 - 1)
 FOLDER = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path)
 
 
 def runtime_options(command: Command) -> Command:
-    """--device and --threads."""
+    """--device, --threads and --no-profile."""
+    no_profile = click.option(
+        "--no-profile",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda context, option, ignored: context.meta.update({NO_PROFILE: ignored}),
+        help="Ignore this machine's profile, which `photomend tune` makes.",
+    )
     threads = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: torch's choice]")
     about = "auto, cpu or cuda; auto takes a GPU if there is one."
-    return click.option("--device", default="auto", show_default=True, help=about)(threads(command))
+    return click.option("--device", default="auto", show_default=True, help=about)(threads(no_profile(command)))
 
 
 def photo_options(command: Command) -> Command:
@@ -43,8 +54,17 @@ views_option = click.option(
 
 
 def start(device: str, threads: int | None) -> torch.device:
-    """Set the number of threads and give the device. Raises PhotomendError for one that isn't there."""
+    """Set the number of threads, keep freed memory, use this machine's profile if there is one, and give the device.
+
+    Raises PhotomendError for a device that isn't there.
+    """
     set_threads(threads)
+    keep_freed_memory()
+    context = click.get_current_context(silent=True)
+    measured = None if context is None or context.meta.get(NO_PROFILE) else profile.load()
+    if measured is not None:
+        click.echo(f"photomend: uses this machine's profile, {profile.path()} (--no-profile ignores it)", err=True)
+    use(measured)
     return choose_device(device)
 
 

@@ -27,10 +27,7 @@ from photomend.core import Array, PhotomendError, runtime
 from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.loader import CropLoader
 from photomend.data.sources import PhotoSource
-from photomend.layers.convolution import planner
-from photomend.layers.convolution.taps import TAPS
-from photomend.layers.convolution.winograd import WINOGRAD
-from photomend.layers.convolution.winograd1d import WINOGRAD1D
+from photomend.layers.convolution.choose import only
 from photomend.train.config import TrainConfig
 from photomend.train.losses import hole_loss
 from photomend.train.trainer import Trainer
@@ -43,17 +40,17 @@ CROPS, PHOTOS = 8, 200
 LAST = 50
 #: The plain sum of products comes last.
 WAYS = {
-    "by the rules": None,
-    "Winograd along one axis": WINOGRAD1D,
-    "Winograd along both": WINOGRAD,
-    "tap by tap": TAPS,
+    "by the rule": None,
+    "Winograd along one axis": "winograd-rows",
+    "Winograd along both": "winograd",
+    "tap by tap": "taps",
 }
 
 
 def convolving(way: str) -> AbstractContextManager[None]:
     """The context in which convolutions go this way where it fits."""
-    algorithm = WAYS[way]
-    return nullcontext() if algorithm is None else planner.only(algorithm)
+    name = WAYS[way]
+    return nullcontext() if name is None else only(name)
 
 
 class Trained(NamedTuple):

@@ -183,8 +183,7 @@ def bench(machine: str) -> str:
         cells = ("–" if ms is None else f"{ms:,.{digits}f}" for ms in times)
         lines.append([f"{kind} `{name}`", *cells, spread(eager), spread(compiled) if compiled else ""])
     row = rows[0]
-    where = f"{row['machine']}, {row['threads']} threads, measured {row['measured']}"
-    where += ", with compiled transforms." if row["compiled"] else "."
+    where = f"{row['machine']}, {row['threads']} threads, measured {row['measured']}."
     header = ["case", "ours, ms", "torch.nn, ms", "ratio (10th–90th percentile)", "torch.compile"]
     columns = len(header) if any(line[-1] for line in lines) else -1
     return where + "\n\n" + markdown(header[:columns], [line[:columns] for line in lines])

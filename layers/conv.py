@@ -10,8 +10,10 @@ was taken from, and w̄ sums over all places the products of ȳ with what the ke
     w̄[o, c', i, j]          +=  x[n, c', r + i, c + j] · ȳ[n, o, r, c]
     b̄[o]                    +=  ȳ[n, o, r, c].
 
-How the sums are computed decides how long it takes. `layers/convolution/` has several ways, each with its derivation,
-and a planner that takes the one that is fastest for a shape; `taps.py` is the one to read first.
+Read first: the same in plain loops, tests/reference/loops/conv.py. Then `convolution/taps.py`, the definition as a loop
+over the kernel, forwards and backwards. The other files of `layers/convolution/` compute the same sums faster, each
+with its derivation, and `choose.py` takes the one that should be the fastest for the sizes at hand. Inside, images have
+their channels last in memory.
 
 Source: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning* (2016). Like every deep-learning
 framework this computes what mathematics calls a cross-correlation: the kernel is not flipped.
@@ -22,7 +24,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, init, primitive
-from .convolution import ConvShape, plan
+from .convolution import Problem, choose
 from .windows import IntOrPair, integer, pair
 
 
@@ -45,17 +47,29 @@ def conv2d(
     Raises:
         ValueError: shapes, stride, padding, dilation or groups don't fit together.
     """
-    shape = ConvShape.of(x, w, b, stride, padding, dilation, groups)
-    use = plan(shape)
+    problem = Problem.of(x, w, b, stride, padding, dilation, groups)
+    plan = choose(problem)
+    x = _channels_last(x)
 
     def conv2d_pullback(ȳ: Array):
+        ȳ = _channels_last(ȳ)
         return (
-            lambda: use.input_gradient.input_gradient(ȳ, w, shape),
-            lambda: use.weight_gradient.weight_gradient(x, ȳ, shape),
-            lambda: ȳ.sum(dim=(0, 2, 3)),
+            lambda: _channels_first(plan.input_gradient(ȳ, w, problem)),
+            lambda: plan.weight_gradient(x, ȳ, problem),
+            lambda: ȳ.sum(dim=(0, 1, 2)),
         )
 
-    return use.forward.forward(x, w, b, shape), conv2d_pullback
+    return _channels_first(plan.forward(x, w, b, problem)), conv2d_pullback
+
+
+def _channels_last(images: Array) -> Array:
+    """(N, C, H, W) → (N, H, W, C): a view, and contiguous if the layer before was one of ours."""
+    return images.permute(0, 2, 3, 1)
+
+
+def _channels_first(images: Array) -> Array:
+    """(N, H, W, C) → (N, C, H, W): a view."""
+    return images.permute(0, 3, 1, 2)
 
 
 class Conv2d(Module):

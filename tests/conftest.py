@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ if WORKER:
     # Workers share the cores. Tests of what several threads do set their own number.
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes that tests start
     torch.set_num_threads(1)
+
+# Digits must not depend on a profile that the person who runs the tests has made of their machine.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="photomend-tests-")
 
 LEFT_OUT = pytest.StashKey[int]()
 

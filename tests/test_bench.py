@@ -21,6 +21,7 @@ from photomend.benchmarks.bench.process import Worker
 from photomend.benchmarks.bench.row import Ratio, Row
 from photomend.benchmarks.bench.workload import Peer, Side
 from photomend.core import PhotomendError
+from photomend.core.backend.machine import machine
 from photomend.tests import bench_sides
 from PIL import Image
 
@@ -129,7 +130,7 @@ def test_a_side_that_fails_is_one_line(workers: list[Worker], build: Callable[..
 
 def test_a_side_that_hangs_is_ended() -> None:
     with Worker("it") as worker:
-        worker.ask("prepare", 1, CPU)
+        worker.ask("prepare", 1, CPU, machine())
         worker.patience = 0.2
         with pytest.raises(PhotomendError, match=r"it: its process hangs, build took over 0\.2 s; ended"):
             worker.ask("build", bench_sides.hang)

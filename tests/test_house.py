@@ -268,6 +268,11 @@ def folders_with_python() -> set[str]:
     return found
 
 
+def test_convolution_is_no_longer_than_is_read_in_an_afternoon() -> None:
+    files = sorted((ROOT / "layers" / "convolution").glob("*.py"))
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in files) <= 1250
+
+
 def test_no_package_is_forgotten() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert set(project["tool"]["setuptools"]["packages"]) == folders_with_python()

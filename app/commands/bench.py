@@ -14,8 +14,7 @@ import click
 import torch
 from tqdm import tqdm
 
-from ...core import PhotomendError
-from ...core.backend.compiling import compile_functions
+from ...core.backend.machine import machine
 from ...core.backend.runtime import keep_freed_memory
 from ..options import FILE, check_target, import_from_checkout, runtime_options, start, write_text
 
@@ -31,7 +30,6 @@ KINDS = ("conv", "step", "repair", "scale")
 )
 @click.option("--json", "json_file", type=FILE, help="Also write the rows to this .json file.")
 @click.option("--explain", is_flag=True, help="conv: time nothing; say which algorithm each case takes, and why.")
-@click.option("--compile", "compiled", is_flag=True, help="Ours with what --tune compiles; needs a C++ compiler.")
 @click.option("--plot", type=FILE, help="Draw the ratios and their spread into this .png file.")
 @runtime_options
 def command(
@@ -40,7 +38,6 @@ def command(
     pairs: int,
     json_file: Path | None,
     explain: bool,
-    compiled: bool,
     plot: Path | None,
     device: str,
     threads: int | None,
@@ -57,7 +54,6 @@ def command(
     photomend bench conv
     photomend bench conv 128@56 256@28 --pairs 40
     photomend bench conv --explain
-    photomend bench conv --compile
     photomend bench step --json step.json --plot step.png
     """
     for path, suffix in ((json_file, ".json"), (plot, ".png")):
@@ -71,18 +67,16 @@ def command(
     target = start(device, threads)
     catalogue, measure, table = (benchmark(name) for name in ("catalogue", "measure", "table"))
     chosen = catalogue.choose(kind, cases)
-    if compiled and not compile_functions():
-        raise PhotomendError("bench: --compile needs a C++ compiler that torch can use")
     if explain:
         names = {case.name for case in chosen}
         for shape in benchmark("conv").SHAPES:
             if shape.name in names:
                 click.echo("\n  ".join([f"{shape.name}: {shape.what}", *shape.explain()]))
         return
-    setup = measure.Setup(pairs, torch.get_num_threads(), target, compiled)
+    setup = measure.Setup(pairs, torch.get_num_threads(), target, machine())
     rows = show(chosen, setup, table)
-    machine = benchmark("machine").describe(target)
-    click.echo("\n".join(["", *table.missing(rows), table.legend(setup, machine, keep_freed_memory(), load)]))
+    described = benchmark("machine").describe(target)
+    click.echo("\n".join(["", *table.missing(rows), table.legend(setup, described, keep_freed_memory(), load)]))
     if json_file is not None:
         write_text(json_file, json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
         click.echo(json_file)

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +12,7 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
-from ...core.backend.compiling import compiled_functions
 from ...data.evaluation_set import EvaluationSet
-from ...layers.convolution import planner
 from ...models.weights import load_checkpoint
 from ...train.adversarial import AdversarialTrainer
 from ...train.config import AdversarialConfig, TrainConfig
@@ -62,12 +57,6 @@ DEFAULT_MINUTES = 20.0
     type=FILE,
     help="A TOML file with these and more settings (docs/training.md lists them); options go before it.",
 )
-@click.option(
-    "--tune",
-    is_flag=True,
-    help="Compile functions that gain from it (with a C++ compiler), and time the convolution algorithms on each new "
-    "shape to use the fastest; such a run can't be repeated bit by bit.",
-)
 @runtime_options
 def command(
     model: str,
@@ -79,7 +68,6 @@ def command(
     crop: int | None,
     splits: int | None,
     config_file: Path | None,
-    tune: bool,
     device: str,
     threads: int | None,
     **options: Any,
@@ -117,28 +105,16 @@ def command(
     validator = Validator(EvaluationSet(validation, limit=config.validation_photos), target)
     show = show_validations(out, validator, "as it began" if gan else "not trained yet")
     try:
-        with as_fast_as_it_can() if tune else nullcontext():
-            trainer = train(config, training, validator, out, resume=resume, device=target, on_validation=show)
+        trainer = train(config, training, validator, out, resume=resume, device=target, on_validation=show)
     except KeyboardInterrupt:
         if gan and holds_run(out):
             click.echo(f"{out}: {say_kept(out)}")
         raise
-    for line in planner.tuned() if tune else []:
-        click.echo(f"tuned  {line}")
     if isinstance(trainer, AdversarialTrainer):
         stopped = f"{trainer.ending}; " if trainer.balance.stopped else ""
         click.echo(f"{out}: {stopped}{say_kept(out)}")
     click.echo(f"{out}  is ready: photomend repair PHOTO --mask MASK -o OUT --model {shlex.quote(name_of(out))}")
     return 0
-
-
-@contextmanager
-def as_fast_as_it_can() -> Iterator[None]:
-    """Inside this context the engine is as fast as it can be made on this machine."""
-    with compiled_functions() as possible, planner.tuning():
-        if not possible:
-            warnings.warn("no C++ compiler that torch can use: nothing is compiled", stacklevel=3)
-        yield
 
 
 def say_kept(out: Path) -> str:

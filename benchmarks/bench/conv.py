@@ -7,6 +7,8 @@ and with channels-last arrays, and the faster of the two is the peer. JAX runs c
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -14,8 +16,8 @@ from typing import Any
 
 import torch
 from photomend.layers.conv import conv2d
-from photomend.layers.convolution import ConvShape
-from photomend.layers.convolution.planner import explain
+from photomend.layers.convolution import Problem, choose
+from photomend.layers.convolution.choose import ALGORITHMS
 from torch import nn
 from torch.utils.dlpack import from_dlpack
 
@@ -48,8 +50,21 @@ class Shape:
 
     def explain(self) -> list[str]:
         """Which algorithms of ours convolve, and what each takes here, measured on the CPU."""
-        x, w, _ = self.arrays(torch.device("cpu"), CHANNELS_LAST)
-        return explain(ConvShape.of(x, w, None, self.stride, self.padding, 1, 1))
+        x, w, ȳ = self.arrays(torch.device("cpu"), CHANNELS_LAST)
+        problem = Problem.of(x, w, None, self.stride, self.padding, 1, 1)
+        pixels, cotangents = x.permute(0, 2, 3, 1), ȳ.permute(0, 2, 3, 1)
+        directions = {
+            "forward": (pixels, w, None, problem),
+            "input_gradient": (cotangents, w, problem),
+            "weight_gradient": (pixels, cotangents, problem),
+        }
+        lines = []
+        for (direction, arguments), chosen in zip(directions.items(), choose(problem).names, strict=True):
+            suitable = {name: getattr(a, direction, None) for name, a in ALGORITHMS.items() if a.suits(problem)}
+            taken = {name: shortest(partial(work, *arguments)) for name, work in suitable.items() if work}
+            measured = ", ".join(f"{name} {1e3 * seconds:.2f}" for name, seconds in taken.items())
+            lines.append(f"{direction}: {chosen}; ms: {measured}")
+        return lines
 
     def arrays(self, device: torch.device, layout: torch.memory_format) -> tuple[Array, Array, Array]:
         """x, w and the cotangent ȳ: the same numbers in every process."""
@@ -65,6 +80,17 @@ class Shape:
         )
         w /= w[0].numel() ** 0.5
         return x.to(device, memory_format=layout), w.to(device), ȳ.to(device, memory_format=layout)
+
+
+def shortest(work: Callable[[], Array], repeats: int = 5) -> float:
+    """Seconds of the fastest of some runs, after one that is not timed."""
+    work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return min(taken)
 
 
 class Ours:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import torch
 from photomend.core import PhotomendError
+from photomend.core.backend.machine import Machine, machine
 
 from .machine import describe
 from .process import PATIENCE, Worker
@@ -36,14 +37,14 @@ ROUNDS = 5
 
 @dataclass(frozen=True)
 class Setup:
-    """How everything is measured: `pairs` of runs, on `threads` CPU threads of `device`, ours `compiled` or not;
-    `patience` in seconds.
+    """How everything is measured: `pairs` of runs, on `threads` CPU threads of `device`, ours by the
+    description of `machine`; `patience` in seconds.
     """
 
     pairs: int
     threads: int
     device: torch.device
-    compiled: bool = False
+    machine: Machine = field(default_factory=machine)
     patience: float = PATIENCE
 
 
@@ -89,9 +90,7 @@ def begin_row(case: Case, setup: Setup) -> Row:
     """A row with nothing measured yet."""
     where = describe(setup.device)
     today = date.today().isoformat()
-    return Row(
-        case.kind, case.name, case.what, str(setup.device), "float32", setup.threads, where, today, setup.compiled
-    )
+    return Row(case.kind, case.name, case.what, str(setup.device), "float32", setup.threads, where, today)
 
 
 def duel(row: Row, ours: Side, peer: Peer, setup: Setup, loose: Mapping[str, float]) -> Row:
@@ -142,12 +141,10 @@ def alone(row: Row, ours: Side, runs: int, setup: Setup) -> Row:
 
 
 def started(side: Side, where: str, setup: Setup) -> Worker:
-    """A worker that has built this side; for a `with` block. Of what `setup.compiled` says peers know nothing."""
+    """A worker that has built this side; for a `with` block."""
     worker = Worker(f"{where}: {side.name}", setup.patience)
     try:
-        worker.ask("prepare", setup.threads, setup.device)
-        if setup.compiled and side.name == OURS:
-            worker.ask("compile")
+        worker.ask("prepare", setup.threads, setup.device, setup.machine)
         worker.ask("build", side.build)
     except BaseException:
         worker.kill()

@@ -18,7 +18,6 @@ class Row:
         device, dtype, threads: where and in what it was computed, on both sides.
         machine: processor, cores, torch's version, compiler.
         measured: the date, as 2026-11-29.
-        compiled: whether functions of ours were compiled.
         ours_s, peer_s: median seconds of one run.
         ratio, ratio_p10, ratio_p90: median, 10th and 90th percentile of peer's time / ours over the pairs.
         peer: who, at which setting.
@@ -40,7 +39,6 @@ class Row:
     threads: int
     machine: str
     measured: str = ""
-    compiled: bool = False
     ours_s: float | None = None
     peer_s: float | None = None
     ratio: float | None = None

@@ -56,7 +56,7 @@ def legend(setup: Setup, machine: str, keeps: bool, load: float) -> str:
     threads = "1 thread" if setup.threads == 1 else f"{setup.threads} threads"
     return (
         f"{machine}\n"
-        f"float32, {setup.device}, {threads}; ours {'' if setup.compiled else 'not '}compiled; "
+        f"float32, {setup.device}, {threads}; "
         f"freed memory is {'kept' if keeps else 'not kept'} on all sides; "
         f"load before the start {load:.1f}\n"
         f"ms: medians; ratio: peer's time / ours in {setup.pairs} adjacent pairs of runs, above 1 ours is faster\n"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 from photomend.core import PhotomendError
-from photomend.core.backend.compiling import compile_functions
+from photomend.core.backend.machine import Machine, use
 from photomend.core.backend.runtime import keep_freed_memory, set_threads
 
 from .workload import Workload
@@ -32,18 +32,14 @@ class Bench:
 
     workload: Workload
 
-    def prepare(self, threads: int, device: torch.device) -> None:
-        """Settings that all sides share."""
+    def prepare(self, threads: int, device: torch.device, machine: Machine) -> None:
+        """Settings that all sides share, and the machine's description, which only ours looks at."""
         set_threads(threads)
+        use(machine)
         keep_freed_memory()
         torch.backends.cudnn.allow_tf32 = False  # float32 is float32 on both sides
         torch.backends.cudnn.benchmark = True
         self.device = device
-
-    def compile(self) -> None:
-        """Have what is compilable of ours compiled."""
-        if not compile_functions():
-            raise PhotomendError("there is no C++ compiler that torch can use")
 
     def build(self, make: Callable[[torch.device], Workload]) -> None:
         """Make weights and inputs. What the process took before is remembered."""

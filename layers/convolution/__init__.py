@@ -1,7 +1,6 @@
-"""Ways to convolve, each in a file of its own with its derivation, and the planner that chooses among them."""
+"""Ways to convolve, each in a file of its own with its derivation, and the rule that chooses among them."""
 
-from .planner import ALGORITHMS, plan
-from .rules import Plan
-from .shape import Algorithm, ConvShape
+from .choose import choose
+from .problem import Problem
 
-__all__ = ["ALGORITHMS", "Algorithm", "ConvShape", "Plan", "plan"]
+__all__ = ["Problem", "choose"]

@@ -21,9 +21,7 @@ from photomend.app.figures import draw_comparison
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source, with_several_holes
 from photomend.core import PhotomendError
-from photomend.core.backend import compiling
 from photomend.data.evaluation_set import EvaluationSet
-from photomend.layers.convolution import planner
 from photomend.models import BorderFill, HarmonicFill, LinearModel
 from photomend.models.reconstructor import Reconstructor
 from photomend.models.weights import load_checkpoint
@@ -76,24 +74,6 @@ def test_train_resume_evaluate_repair(shell: Shell, tmp_path: Path, small: Path)
     outcome = shell("evaluate", "--photos", tmp_path / "photos", "--split", "all", "--models", f"harmonic,{run}")
     assert outcome.status == 0, outcome
     assert str(run) in outcome.out
-
-
-def test_tuning_says_which_ways_were_chosen(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiling, "_works", lambda: False)  # as on a machine without a compiler
-    for number in range(10):
-        picture(tmp_path / "photos" / f"{number}.png", seed=number)
-    try:
-        train = ("train", "cnn", "--photos", tmp_path / "photos", "--steps", "1", "--workers", "0", "--batch-size", "1")
-        outcome = shell(*train, "--out", tmp_path / "run", "--tune")
-        assert outcome.status == 0, outcome
-        said = [line for line in outcome.out.splitlines() if line.startswith("tuned  ")]
-        assert said == [f"tuned  {line}" for line in planner.tuned()]
-        assert any("3×3, " in line for line in said)
-        assert "no C++ compiler that torch can use: nothing is compiled" in outcome.err
-        planner.forget()
-        assert "tuned" not in shell(*train, "--out", tmp_path / "another run").out
-    finally:
-        planner.forget()
 
 
 @pytest.mark.parametrize(("out", "said"), [("linear", "./linear"), ("border", "./border"), ("my run", "'my run'")])

@@ -9,6 +9,8 @@ import torch
 from photomend.tests.core import test_tape
 from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour
 
+_ONE_TAP = partial(test_convolution.test_one_tap_copies_nothing_that_is_channels_last, torch.channels_last)
+
 LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
     "core/tape.py": (
         test_tape.test_second_backward_over_a_new_tape_adds,
@@ -23,7 +25,9 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_layer_behaviour.test_norms_of_images_that_are_taken_block_by_block,
         partial(test_layer_behaviour.test_norms_in_half_precision_are_rounded_once, torch.bfloat16, True),
     ),
-    "layers/convolution/winograd1d.py": (test_convolution.test_kernels_of_three_rows_and_one_column_see_every_pixel,),
+    "layers/convolution/winograd_rows.py": (
+        test_convolution.test_kernels_of_three_rows_and_one_column_see_every_pixel,
+    ),
     "layers/pooling.py": (
         test_kinks.test_max_pooling_of_nothing_but_minus_infinity,
         partial(test_kinks.test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding, (5, 4), (2, 2), 1),

@@ -13,22 +13,9 @@ import torch
 import torch.nn.functional as F
 from photomend import layers
 from photomend.core import Array, Tensor
-from photomend.layers.convolution import (
-    ALGORITHMS,
-    Algorithm,
-    ConvShape,
-    bands,
-    blocks,
-    im2col,
-    kn2row,
-    planar,
-    pointwise,
-    taps,
-    winograd,
-    winograd1d,
-    winograd_strided,
-)
-from photomend.layers.convolution.planner import only
+from photomend.layers import conv as conv_layer
+from photomend.layers.convolution import Problem, im2col, winograd, winograd_rows
+from photomend.layers.convolution.choose import ALGORITHMS, Plan, choose, only
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import conv
 from photomend.tests.verification.case import Case, State, layer, normal, op
@@ -96,14 +83,31 @@ CONVOLUTION_CASES: list[Case] = [
 ]
 
 
-def _conv2d_by(algorithm: Algorithm) -> Callable[..., Tensor]:
+def _conv2d_by(name: str, plan: Callable[[Problem], Plan] = choose) -> Callable[..., Tensor]:
     """The convolution by this algorithm, forwards and backwards."""
 
     def conv2d(*arguments: Array | Tensor, **options: Any) -> Tensor:
-        with only(algorithm):
+        with only(name), mock.patch.object(conv_layer, "choose", plan):
             return layers.conv2d(*arguments, **options)
 
     return conv2d
+
+
+def _in_small_blocks(problem: Problem) -> Plan:
+    """The plan whose algorithms work on images one after the other, and on rows of tiles."""
+
+    def small(direction: Callable[..., Array]) -> Callable[..., Array]:
+        def in_small_blocks(*arguments: Any) -> Array:
+            with ExitStack() as patches:
+                for module in (im2col, winograd, winograd_rows):
+                    patches.enter_context(mock.patch.object(module, "BLOCK", 1))
+                patches.enter_context(mock.patch.object(winograd, "FEWEST_TILES", 1))
+                return direction(*arguments)
+
+        return in_small_blocks
+
+    plan = choose(problem)
+    return Plan(small(plan.forward), small(plan.input_gradient), small(plan.weight_gradient), plan.names)
 
 
 #: What some algorithms do in a way of their own: (setting, input, weight, options).
@@ -131,63 +135,47 @@ _BY_ALGORITHM = [
     ("even kernel, several tiles", (2, 2, 18, 12), (2, 2, 4, 4), {"stride": 2}),
     ("even kernel, more images than tiles", (3, 1, 10, 10), (2, 1, 4, 4), {"stride": 2}),
     ("even kernel, unseen pixels", (1, 2, 11, 19), (2, 2, 4, 4), {"stride": 2}),
+    ("stride, wide padding", (2, 2, 6, 7), (2, 2, 5, 5), {"stride": 2, "padding": 4}),
+    ("stride, fewer outputs", (2, 3, 7, 8), (2, 3, 3, 3), {"stride": 2, "padding": 1}),
+    ("stride of rows, fewer outputs", (1, 3, 7, 6), (2, 3, 3, 2), {"stride": (2, 1), "padding": 1}),
+    ("stride of columns, fewer outputs", (1, 3, 6, 7), (2, 3, 2, 3), {"stride": (1, 2), "padding": 1}),
+    ("four tiles each way", (2, 1, 14, 13), (1, 1, 3, 3), {"padding": 2}),
+    ("whole tiles of columns only", (1, 2, 6, 8), (2, 2, 3, 3), {"padding": 1}),
+    ("four images of a part of a tile", (4, 1, 3, 4), (1, 1, 3, 3), {"padding": 1}),
     ("stride and groups", (2, 4, 5, 7), (4, 2, 3, 3), {"stride": 2, "padding": 1, "groups": 2}),
 ]
 
 
-def _in_small_blocks(algorithm: Algorithm) -> Algorithm:
-    """Images one after the other, and Winograd's rows of tiles."""
-
-    def small(direction: Callable[..., Array]) -> Callable[..., Array]:
-        def in_small_blocks(*arguments: Any) -> Array:
-            with ExitStack() as patches:
-                for module in (blocks, winograd1d, bands, kn2row, planar, im2col):
-                    patches.enter_context(mock.patch.object(module, "BLOCK", 1))
-                patches.enter_context(mock.patch.object(blocks, "BATCH_BLOCK", 1))
-                patches.enter_context(mock.patch.object(winograd1d, "GRADIENT_BLOCK", 1))
-                return direction(*arguments)
-
-        return in_small_blocks
-
-    return Algorithm(
-        f"{algorithm.name} in small blocks",
-        algorithm.suits,
-        small(algorithm.forward),
-        small(algorithm.input_gradient),
-        small(algorithm.weight_gradient),
-    )
+def _suits(name: str, x: tuple[int, ...], w: tuple[int, ...], options: dict[str, Any]) -> bool:
+    settings = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1} | options
+    return ALGORITHMS[name].suits(Problem.of(torch.empty(x), torch.empty(w), None, **settings))
 
 
-_BLOCKED = (
-    *(bands.BANDS, kn2row.KN2ROW, im2col.IM2COL),
-    *(winograd.WINOGRAD, winograd1d.WINOGRAD1D, winograd_strided.WINOGRAD_STRIDED),
-)
 CONVOLUTION_CASES += [
-    _case(f"conv2d/{algorithm.name}, {setting}", _conv2d_by(algorithm), x, w, **options)
-    for algorithm in (*ALGORITHMS, *map(_in_small_blocks, _BLOCKED))
+    _case(f"conv2d/{name}{blocked}, {setting}", _conv2d_by(name, plan), x, w, **options)
+    for name in ALGORITHMS
+    for blocked, plan in (("", choose), (" in small blocks", _in_small_blocks))
+    if not (name == "taps" and blocked)
     for setting, x, w, options in _BY_ALGORITHM
-    if algorithm.suits(
-        ConvShape.of(
-            torch.empty(x), torch.empty(w), None, **{"stride": 1, "padding": 0, "dilation": 1, "groups": 1, **options}
-        )
-    )
+    if _suits(name, x, w, options)
 ]
 CONVOLUTION_CASES += [
     _case(
-        f"conv2d/{algorithm.name}, {setting}, no bias",
-        _conv2d_by(algorithm),
+        f"conv2d/{name}, {setting}, no bias",
+        _conv2d_by(name),
         (2, c, 12, 9),
         (4, c // options.get("groups", 1), *kernel),
         bias=False,
         **options,
     )
-    for algorithm, setting, c, kernel, options in (
-        (taps.TAPS, "plain", 3, (3, 3), {}),
-        (taps.TAPS, "depthwise", 4, (3, 3), {"groups": 4}),
-        (pointwise.POINTWISE, "one tap", 3, (1, 1), {}),
-        (winograd.WINOGRAD, "plain", 3, (3, 3), {}),
-        (winograd1d.WINOGRAD1D, "plain", 3, (3, 3), {}),
-        (winograd_strided.WINOGRAD_STRIDED, "even kernel", 3, (4, 4), {"stride": 2}),
+    for name, setting, c, kernel, options in (
+        ("taps", "plain", 3, (3, 3), {}),
+        ("taps", "depthwise", 4, (3, 3), {"groups": 4}),
+        ("im2col", "plain", 3, (3, 3), {}),
+        ("im2col", "one tap", 3, (1, 1), {}),
+        ("im2col", "even kernel", 3, (4, 4), {"stride": 2}),
+        ("winograd", "plain", 3, (3, 3), {}),
+        ("winograd-rows", "plain", 3, (3, 3), {}),
     )
 ]
 CONVOLUTION_CASES += [

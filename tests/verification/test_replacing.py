@@ -40,15 +40,15 @@ def test_the_old_code_is_back_after_an_error() -> None:
     assert rule.__code__ is before
 
 
-@pytest.mark.parametrize("qualname", ["_Grid.taps", "_Grid.plane", "forward", "_accumulate"])
+@pytest.mark.parametrize("qualname", ["Problem.of", "Problem.plain", "Problem.seen", "rotated"])
 def test_methods_properties_rules_and_helpers_are_found(qualname: str) -> None:
-    assert find_function("photomend.layers.convolution.taps", qualname).__qualname__ == qualname
+    assert find_function("photomend.layers.convolution.problem", qualname).__qualname__ == qualname
 
 
-@pytest.mark.parametrize("qualname", ["nothing", "_Grid.nothing", "_Grid.shape", "Pair"])
+@pytest.mark.parametrize("qualname", ["nothing", "Problem.nothing", "Problem.images", "Pair"])
 def test_what_is_no_function_is_named(qualname: str) -> None:
     with pytest.raises(LookupError, match=qualname.rpartition(".")[2]):
-        find_function("photomend.layers.convolution.taps", qualname)
+        find_function("photomend.layers.convolution.problem", qualname)
 
 
 def test_a_source_without_the_function_is_named() -> None:

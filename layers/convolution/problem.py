@@ -1,8 +1,8 @@
-"""What a convolution is asked to do, and what an algorithm for it must be able to."""
+"""What a convolution is asked to do: everything that the choice of an algorithm depends on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,14 +12,18 @@ from ..windows import IntOrPair, Pair, integer, output_size, pair, require_image
 
 
 @dataclass(frozen=True)
-class ConvShape:
-    """Sizes, settings, dtype and device of one convolution: all that the choice of an algorithm depends on."""
+class Problem:
+    """Sizes, settings, dtype and device of one convolution.
+
+    The algorithms take images with their channels last, x (N, H, W, C) and ȳ (N, H', W', O), and weights
+    w (O, C / groups, rows, columns).
+    """
 
     images: int
     channels: int
     out_channels: int
     size: Pair  # of the input, (H, W)
-    out: Pair
+    out: Pair  # of the output, (H', W')
     kernel: Pair
     stride: Pair
     padding: Pair
@@ -37,11 +41,11 @@ class ConvShape:
         padding: IntOrPair,
         dilation: IntOrPair,
         groups: int,
-    ) -> ConvShape:
-        """The shape of this convolution.
+    ) -> Problem:
+        """The problem that these arguments of `conv2d` pose, with x as the layer gets it: (N, C, H, W).
 
         Raises:
-            ValueError: shapes, stride, padding, dilation or groups don't fit together.
+            ValueError: shapes, stride, padding, dilation or groups do not fit together.
         """
         require_images(x, "conv2d")
         if w.ndim != 4:
@@ -64,7 +68,7 @@ class ConvShape:
         dilations = pair(dilation, "dilation", 1)
         out = output_size(size, kernel, strides, paddings, dilations)
         n, c = x.shape[:2]
-        return ConvShape(n, c, o, size, out, kernel, strides, paddings, dilations, groups, x.dtype, str(x.device))
+        return Problem(n, c, o, size, out, kernel, strides, paddings, dilations, groups, x.dtype, str(x.device))
 
     def __str__(self) -> str:
         kernel, size = (f"{rows}×{columns}" for rows, columns in (self.kernel, self.size))
@@ -80,9 +84,35 @@ class ConvShape:
         """Without stride, dilation and groups."""
         return (self.stride, self.dilation, self.groups) == ((1, 1), (1, 1), 1)
 
-    def adjoint(self) -> ConvShape:
-        """The convolution of ȳ that gives x̄ where there is no stride: by the kernel turned by half a turn, with its two
-        channel axes exchanged. Its padding, d (k − 1) − p, is negative where p is larger than the kernel reaches."""
+    @property
+    def pointwise(self) -> bool:
+        """With a kernel of one tap and no padding: each output sees one pixel."""
+        return (self.kernel, self.padding) == ((1, 1), (0, 0))
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the output, in all images."""
+        return self.images * math.prod(self.out)
+
+    @property
+    def taps(self) -> int:
+        """Weights of the kernel for each pair of an input and an output channel."""
+        return math.prod(self.kernel)
+
+    def seen(self, rows: slice) -> tuple[slice, slice]:
+        """The rows and columns of an image that these rows of outputs see; some of them may lie outside."""
+        outputs = (rows, slice(0, self.out[1]))
+        settings = zip(outputs, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        down, across = (
+            slice(s * these.start - p, s * (these.stop - 1) + d * (k - 1) + 1 - p) for these, k, s, p, d in settings
+        )
+        return down, across
+
+    def adjoint(self) -> Problem:
+        """The convolution of ȳ that gives x̄ where there is no stride, with the weights `rotated`.
+
+        Its padding, d (k − 1) − p, is negative where p is larger than the kernel reaches.
+        """
         rows, columns = (d * (k - 1) - p for d, k, p in zip(self.dilation, self.kernel, self.padding, strict=True))
         return replace(
             self,
@@ -94,20 +124,6 @@ class ConvShape:
         )
 
 
-@dataclass(frozen=True)
-class Algorithm:
-    """One way to convolve. All of them give the same, up to rounding.
-
-    Attributes:
-        name: what the planner's table calls it.
-        suits: whether it can do a convolution of this shape.
-        forward: (x, w, b, shape) → y, for x (N, C, H, W), w (O, C / groups, *kernel), b (O,) or None, y (N, O, *out).
-        input_gradient: (ȳ, w, shape) → x̄, the adjoint in x.
-        weight_gradient: (x, ȳ, shape) → w̄, the adjoint in w.
-    """
-
-    name: str
-    suits: Callable[[ConvShape], bool]
-    forward: Callable[[Array, Array, Array | None, ConvShape], Array]
-    input_gradient: Callable[[Array, Array, ConvShape], Array]
-    weight_gradient: Callable[[Array, Array, ConvShape], Array]
+def rotated(w: Array) -> Array:
+    """The weights of `Problem.adjoint`: the kernel rotated by half a turn, (C, O, rows, columns)."""
+    return w.flip(2, 3).transpose(0, 1)
