@@ -2,8 +2,7 @@
 
 Three 4×4 convolutions with stride 2 and batch norm (64, 128, 256 channels), three residual blocks, a decoder of pixel
 shuffles with attended skip connections at 1/4 and 1/2 of the resolution, a refinement at full resolution, a sigmoid.
-Nothing tells it where the hole is but its blackness, and it starts from noise, not from a fill: the comparison with
-`photomend.models.attention` shows what these two are worth.
+It is told nothing of where the hole is, which is black, and starts from noise, not from a fill.
 """
 
 from __future__ import annotations
