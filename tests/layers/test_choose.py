@@ -42,7 +42,7 @@ def other(kernel: tuple[int, int], channels: tuple[int, int] = (64, 64), groups:
 
 
 #: (problem, by torch's library, by oneDNN, by oneDNN but for batches)
-CHOICES = {
+CHOICES: dict[str, tuple[Any, ...]] = {
     "small images": (square((2, 12, 12), (16, 16)), IM2COL, IM2COL, IM2COL),
     "large": (square((8, 64, 64), (64, 64)), *[(*ROWS, "winograd")] * 3),
     "large, more channels": (square((8, 56, 56), (128, 128)), WINOGRAD, *[(*ROWS, "winograd")] * 2),
@@ -101,7 +101,7 @@ def test_the_time_is_the_sum_of_its_parts() -> None:
 
 
 #: A machine that does everything else at once.
-FREE = {"large": math.inf, "batch": math.inf, "memory": math.inf, "call": 0.0}
+FREE: dict[str, Any] = {"large": math.inf, "batch": math.inf, "memory": math.inf, "call": 0.0}
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ FREE = {"large": math.inf, "batch": math.inf, "memory": math.inf, "call": 0.0}
     ],
     ids=["multiplications", "batches", "calls", "memory"],
 )
-def test_what_a_machine_is_bad_at_is_avoided(slow: dict[str, float], forward: str) -> None:
+def test_what_a_machine_is_bad_at_is_avoided(slow: dict[str, Any], forward: str) -> None:
     with using(Machine(**(FREE | slow))):
         assert choose(square((8, 64, 64), (128, 128))).names[:2] == (forward, forward)
 

@@ -254,7 +254,7 @@ def test_rounding_in_float32(name: str) -> None:
 def test_rounding_in_bfloat16(name: str, stride: int) -> None:
     """A product is summed in float32; what taps give, and with a stride take back, is rounded to 8 bits each time."""
     limit = 4e-3 if (name, stride) == ("im2col", 1) else 8e-3
-    options = {"stride": stride, "padding": 1}
+    options: dict[str, Any] = {"stride": stride, "padding": 1}
     arrays = [a.bfloat16() for a in drawn((2, 16, 20, 20), (16, 16, 3, 3), **options)]
     exact = by_torch(name, *arrays, **options)
     for ours, theirs in zip(all_directions(name, *arrays, **options), exact, strict=True):
@@ -274,9 +274,9 @@ def test_bfloat16_in_blocks_is_summed_in_float32(monkeypatch: pytest.MonkeyPatch
 def test_one_tap_copies_nothing_that_is_channels_last(layout: torch.memory_format) -> None:
     x, w, b, ȳ = drawn((2, 4, 5, 7), (3, 4, 1, 1), layout)
     seen: list[int] = []
-    product, product_over_rows = im2col.product, im2col.product_over_rows
+    product, product_over_rows = gemm.product, gemm.product_over_rows
 
-    def watched(a: Array, *rest: Array | None) -> Array:
+    def watched(a: Array, *rest: Any) -> Array:
         seen.append(a.data_ptr())
         return product(a, *rest)
 

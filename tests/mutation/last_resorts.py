@@ -25,8 +25,18 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_layer_behaviour.test_norms_of_images_that_are_taken_block_by_block,
         partial(test_layer_behaviour.test_norms_in_half_precision_are_rounded_once, torch.bfloat16, True),
     ),
+    "layers/convolution/blocks.py": (
+        test_convolution.test_what_is_asked_for_beside_an_image_is_0,
+        *(
+            partial(test_convolution.test_blocks_hold_every_row_once_and_no_more_than_they_may, *sizes)
+            for sizes in ((0, 4, 8), (1, 4, 0), (3, 1, 1), (3, 1, 3), (7, 4, 25), (7, 10, 3), (3, 10, 8))
+        ),
+    ),
+    "layers/convolution/im2col.py": (_ONE_TAP,),
+    "layers/convolution/problem.py": (_ONE_TAP,),
     "layers/convolution/winograd_rows.py": (
         test_convolution.test_kernels_of_three_rows_and_one_column_see_every_pixel,
+        *(partial(test_convolution.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
     ),
     "layers/pooling.py": (
         test_kinks.test_max_pooling_of_nothing_but_minus_infinity,
