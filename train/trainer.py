@@ -1,4 +1,4 @@
-"""A network in training: `Trainer.step` is the whole of a training step, for every model.
+"""A network in training: `BaseTrainer.step` is a training step, the same for every model.
 
 Source: Goodfellow, Bengio & Courville, *Deep Learning* (2016), algorithm 8.1 and §8.7.3.
 """

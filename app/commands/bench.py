@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import sys
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
-import torch
-from tqdm import tqdm
 
-from ...core.backend.machine import machine
-from ...core.backend.runtime import keep_freed_memory
 from ..options import FILE, check_target, import_from_checkout, runtime_options, start, write_text
 
-benchmark = partial(import_from_checkout, "bench", "benchmarks.bench")
 KINDS = ("conv", "step", "repair", "scale")
 
 
@@ -63,39 +54,15 @@ def command(
         raise click.UsageError("--explain is about convolutions: photomend bench conv --explain")
     if explain and (json_file is not None or plot is not None):
         raise click.UsageError("--explain compares nothing that --json or --plot could show; leave one out")
-    load = os.getloadavg()[0]
     target = start(device, threads)
-    catalogue, measure, table = (benchmark(name) for name in ("catalogue", "measure", "table"))
-    chosen = catalogue.choose(kind, cases)
+    bench = import_from_checkout("bench", "benchmarks.bench", "command")
     if explain:
-        names = {case.name for case in chosen}
-        for shape in benchmark("conv").SHAPES:
-            if shape.name in names:
-                click.echo("\n  ".join([f"{shape.name}: {shape.what}", *shape.explain()]))
+        bench.explain(cases)
         return
-    setup = measure.Setup(pairs, torch.get_num_threads(), target, machine())
-    rows = show(chosen, setup, table)
-    described = benchmark("machine").describe(target)
-    click.echo("\n".join(["", *table.missing(rows), table.legend(setup, described, keep_freed_memory(), load)]))
+    rows = bench.compare(kind, cases, pairs, target)
     if json_file is not None:
         write_text(json_file, json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n")
         click.echo(json_file)
     if plot is not None:
-        benchmark("plot").draw(rows, plot)
+        import_from_checkout("bench", "benchmarks.bench", "plot").draw(rows, plot)
         click.echo(plot)
-
-
-def show(cases: list[Any], setup: Any, table: Any) -> list[Any]:
-    """Measure, print rows as they come, above the bar, and return them."""
-    rows: list[Any] = []
-    with tqdm(total=len(cases), unit="case", leave=False, disable=None) as bar:
-        for case in cases:
-            bar.set_description(f"{case.kind} {case.name}")
-            for row in case.rows(setup):
-                if not rows or rows[-1].kind != row.kind:
-                    tqdm.write(("\n" if rows else "") + table.header(row.kind), file=sys.stdout)
-                if not table.is_missing(row):
-                    tqdm.write(table.line(row), file=sys.stdout)
-                rows.append(row)
-            bar.update()
-    return rows

@@ -8,7 +8,7 @@ nanosecond (`core/backend/machine.py`):
     multiplications in large products / large  +  in small ones / batch  +  numbers moved / memory  +  calls · call
 
 (a roofline model whose parts are added up, because they do not overlap here; Williams, Waterman & Patterson,
-*Roofline*, 2009). What each algorithm does is counted below, from its own text. The adjoint in x without a stride is a
+*Roofline*, 2009). What each algorithm does is counted below, from its own text. The adjoint in x with stride 1 is a
 convolution itself and is chosen like one.
 """
 

@@ -5,10 +5,10 @@ in a matrix W (taps · C, O),
 
     Y  =  X · W + b          X̄  =  Ȳ · Wᵀ          W̄  =  Xᵀ · Ȳ.
 
-The adjoint in x adds each entry of X̄ back to the pixel that it was copied from (col2im). Without a stride the same sum
+The adjoint in x adds each entry of X̄ back to the pixel that it was copied from (col2im). With stride 1 the same sum
 is a convolution itself, of ȳ with the kernel rotated by half a turn, and goes the way of the forward pass. The weight
 gradient lays out Xᵀ instead of X, a row for each tap and channel: then whole rows of an image are copied at a time, and
-the numbers that are added up are neighbours in memory. Without a stride it may look from the output's side, at ȳ by the
+the numbers that are added up are neighbours in memory. With stride 1 it may look from the output's side, at ȳ by the
 pixels of x, and lays out whichever has fewer channels.
 
 The sum over taps and channels is a single one, so it is rounded once: this is the way for bfloat16, whose products
