@@ -72,7 +72,7 @@ def weight_gradient(x: Array, ȳ: Array, problem: Problem) -> Array:
     ū = x.new_zeros(36, o, c)
     for images, tile_rows in _blocks(problem):
         v = _input_at_points(x[images], tile_rows, problem)
-        ū += batch_product(_cotangent_at_points(ȳ[images], tile_rows).mT, v)
+        ū.baddbmm_(_cotangent_at_points(ȳ[images], tile_rows).mT, v)
     return product(to_points.mT, ū.view(36, o * c)).view(3, 3, o, c).permute(2, 3, 0, 1).contiguous()
 
 
