@@ -175,7 +175,7 @@ MODEL_CASES: list[Case] = [
         loops=lambda state, seen: loops.attention_residual(under(state, "network"), seen, (1, 2)),
         linear_in=(("network.head.2.weight", "network.head.2.bias"),),
         settle=_settle,
-        step=1e-4,
+        step=3e-4,  # below it rounding is the larger error, above it the fourth-order difference itself
     ),
     *(
         model(
