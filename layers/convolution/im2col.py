@@ -12,7 +12,8 @@ the numbers that are added up are neighbours in memory. With stride 1 it may loo
 pixels of x, and lays out whichever has fewer channels.
 
 The sum over taps and channels is a single one, so it is rounded once: this is the way for bfloat16, whose products
-accumulate in float32 inside and would be rounded after each tap otherwise.
+accumulate in float32 inside and would be rounded after each tap otherwise. col2im adds outside the product, so there
+half precision is multiplied in float32.
 
 X has a copy of a pixel for each tap. So it is made in blocks: some images, or some rows of outputs, at a time. With a
 kernel of one tap and no padding there is nothing to copy, and X is a view of x. Memory beside input and output: a block
@@ -57,8 +58,9 @@ def input_gradient(ȳ: Array, w: Array, problem: Problem) -> Array:
     (height, width), (top, left), c = problem.size, problem.padding, problem.channels
     total = torch.promote_types(ȳ.dtype, torch.float32)
     x̄ = ȳ.new_zeros((problem.images, height + 2 * top, width + 2 * left, c), dtype=total)
+    to_taps = _matrix(w).mT.to(total)
     for images, rows in _blocks(problem):
-        matrix = product(ȳ[images, rows].reshape(-1, problem.out_channels), _matrix(w).mT)
+        matrix = product(ȳ[images, rows].reshape(-1, problem.out_channels).to(total), to_taps)
         down, _ = problem.seen(rows)
         windows = _windows(x̄[images, down.start + top : down.stop + top], problem, rows)
         from_taps = matrix.view(windows.shape)
@@ -74,20 +76,17 @@ def weight_gradient(x: Array, ȳ: Array, problem: Problem) -> Array:
     if problem.stride == (1, 1) and o < c:
         return rotated(weight_gradient(ȳ, x, problem.adjoint())).contiguous()
     total = x.new_zeros((c * problem.taps, o), dtype=torch.promote_types(x.dtype, torch.float32))
-    planes = x.permute(3, 0, 1, 2)[..., None]
+    by_tap, planes = problem.stride == (1, 1), x.permute(3, 0, 1, 2)[..., None]
     for images, rows in _blocks(problem):
-        pixels = ȳ[images, rows].reshape(-1, o)
-        if problem.stride == (1, 1):
-            windows = _windows(zero_padded(planes[:, images], *problem.seen(rows)), problem, rows)
+        pixels, seen = ȳ[images, rows].reshape(-1, o), problem.seen(rows)
+        if by_tap:
+            windows = _windows(zero_padded(planes[:, images], *seen), problem, rows)
             total += product(windows.permute(0, 4, 5, 1, 2, 3, 6).reshape(len(total), -1), pixels)
-        else:  # no whole rows to copy
-            windows = _windows(zero_padded(x[images], *problem.seen(rows)), problem, rows)
+        else:  # there are no whole rows to copy
+            windows = _windows(zero_padded(x[images], *seen), problem, rows)
             total += product_over_rows(windows.reshape(-1, len(total)), pixels)
-    if problem.stride == (1, 1):
-        w̄ = total.view(c, *problem.kernel, o).permute(3, 0, 1, 2)
-    else:
-        w̄ = total.view(*problem.kernel, c, o).permute(3, 2, 0, 1)
-    return w̄.to(x.dtype).contiguous()
+    shape, order = ((c, *problem.kernel, o), (3, 0, 1, 2)) if by_tap else ((*problem.kernel, c, o), (3, 2, 0, 1))
+    return total.view(shape).permute(order).to(x.dtype).contiguous()
 
 
 def _matrix(w: Array) -> Array:
