@@ -94,16 +94,16 @@ class Repairer:
         check(photo, mask)
         result = photo.copy()
         holes = list(find_holes(mask, self.trained))
-        for done, (hole, own) in enumerate(holes, start=1):
-            around = crop_around(hole, mask.shape)
-            crop, missing, within = photo[around].astype(np.float32) / WHITE, mask[around], inside(hole, around)
-            scratch = self.trained is not None and is_scratch(own)
-            if self.trained is not None and missing.sum() > own.sum():
-                near = near_hole(within, own, missing.shape, REACH if scratch else 0)
-                crop, missing = ask(HarmonicFill(), crop, missing, self.device), missing & near
+        for done, (hole, hole_pixels) in enumerate(holes, start=1):
+            window = crop_around(hole, mask.shape)
+            crop, missing, hole_in_crop = photo[window].astype(np.float32) / WHITE, mask[window], inside(hole, window)
+            scratch = self.trained is not None and is_scratch(hole_pixels)
+            if self.trained is not None and missing.sum() > hole_pixels.sum():
+                nearby = near_hole(hole_in_crop, hole_pixels, missing.shape, REACH if scratch else 0)
+                crop, missing = run_model(HarmonicFill(), crop, missing, self.device), missing & nearby
             repairer = Repairer(BiharmonicFill(), self.device) if scratch else self
-            filled = repairer.fill(crop, missing, within)[within]
-            result[hole][own] = np.rint(filled[own] * 255).astype(np.uint8)
+            filled = repairer.fill(crop, missing, hole_in_crop)[hole_in_crop]
+            result[hole][hole_pixels] = np.rint(filled[hole_pixels] * 255).astype(np.uint8)
             on_hole(done, len(holes))
         return result
 
@@ -114,14 +114,16 @@ class Repairer:
         is that of holes which are all better, or all worse, than such holes are on average. None where the model's
         error is unknown, or nothing near a hole is known. `photo` and `mask` are those of `repair`.
         """
+        if self.calibration is None:
+            return None
         areas, found = [], []
-        for hole, own in find_holes(mask, self.trained) if self.calibration else ():
-            around = crop_around(hole, mask.shape)
-            missing = mask[around]
+        for hole, hole_pixels in find_holes(mask, self.trained):
+            window = crop_around(hole, mask.shape)
+            missing = mask[window]
             if not missing.all():
-                known = np.where(missing[..., None], 0, photo[around]).astype(np.float32) / WHITE
-                found += self.calibration.expected(features(*to_arrays(known, missing))) if self.calibration else []
-                areas.append(int(own.sum()))
+                known = np.where(missing[..., None], 0, photo[window]).astype(np.float32) / WHITE
+                found += self.calibration.expected(features(*to_arrays(known, missing)))
+                areas.append(int(hole_pixels.sum()))
         if not found:
             return None
         ends = ([getattr(e, end) for e in found] for end in ("mae", "low", "high"))
@@ -132,7 +134,7 @@ class Repairer:
         if not missing.any():
             return crop
         if max(side.stop - side.start for side in hole) <= self.limit:
-            return ask(self.model, crop, missing, self.device)
+            return run_model(self.model, crop, missing, self.device)
         half_crop, half_missing = shrink(crop, missing)
         rows, columns = (slice(side.start // 2, (side.stop + 1) // 2) for side in hole)
         half = self.fill(half_crop, half_missing, (rows, columns))
@@ -151,12 +153,12 @@ class Repairer:
             wanted = missing[tile]
             if not wanted.any():
                 continue
-            around = crop_around(tile, missing.shape)
+            window = crop_around(tile, missing.shape)
             answer = coarse[tile]
-            if not missing[around].all():
-                tile_missing = np.zeros_like(missing[around])
-                tile_missing[inside(tile, around)] = wanted
-                answer = ask(self.model, coarse[around], tile_missing, self.device)[inside(tile, around)]
+            if not missing[window].all():
+                tile_missing = np.zeros_like(missing[window])
+                tile_missing[inside(tile, window)] = wanted
+                answer = run_model(self.model, coarse[window], tile_missing, self.device)[inside(tile, window)]
             tent = np.outer(*(tent_weights(side.stop - side.start) for side in tile))
             total[tile] += tent[..., None] * answer
             weights[tile] += tent
@@ -191,20 +193,18 @@ def crop_around(hole: Window, shape: tuple[int, ...]) -> Window:
     return window_around((rows, columns), height, width, shape)
 
 
-def near_hole(hole: Window, own: Mask, shape: tuple[int, ...], reach: int) -> Mask:
+def near_hole(hole: Window, hole_pixels: Mask, shape: tuple[int, ...], reach: int) -> Mask:
     """Which pixels of a crop of this shape are the hole's, or at most `reach` pixels away along rows, columns and
-    diagonals. `hole` is the window of the crop in which it lies, `own` which of the window's pixels are its.
+    diagonals. `hole` is the window of the crop in which it lies, `hole_pixels` which of the window's pixels it has.
     """
     elsewhere = np.ones(shape, np.bool_)
-    elsewhere[hole] = ~own
-    near: Mask = ndimage.distance_transform_cdt(elsewhere, "chessboard") <= reach
-    return near
+    elsewhere[hole] = ~hole_pixels
+    nearby: Mask = ndimage.distance_transform_cdt(elsewhere, "chessboard") <= reach
+    return nearby
 
 
 def shrink(crop: Colours, missing: Mask) -> tuple[Colours, Mask]:
-    """Half the resolution: each 2×2 block becomes the mean of its *known* pixels, missing only if all four
-    are.
-    """
+    """Half the resolution: each 2×2 block becomes the mean of its *known* pixels, missing only if all four are."""
     height, width = missing.shape
     even = (0, height % 2), (0, width % 2)  # what is added does not count as known
     weight = np.pad((~missing).astype(np.float32), even)
@@ -237,7 +237,7 @@ def tent_weights(length: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     return rise / rise.max()
 
 
-def ask(model: Reconstructor, crop: Colours, missing: Mask, device: torch.device | str) -> Colours:
+def run_model(model: Reconstructor, crop: Colours, missing: Mask, device: torch.device | str) -> Colours:
     """The model's answer for a crop."""
     answer = fill_holes(model, *(array.to(device) for array in to_arrays(crop, missing)))
     return answer[0].permute(1, 2, 0).cpu().numpy()
