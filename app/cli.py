@@ -51,7 +51,7 @@ class Commands(click.Group):
 @click.command(
     cls=Commands,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, prog_name="photomend", message="%(prog)s %(version)s")
 def cli() -> None:

@@ -1,8 +1,11 @@
-"""Figures: how training went, and what the models make of holes. Drawn without a screen."""
+"""Figures: how training goes, with a line after each validation, and what the models make of holes. Drawn without a
+screen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +14,63 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from tqdm import tqdm
 
 from ..core import Array, replacing
 from ..data.evaluation_set import MaskedPhoto
 from ..data.photos import Photo
+from ..models import HarmonicFill
 from ..models.reconstructor import Reconstructor, fill_holes
+from ..train.books import Interval
 from ..train.evaluation.metrics import photo_metrics
+from ..train.log import by_kind, read_log
+from ..train.loop import LOG
+from ..train.validation import Validator
 
 INK, QUIET, ACCENT, SECOND, RULE = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8", "#e5e5e5"
+LOSS_FIGURE, GRID_FIGURE = "loss.png", "reconstructions.png"
 #: Photos in a comparison of models.
 ROWS = 4
 Points = Sequence[tuple[float, float]]
+
+
+def show_validations(out: Path, validator: Validator, untrained: str) -> Callable[[Interval], None]:
+    """What `train` calls after each validation of the run in `out`: a line on standard output, and new figures.
+
+    The errors of the harmonic fill stand beside the network's: they are the bar. `untrained` says what the network is
+    before its first step.
+    """
+    harmonic_errors = cache(lambda: validator(HarmonicFill()).metrics)
+
+    def show(interval: Interval) -> None:
+        harmonic = harmonic_errors()
+        line = f"validation {interval.number}  step {interval.step}"
+        line += f"  loss {interval.loss:.4f}" if interval.number else f"  ({untrained})"
+        if interval.validation is not None:
+            metrics = interval.validation.metrics
+            line += f"  MSE {metrics['mse']:.2f} (harmonic {harmonic['mse']:.2f})"
+            line += f"  MAE {metrics['mae']:.3f} ({harmonic['mae']:.3f})"
+            line += f"  hole MAE {metrics['hole_mae']:.2f}  sharpness {metrics['sharpness']:.2f}"
+            shown, titles = interval.validation.shown, ["masked", f"rebuilt at step {interval.step}", "truth"]
+            photos = [[to_photo(s.masked), to_photo(s.rebuilt), to_photo(s.truth)] for s in shown]
+            reconstruction_grid(photos, titles, out / GRID_FIGURE, [Path(s.name).stem for s in shown])
+        tqdm.write(line)
+        draw_losses(out / LOG, harmonic["mse"], out / LOSS_FIGURE)
+
+    return show
+
+
+def draw_losses(log: Path, harmonic_mse: float, path: Path) -> None:
+    """The loss curve of a run's log."""
+    steps, validations = by_kind(read_log(log))
+    # By step, because a run that was killed repeats the steps since its last state when it is resumed.
+    losses = {record["step"]: record["loss"] for record in steps}
+    errors = {record["step"]: record for record in validations}
+    validation = {
+        f"validation {key.upper()}": [(step, errors[step][key]) for step in sorted(errors) if key in errors[step]]
+        for key in ("mse", "mae")
+    }
+    loss_curve(sorted(losses.items()), validation, path, {"harmonic": harmonic_mse})
 
 
 def loss_curve(
@@ -69,8 +118,7 @@ def draw_validation(ax: Axes, points: Points, label: str) -> None:
     ax.set_ylabel(label)
     if len(points):
         best = min(points, key=lambda point: point[1])
-        note: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "color": SECOND, "fontsize": 9}
-        ax.annotate(f"{best[1]:.4g}", best, (0, -14), **note)
+        ax.annotate(f"{best[1]:.4g}", best, (0, -14), textcoords="offset points", ha="center", color=SECOND, fontsize=9)
         ax.margins(y=0.25)
 
 

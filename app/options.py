@@ -1,9 +1,11 @@
-"""What several commands share: options, the files that they write, modules that only a checkout has."""
+"""What several commands share: options, files that they read or write, modules that only a checkout has."""
 
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,7 +55,7 @@ views_option = click.option(
 )
 
 
-def start(device: str, threads: int | None) -> torch.device:
+def set_up_runtime(device: str, threads: int | None) -> torch.device:
     """Set the number of threads, keep freed memory, use this machine's profile if there is one, and give the device.
 
     Raises PhotomendError for a device that isn't there.
@@ -80,6 +82,22 @@ def write_text(path: Path, text: str) -> None:
         raise PhotomendError(f"{path}: can't be written ({error.strerror})") from error
 
 
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a TOML file, or in the JSON file of a run. Raises PhotomendError naming it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise PhotomendError(f"{path}: can't be read ({error.strerror})") from error
+    except ValueError as error:
+        raise PhotomendError(f"{path}: not a file of settings ({error})") from error
+    if not isinstance(settings, dict):
+        raise PhotomendError(f"{path}: not a file of settings")
+    if not isinstance(network := settings.get("model_config", {}), dict):
+        raise PhotomendError(f"{path}: model_config (={network!r}) must be a table")
+    return {key: value for key, value in settings.items() if value is not None}
+
+
 def check_target(path: Path, suffix: str) -> None:
     """Refuse, before any work, a file of another kind or in a folder that isn't there or takes no files.
 
@@ -95,11 +113,7 @@ def check_target(path: Path, suffix: str) -> None:
 
 
 def import_from_checkout(command: str, folder: str, name: str) -> Any:
-    """The module `name` of `folder`, which `command` needs and which isn't installed.
-
-    Raises:
-        PhotomendError: it isn't there.
-    """
+    """The module `name` of `folder`, which only a checkout has. Raises PhotomendError, which says so, without one."""
     module = f"{__package__.partition('.')[0]}.{folder}.{name}"
     try:
         return importlib.import_module(module)

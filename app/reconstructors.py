@@ -1,7 +1,14 @@
-"""What a model's name on the command line means: a classical fill, a run folder or a weights file."""
+"""What a model's name on the command line means: a classical fill, shipped weights, a run folder or a weights file.
+
+The weights that come with the package are listed in `weights/SHA256SUMS`, in the form that `sha256sum --check` reads;
+`weights/README.md` is their model card. Their SHA-256 is compared whenever they are loaded, so that a figure of the
+card is never repeated with other weights than the card's.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -11,7 +18,11 @@ from ..core import PhotomendError, did_you_mean
 from ..models.calibration import Calibration
 from ..models.reconstructor import Reconstructor
 from ..models.weights import BEST, LAST, Checkpoint, find_checkpoint, load_checkpoint
-from . import shipped
+
+WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+SUMS = "SHA256SUMS"
+#: What a network's own name means where its weights go by another.
+MEANT = {"attention": "photomend-s"}
 
 
 def load(
@@ -25,13 +36,12 @@ def load(
 
     `views` is the test-time augmentation of a network; None, and other models, stay as they are.
 
-    Raises:
-        PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network that
-            no weights come with: an untrained network repairs nothing.
+    Raises PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network that no
+    weights come with: an untrained network repairs nothing.
     """
     if name is None:
         name = models.AttentionModel.name
-        name = name if name in shipped.names() else models.HarmonicFill.name
+        name = name if name in shipped_names() else models.HarmonicFill.name
     if name in models.NAMES and name not in models.TRAINED:
         return models.build(name), None
     path = find_checkpoint(find_weights(name))
@@ -53,8 +63,7 @@ def load_reconstructor(name: str, device: torch.device | str = "cpu", views: int
 def load_run(path: Path, device: torch.device | str = "cpu") -> models.RepairNetwork:
     """The network of a run folder (its best weights) or a weights file, whatever they are called.
 
-    Raises:
-        PhotomendError: no such checkpoint, a damaged one, or one that doesn't fit the network.
+    Raises PhotomendError: no such checkpoint, a damaged one, or one that doesn't fit the network.
     """
     return _network(load_checkpoint(path, device=device), find_checkpoint(path), device)
 
@@ -64,7 +73,7 @@ def find_weights(name: str) -> Path:
     path = Path(name)
     if holds_run(path):
         return path
-    if (weights := shipped.find(name)) is not None:
+    if (weights := find_shipped(name)) is not None:
         return weights
     if name in models.TRAINED:
         raise PhotomendError(
@@ -72,7 +81,7 @@ def find_weights(name: str) -> Path:
             " and give the run folder as the model"
         )
     if not path.exists():
-        known = (*models.NAMES, *shipped.names())
+        known = (*models.NAMES, *shipped_names())
         raise PhotomendError(f"no model, run folder or weights file {name!r}; {did_you_mean(name, known)}")
     return path
 
@@ -100,3 +109,42 @@ def name_of(path: Path) -> str:
 def holds_run(path: Path) -> bool:
     """Whether there are a run's weights in a folder."""
     return any((path / file).is_file() for file in (BEST, LAST))
+
+
+@cache
+def shipped() -> dict[str, str]:
+    """The names of all weights that come with the package, and their SHA-256."""
+    try:
+        lines = (WEIGHTS_FOLDER / SUMS).read_text(encoding="ascii").splitlines()
+    except OSError:  # a package that was built without them
+        return {}
+    pairs = (line.split() for line in lines)
+    return {file.removesuffix(".safetensors"): digest for digest, file in pairs}
+
+
+def shipped_names() -> tuple[str, ...]:
+    """All names under which `find_shipped` knows weights."""
+    return (*(name for name, file in MEANT.items() if file in shipped()), *shipped())
+
+
+def other_shipped() -> tuple[str, ...]:
+    """The weights that no network's name means, neither as it is nor through MEANT."""
+    return tuple(name for name in shipped() if name not in models.TRAINED and name not in MEANT.values())
+
+
+def find_shipped(name: str) -> Path | None:
+    """The weights file that `name` means, if one of that name comes with the package.
+
+    Raises PhotomendError: the file is missing or isn't the one that was shipped.
+    """
+    stem = MEANT.get(name, name)
+    if stem not in shipped():
+        return None
+    path = WEIGHTS_FOLDER / f"{stem}.safetensors"
+    try:
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise PhotomendError(f"{path}: photomend's own weights can't be read ({error.strerror})") from error
+    if found != shipped()[stem]:
+        raise PhotomendError(f"{path}: isn't the file that came with photomend (its SHA-256 differs); install it again")
+    return path

@@ -23,8 +23,7 @@ def open_source(photos: Path | None, data: Path | None, split: str) -> PhotoSour
 
     `split` is "train", "validation" or "test", or "all" for the whole of a folder or the samples.
 
-    Raises:
-        PhotomendError: a folder without photos, no data set, or a split with nothing in it.
+    Raises PhotomendError: a folder without photos, no data set, or a split with nothing in it.
     """
     if data is not None:
         return PreparedSource(data, split)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import click
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source
 from photomend.core import PhotomendError
@@ -69,7 +69,7 @@ def main(
         if markdown is not None:
             check_target(markdown, ".md")
         minutes = 4.0 if minutes is None and steps is None else minutes
-        text = ablation(photos, out, minutes, steps, limit, start(device, threads), lr)
+        text = ablation(photos, out, minutes, steps, limit, set_up_runtime(device, threads), lr)
         click.echo(text)
         if markdown is not None:
             write_text(markdown, text + "\n")

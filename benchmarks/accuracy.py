@@ -20,7 +20,7 @@ from typing import NamedTuple
 import click
 import torch
 from photomend import models
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.sources import open_source
 from photomend.core import Array, PhotomendError, runtime
@@ -71,7 +71,7 @@ def main(photos: Path, steps: int, seeds: int, markdown: Path | None, device: st
     try:
         if markdown is not None:
             check_target(markdown, ".md")
-        where = start(device, threads)
+        where = set_up_runtime(device, threads)
         training, validation = (open_source(photos, None, split) for split in ("train", "validation"))
         trained = curves(training, validation, steps, seeds, where)
         text = "\n".join([*exactness(training, where), "", *table(trained, steps)])

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, views_option, write_text
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, views_option, write_text
 from photomend.app.reconstructors import load_run
 from photomend.app.repair import Repairer
 from photomend.app.sources import open_source
@@ -110,7 +110,7 @@ def main(
     for file, suffix in ((markdown, ".md"), (json_file, ".json")):
         if file is not None:
             check_target(file, suffix)
-    target = start(device, threads)
+    target = set_up_runtime(device, threads)
     network = load_run(run, target)
     network.views = views or network.views
     model = Repaired(network, target)

@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, start, write_text
+from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.repair import Repairer
 from photomend.app.sources import SPLIT_CHOICES, open_source
@@ -137,7 +137,7 @@ def main(
     for file, suffix in ((markdown, ".md"), (json_file, ".json")):
         if file is not None:
             check_target(file, suffix)
-    target = start(device, threads)
+    target = set_up_runtime(device, threads)
     source = open_source(photos, None, split)
     named = [*CLASSICAL, *(name.strip() for name in models.split(","))]
     rows = []

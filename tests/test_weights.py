@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from photomend import models
-from photomend.app import shipped
+from photomend.app import reconstructors
 from photomend.app.reconstructors import load_reconstructor
 from photomend.models.weights import Checkpoint, load_checkpoint, save_checkpoint
 
@@ -62,16 +62,16 @@ def test_what_has_no_mean_is_refused_and_nothing_is_written(tmp_path: Path) -> N
 @pytest.fixture
 def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A package without weights yet."""
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", tmp_path)
     yield tmp_path
-    shipped.shipped.cache_clear()
+    reconstructors.shipped.cache_clear()
 
 
 def test_what_is_packed_can_be_repaired_with(box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pack = script("weights/pack")
-    monkeypatch.setattr(pack, "FOLDER", box)
+    monkeypatch.setattr(pack, "WEIGHTS_FOLDER", box)
     made = pack.pack(save(tmp_path / "run.st", 1 / 3, **TINY), "photomend-m", {"views": 8})
-    shipped.shipped.cache_clear()
+    reconstructors.shipped.cache_clear()
     assert load_checkpoint(made).weights["stem.1.weight"].dtype == torch.float16
     network = load_reconstructor("photomend-m")
     assert isinstance(network, models.AttentionModel)

@@ -13,7 +13,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from photomend.app.shipped import FOLDER, SUMS
+from photomend.app.reconstructors import SUMS, WEIGHTS_FOLDER
 from photomend.models.weights import load_checkpoint, save_checkpoint
 
 
@@ -22,12 +22,12 @@ def pack(run: Path, name: str, settings: dict[str, int]) -> Path:
     checkpoint = load_checkpoint(run)
     config = {**checkpoint.config, **settings}
     half = {k: v.half() if v.is_floating_point() else v for k, v in checkpoint.weights.items()}
-    path = FOLDER / f"{name}.safetensors"
+    path = WEIGHTS_FOLDER / f"{name}.safetensors"
     save_checkpoint(path, dataclasses.replace(checkpoint, weights=half, config=config))
     path.chmod(0o644)
-    files = sorted(FOLDER.glob("*.safetensors"))
+    files = sorted(WEIGHTS_FOLDER.glob("*.safetensors"))
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
-    (FOLDER / SUMS).write_text("".join(lines), encoding="ascii")
+    (WEIGHTS_FOLDER / SUMS).write_text("".join(lines), encoding="ascii")
     return path
 
 

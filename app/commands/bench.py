@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..options import FILE, check_target, import_from_checkout, runtime_options, start, write_text
+from ..options import FILE, check_target, import_from_checkout, runtime_options, set_up_runtime, write_text
 
 KINDS = ("conv", "step", "repair", "scale")
 
@@ -16,9 +16,7 @@ KINDS = ("conv", "step", "repair", "scale")
 @click.command("bench")
 @click.argument("kind", required=False, type=click.Choice(KINDS))
 @click.argument("cases", metavar="[CASE]...", nargs=-1)
-@click.option(
-    "--pairs", type=click.IntRange(min=2), default=20, show_default=True, help="Pairs of runs: ours, peer, ours, peer…"
-)
+@click.option("--pairs", type=click.IntRange(min=2), default=20, help="Pairs of runs: ours, peer, ours, peer…")
 @click.option("--json", "json_file", type=FILE, help="Also write the rows to this .json file.")
 @click.option("--explain", is_flag=True, help="conv: time nothing; say which algorithm each case takes, and why.")
 @click.option("--plot", type=FILE, help="Draw the ratios and their spread into this .png file.")
@@ -54,7 +52,7 @@ def command(
         raise click.UsageError("--explain is about convolutions: photomend bench conv --explain")
     if explain and (json_file is not None or plot is not None):
         raise click.UsageError("--explain compares nothing that --json or --plot could show; leave one out")
-    target = start(device, threads)
+    target = set_up_runtime(device, threads)
     bench = import_from_checkout("bench", "benchmarks.bench", "command")
     if explain:
         bench.explain(cases)

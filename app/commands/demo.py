@@ -24,11 +24,10 @@ from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
 from ...train.loop import CONFIG, LOG, train
 from ...train.validation import Validator
-from ..figures import ROWS
-from ..options import FOLDER, runtime_options, start
+from ..figures import GRID_FIGURE, LOSS_FIGURE, ROWS
+from ..options import FOLDER, runtime_options, set_up_runtime
 from ..reconstructors import load_reconstructor, load_run
-from ..report import write_report
-from ..runs import GRID_FIGURE, LOSS_FIGURE
+from ..report.page import write_report
 from ..sources import evenly, open_source, with_several_holes
 from ..tables import Tables, as_text
 
@@ -49,15 +48,9 @@ RUN_FILES = (CONFIG, LOG, BEST, LAST, STATE, LOSS_FIGURE, GRID_FIGURE)
 @click.command("demo")
 @click.option("--photos", type=FOLDER, help="A folder of your own photos.  [default: the sample photos]")
 @click.option(
-    "--budget",
-    type=click.FloatRange(min=0, min_open=True),
-    default=5.0,
-    show_default=True,
-    help="Minutes for training, table and report.",
+    "--budget", type=click.FloatRange(min=0, min_open=True), default=5.0, help="Minutes for training, table and report."
 )
-@click.option(
-    "--out", type=FOLDER, default=Path("demo"), show_default=True, help="Output folder; an earlier demo is replaced."
-)
+@click.option("--out", type=FOLDER, default=Path("demo"), help="Output folder; an earlier demo is replaced.")
 @runtime_options
 def command(photos: Path | None, budget: float, out: Path, device: str, threads: int | None) -> int:
     """Train the linear regression, the basic network, the attention model and the GAN, and compare them.
@@ -65,7 +58,7 @@ def command(photos: Path | None, budget: float, out: Path, device: str, threads:
     Prints a table of these and the classical fills on photos that were not trained on, and writes a report with tables,
     curves, photos and settings in one HTML file. Each network gets a share of the budget.
     """
-    target_device = start(device, threads)
+    target_device = set_up_runtime(device, threads)
     training, validation, test = (open_source(photos, None, split) for split in ("train", "validation", "test"))
     configs = training_runs(budget, out)
     for source in (training, validation, test):

@@ -12,11 +12,10 @@ from ...data.evaluation_set import EvaluationSet
 from ...data.photos import say_skipped
 from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
 from ...train.evaluation.evaluate import evaluate_models
-from .. import shipped
 from ..figures import ROWS, draw_comparison
-from ..options import FILE, SEED, check_target, photo_options, runtime_options, start, views_option, write_text
-from ..reconstructors import find_weights, load_reconstructor
-from ..report import write_report
+from ..options import FILE, SEED, check_target, photo_options, runtime_options, set_up_runtime, views_option, write_text
+from ..reconstructors import find_weights, load_reconstructor, other_shipped, shipped_names
+from ..report.page import write_report
 from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes
 from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 
@@ -33,12 +32,11 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
     "--split",
     type=click.Choice(SPLIT_CHOICES),
     default="test",
-    show_default=True,
     help="Which of the photos; all for a folder that was never trained on.",
 )
 @click.option("--seed", type=SEED, help="Of the holes: the same seed, the same holes.  [default: 0]")
 @views_option
-@click.option("--batch-size", type=click.IntRange(min=1), default=16, show_default=True, help="Photos at a time.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=16, help="Photos at a time.")
 @click.option("--json", "json_file", type=FILE, help="Write all numbers here; a .json file, replaced at the end.")
 @click.option("--csv", "csv_file", type=FILE, help="Write all numbers here; a .csv file, one line a model and group.")
 @click.option("--markdown", "markdown_file", type=FILE, help="Write all tables here; an .md file.")
@@ -85,7 +83,7 @@ def command(
     if data is not None and seed is not None:
         raise click.UsageError("--seed is for --photos: the holes of --data are stored with it")
     seed = seed or 0
-    target_device = start(device, threads)
+    target_device = set_up_runtime(device, threads)
     reconstructors = {name: load_reconstructor(name, target_device, views) for name in names}
     source = open_source(photos, data, split)
     samples = EvaluationSet(source if photos is not None else with_several_holes(source), seed)
@@ -123,5 +121,5 @@ def command(
 
 def default_models() -> list[str]:
     """What is compared if nothing else is asked for: two fills, and all weights that come with the package."""
-    networks = (name for name in TRAINED if name in shipped.names())
-    return [BorderFill.name, HarmonicFill.name, *networks, *shipped.others()]
+    networks = (name for name in TRAINED if name in shipped_names())
+    return [BorderFill.name, HarmonicFill.name, *networks, *other_shipped()]

@@ -23,28 +23,20 @@ from ..options import FOLDER, SEED
 
 @click.command("prepare", no_args_is_help=True)
 @click.option(
-    "--source",
-    required=True,
-    metavar="samples|folder:DIR|pairs:DIR|hub:NAME",
-    help="Where the photos come from.",
+    "--source", required=True, metavar="samples|folder:DIR|pairs:DIR|hub:NAME", help="Where the photos come from."
 )
 @click.option("--out", type=FOLDER, required=True, help="Folder of the new data set: a new or an empty one.")
 @click.option("--classes", metavar="A,B,…", help="hub: the classes to take, by name or number.  [default: all]")
 @click.option("--limit", type=click.IntRange(min=1), help="hub: the most photos to take of each class.")
 @click.option(
-    "--token-env",
-    metavar="NAME",
-    default="HF_TOKEN",
-    show_default=True,
-    help="hub: the environment variable with your access token.",
+    "--token-env", metavar="NAME", default="HF_TOKEN", help="hub: the environment variable with your access token."
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the holes.")
-@click.option("--side", type=click.IntRange(min=64), default=224, show_default=True, help="Side of a photo in pixels.")
+@click.option("--seed", type=SEED, default=0, help="Seed of the holes.")
+@click.option("--side", type=click.IntRange(min=64), default=224, help="Side of a photo in pixels.")
 @click.option(
     "--encoding",
     type=click.Choice(sorted(ENCODINGS)),
     default="png",
-    show_default=True,
     help="png keeps photos exactly; jpeg (quality 95) is several times smaller.",
 )
 @click.option("--restart", is_flag=True, help="Discard what an unfinished run of this command has left.")

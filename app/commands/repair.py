@@ -13,9 +13,9 @@ import click
 from ...core import PhotomendError
 from ...data.masks import Box, BoxError, boxes_mask
 from ...data.photos import find_photos, output_format, read_mask, read_with_colours, write_photo
-from ...models.calibration import SHARE, Expected
+from ...models.calibration import SHARE
 from ..cli import print_error
-from ..options import FILE, runtime_options, start, views_option
+from ..options import FILE, runtime_options, set_up_runtime, views_option
 from ..repair import Repairer, RepairError
 
 
@@ -86,7 +86,7 @@ def command(
     """
     if (mask is None) == (not boxes):
         raise click.UsageError("say what is missing: either --mask or --box")
-    repairer = Repairer.load(model, start(device, threads), views)
+    repairer = Repairer.load(model, set_up_runtime(device, threads), views)
     jobs = pair(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0
@@ -120,25 +120,20 @@ def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
     job.target.parent.mkdir(parents=True, exist_ok=True)
     write_photo(job.target, repaired, profile)
     seconds = perf_counter() - started
-    return f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s{likely(repairer.expect(photo, missing))}"
-
-
-def likely(error: Expected | None) -> str:
-    """The expected error in words."""
-    if error is None:
-        return ""
+    line = f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s"
+    if (expected := repairer.expect(photo, missing)) is None:
+        return line
     return (
-        f"; expect them to be off by {error.mae:.0f} grey levels on average "
-        f"({error.low:.0f} to {error.high:.0f} in {100 * SHARE:.0f} % of such photos)"
+        f"{line}; expect them to be off by {expected.mae:.0f} grey levels on average "
+        f"({expected.low:.0f} to {expected.high:.0f} in {100 * SHARE:.0f} % of such photos)"
     )
 
 
 def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
     """Every photo with its mask and target.
 
-    A photo of a folder keeps its subfolder in the output folder and takes the mask of the same subfolder
-    and stem. Raises PhotomendError where a folder holds no photos, two photos share a target, or the output
-    is a file for many.
+    A photo of a folder keeps its subfolder in the output folder and takes the mask of the same subfolder and stem.
+    Raises PhotomendError where a folder holds no photos, two photos share a target, or the output is a file for many.
     """
     named = [(path, path.relative_to(root)) for root in photos if root.is_dir() for path in find_photos(root)]
     named += [(path, Path(path.name)) for path in photos if not path.is_dir()]

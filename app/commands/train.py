@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +18,9 @@ from ...train.initial_weights import initial_settings
 from ...train.loop import CONFIG, train
 from ...train.precision import PRECISIONS
 from ...train.validation import Validator
-from .. import shipped
-from ..options import FILE, FOLDER, SEED, photo_options, runtime_options, start
-from ..reconstructors import holds_run, name_of
-from ..runs import show_validations
+from ..figures import show_validations
+from ..options import FILE, FOLDER, SEED, photo_options, read_settings, runtime_options, set_up_runtime
+from ..reconstructors import find_shipped, holds_run, name_of
 from ..sources import open_source
 
 DEFAULT_MINUTES = 20.0
@@ -94,14 +91,14 @@ def command(
     if initial is not None:
         if resume:
             raise click.UsageError("--from is for a new run; leave it out")
-        own = None if initial.exists() else shipped.find(str(initial))
+        own = None if initial.exists() else find_shipped(str(initial))
         given["initial_weights"] = str(own or initial)
     if network := {name: value for name, value in {"window": crop, "splits": splits}.items() if value is not None}:
         given["model_config"] = network
     config = settle(model, given, config_file, out / CONFIG if resume else None)
     gan = isinstance(config, AdversarialConfig)
     training, validation = (open_source(photos, data, split) for split in ("train", "validation"))
-    target = start(device, threads)
+    target = set_up_runtime(device, threads)
     validator = Validator(EvaluationSet(validation, limit=config.validation_photos), target)
     show = show_validations(out, validator, "as it began" if gan else "not trained yet")
     try:
@@ -128,8 +125,7 @@ def settle(
 ) -> TrainConfig | AdversarialConfig:
     """The run's settings: the resumed run's, under those of the file, under those of the command line (`given`).
 
-    Raises:
-        PhotomendError: an unreadable file, an unknown key (the nearest is named), or a value that does not fit.
+    Raises PhotomendError: an unreadable file, an unknown key (the nearest is named), or a value that does not fit.
     """
     where = str(config_file or resumed or "command line")
     settings: dict[str, Any] = {}
@@ -155,19 +151,3 @@ def merge(base: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if "steps" in new or "minutes" in new:
         base = {key: value for key, value in base.items() if key not in ("steps", "minutes")}
     return {**base, **new}
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """The settings in a TOML file, or in the JSON file of a run. Raises PhotomendError naming it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except OSError as error:
-        raise PhotomendError(f"{path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
-        raise PhotomendError(f"{path}: not a file of settings ({error})") from error
-    if not isinstance(settings, dict):
-        raise PhotomendError(f"{path}: not a file of settings")
-    if not isinstance(network := settings.get("model_config", {}), dict):
-        raise PhotomendError(f"{path}: model_config (={network!r}) must be a table")
-    return {key: value for key, value in settings.items() if value is not None}

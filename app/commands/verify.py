@@ -13,7 +13,7 @@ from ..options import FILE, check_target, import_from_checkout, write_text
 
 @click.command("verify")
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, or auto: a GPU if there is one.")
+@click.option("--device", default="cpu", help="cpu, cuda, or auto: a GPU if there is one.")
 @click.option("--json", "json_file", type=FILE, help="Also write the rows to this .json file.")
 @click.option(
     "--break",

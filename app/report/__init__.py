@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
-from .page import write_report
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
-__all__ = ["write_report"]
+
+def templates() -> Environment:
+    """Templates that escape everything and refuse what they weren't given."""
+    loader = PackageLoader(__package__, ".")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

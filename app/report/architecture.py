@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -15,8 +16,7 @@ from ...core import Array, Module, Tensor
 from ...core.tape import Node
 from ...layers import Sequential
 from ...models import RepairNetwork
-from .probe import listening
-from .templates import environment
+from . import templates
 
 #: Size of a box, and the room between boxes, in the drawing's own units.
 BOX, LINE, ACROSS, DOWN = 98.0, 13.0, 18.0, 36.0
@@ -36,15 +36,33 @@ class Part:
     sources: list[str]
 
     @property
-    def contents(self) -> list[str]:
-        """The layers, equal neighbours counted."""
-        counted = ((name, len(list(same))) for name, same in groupby(self.layers))
-        return [f"{times} × {name}" if times > 1 else name for name, times in counted]
-
-    @property
     def side(self) -> int:
         """The height of its result, 1 if that is no image."""
         return self.shape[1] if len(self.shape) == 3 else 1
+
+
+@contextmanager
+def listening(modules: Mapping[str, Module], heard: Callable[[str, tuple[Any, ...], Any], object]) -> Iterator[None]:
+    """Inside this context, `heard` gets the name, the arguments and the result of each call of these modules.
+
+    Each module gets a `forward` of its own meanwhile, which shadows its class's.
+    """
+
+    def overheard(name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def forward_and_tell(*arguments: Any) -> Any:
+            result = forward(*arguments)
+            heard(name, arguments, result)
+            return result
+
+        return forward_and_tell
+
+    for name, module in modules.items():
+        vars(module)["forward"] = overheard(name, module.forward)
+    try:
+        yield
+    finally:
+        for module in modules.values():
+            del vars(module)["forward"]
 
 
 def trace(network: RepairNetwork) -> list[Part]:
@@ -167,7 +185,7 @@ def draw(parts: list[Part], title: str, key: str = "1") -> Markup:
         boxes.append(box)
     width = 4 + (1 + max(column.values())) * BOX + max(column.values()) * ACROSS
     total = sum(heights) + DOWN * (len(heights) + 0.5)
-    template = environment().get_template("architecture.svg.jinja")
+    template = templates().get_template("architecture.svg.jinja")
     return Markup(template.render(width=width, height=total, title=title, key=key, arrows=arrows, boxes=boxes))
 
 
@@ -188,8 +206,9 @@ def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, col
 
 def lines_of(part: Part) -> list[tuple[str, str]]:
     """What stands in a part's box, with the class of each line: its name, layers, result and number of weights."""
-    lines = [(part.name, "part-name"), *((each, "layer") for each in part.contents)]
-    lines.append((" × ".join(map(str, part.shape)), "shape"))
+    counted = ((name, len(list(same))) for name, same in groupby(part.layers))  # equal neighbours
+    layers = [(f"{times} × {name}" if times > 1 else name, "layer") for name, times in counted]
+    lines = [(part.name, "part-name"), *layers, (" × ".join(map(str, part.shape)), "shape")]
     return [*lines, (f"{count(part.parameters)} weights", "shape")] if part.parameters else lines
 
 

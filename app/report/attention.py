@@ -12,8 +12,8 @@ from ...data.evaluation_set import MaskedPhoto
 from ...layers import ChannelAttention, SpatialAttention, SqueezeExcitation
 from ...models import RepairNetwork
 from ..figures import to_photo
+from .architecture import listening
 from .images import Image, Pixels, colour, jpeg, png
-from .probe import listening
 
 
 @dataclass(frozen=True)

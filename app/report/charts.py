@@ -47,31 +47,26 @@ def curves(model: str, records: Sequence[Mapping[str, Any]]) -> list[Markup]:
 
     One that was written down only once is no curve.
     """
-    steps, validations = by_kind(records)
     charts = []
-    for key, points in numbers_in(steps):
-        figure, ax = blank(4, 2.1)
-        label = LABELS.get(key, key)
-        draw_steps(ax, points, label, POINTS)
-        if ax.get_yscale() == "log":
-            log_ticks(ax.yaxis, *ax.get_ylim())
-        charts.append(over_steps(figure, ax, f"{label} of {model} over its steps"))
-    for key, points in numbers_in(validations):
-        if key == "loss":
-            continue  # the mean of the steps', which are drawn
-        figure, ax = blank(4, 2.1)
-        label = f"validation {LABELS.get(key, key)}"
-        draw_validation(ax, points, label)
-        step, value = points[-1]
-        title = f"{label} of {model} at each validation; the last is {value:.4g}, at step {step:.0f}"
-        charts.append(over_steps(figure, ax, title))
+    for kind, some in zip(("", "validation "), by_kind(records), strict=True):
+        for key, points in numbers_in(some):
+            if kind and key == "loss":
+                continue  # the mean of the steps', which are drawn
+            figure, ax = blank(4, 2.1)
+            label = kind + LABELS.get(key, key)
+            title = f"{label} of {model} over its steps"
+            if kind:
+                draw_validation(ax, points, label)
+                step, value = points[-1]
+                title = f"{label} of {model} at each validation; the last is {value:.4g}, at step {step:.0f}"
+            else:
+                draw_steps(ax, points, label, POINTS)
+                if ax.get_yscale() == "log":
+                    log_ticks(ax.yaxis, *ax.get_ylim())
+            ax.set_xlabel("step")
+            ax.set_xlim(left=min(0, ax.get_xlim()[0]))
+            charts.append(svg(figure, title))
     return charts
-
-
-def over_steps(figure: Figure, ax: Axes, title: str) -> Markup:
-    ax.set_xlabel("step")
-    ax.set_xlim(left=min(0, ax.get_xlim()[0]))
-    return svg(figure, title)
 
 
 def numbers_in(records: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, list[tuple[float, float]]]]:

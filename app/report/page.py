@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import platform
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from markupsafe import Markup
 from matplotlib import colormaps
 
+from ... import __version__
 from ...data.evaluation_set import MaskedPhoto
 from ...models import RepairNetwork
 from ...models.reconstructor import Reconstructor
+from ...models.weights import find_checkpoint, load_checkpoint
 from ...train.evaluation.summary import Summary
 from ...train.log import read_log
-from ...train.loop import LOG
-from ..options import write_text
+from ...train.loop import CONFIG, LOG
+from ..options import read_settings, write_text
 from ..tables import COLUMNS, Tables, interval, number
-from . import facts
+from . import templates
 from .architecture import draw, trace
 from .attention import attention_maps
 from .charts import curves, interval_chart, shortened
 from .images import BRIGHTEST, COLOURS, show
 from .legend import MEANINGS, meanings, reliability
-from .templates import environment
 
 #: Photos whose attention is shown.
 ATTENDED = 4
@@ -59,9 +65,9 @@ def write_report(
     networks = {name: model for name, model in models.items() if isinstance(model, RepairNetwork)}
     attended = {name: attention_maps(name, network, photos[:ATTENDED], device) for name, network in networks.items()}
     logs = {name: read_log(folder / LOG) for name, folder in weights.items() if (folder / LOG).is_file()}
-    templates = environment()
-    templates.filters |= {"number": number, "interval": interval, "shortened": shortened}
-    html = templates.get_template("page.html.jinja").render(
+    environment = templates()
+    environment.filters |= {"number": number, "interval": interval, "shortened": shortened}
+    html = environment.get_template("page.html.jinja").render(
         title=title,
         note=note,
         tables=tables,
@@ -77,8 +83,8 @@ def write_report(
         drawings=drawings(networks),
         facts=[
             ("Evaluation", evaluation),
-            ("Machine", facts.machine(device)),
-            *((name, facts.run(folder, models[name])) for name, folder in weights.items()),
+            ("Machine", machine_facts(device)),
+            *((name, run_facts(folder, models[name])) for name, folder in weights.items()),
         ],
         brightest=BRIGHTEST,
         ramp=ramp(),
@@ -122,3 +128,36 @@ def ramp() -> str:
     """The colours of the error maps as a CSS gradient."""
     colours = (colormaps[COLOURS](i / 8, bytes=True)[:3] for i in range(9))
     return f"linear-gradient(to right, {', '.join('rgb({} {} {})'.format(*colour) for colour in colours)})"
+
+
+def machine_facts(device: torch.device) -> dict[str, str]:
+    """The machine and the versions."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        "photomend": __version__,
+        "Python": platform.python_version(),
+        "torch": torch.__version__,
+        "NumPy": np.__version__,
+        "device": f"{device.type} ({name})",
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def run_facts(weights: Path, network: Reconstructor) -> dict[str, str]:
+    """What the files of a model, a run folder or weights file, say of it and of its training."""
+    checkpoint = load_checkpoint(weights)
+    rows = {"weights": f"{find_checkpoint(weights).name}, step {checkpoint.step}", "model": checkpoint.model}
+    if isinstance(network, RepairNetwork):
+        rows["parameters"] = f"{network.parameter_count():,}".replace(",", " ")
+    rows |= described(checkpoint.config)
+    settings = weights / CONFIG
+    if settings.is_file():
+        rows |= {f"training: {key}": value for key, value in described(read_settings(settings)).items()}
+    return rows
+
+
+def described(values: Mapping[str, Any]) -> dict[str, str]:
+    """Settings that are given, as texts."""
+    given = {key: value for key, value in values.items() if value is not None and value != {}}
+    return {k: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for k, v in given.items()}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from photomend.app import shipped
+from photomend.app import reconstructors
 
 from .helpers import Shell
 
@@ -17,7 +17,7 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
 @pytest.fixture(autouse=True)
 def no_shipped_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """What commands do must not depend on which weights come with the package; `test_shipped.py` has its own."""
-    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "no weights")
-    shipped.shipped.cache_clear()
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", tmp_path / "no weights")
+    reconstructors.shipped.cache_clear()
     yield
-    shipped.shipped.cache_clear()
+    reconstructors.shipped.cache_clear()

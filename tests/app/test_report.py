@@ -15,12 +15,11 @@ import torch
 from matplotlib.figure import Figure
 from photomend import models
 from photomend.app.figures import columns, draw_steps, running_average, thinned
-from photomend.app.report import write_report
-from photomend.app.report.architecture import INPUT, OUTPUT, count, draw, trace
+from photomend.app.report.architecture import INPUT, OUTPUT, count, draw, listening, trace
 from photomend.app.report.attention import attention_maps
 from photomend.app.report.charts import curves, interval_chart, log_ticks, svg
 from photomend.app.report.images import close_up
-from photomend.app.report.probe import listening
+from photomend.app.report.page import write_report
 from photomend.app.tables import Tables
 from photomend.core import PhotomendError
 from photomend.data.masks import Box, box_mask

@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 
 import torch
-from photomend.app.report import write_report
 from photomend.app.report.legend import MEANINGS, reliability
-from photomend.app.report.page import best
+from photomend.app.report.page import best, write_report
 from photomend.app.tables import COLUMNS, Tables
 from photomend.models import HarmonicFill
 from photomend.train.evaluation.evaluate import Evaluation, PhotoResult, evaluate_models

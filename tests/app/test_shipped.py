@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from photomend import models
-from photomend.app import shipped
+from photomend.app import reconstructors
 from photomend.app.reconstructors import find_weights, load_reconstructor
 from photomend.core import PhotomendError
 from photomend.models import AttentionModel, LinearModel
@@ -20,7 +20,7 @@ from .helpers import Shell, holes, picture
 
 pytestmark = pytest.mark.slow  # the shipped networks, at full size
 
-FOLDER = shipped.FOLDER
+FOLDER = reconstructors.WEIGHTS_FOLDER
 TINY = {"width": 8, "dilations": [1], "window": 64}
 
 
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         half = {k: v.half() for k, v in network.state_dict().items()}
         carried = calibration if model == "attention" else {}
         save_checkpoint(weights / f"{name}.safetensors", Checkpoint(model, half, network.config, calibration=carried))
-    monkeypatch.setattr(shipped, "FOLDER", weights)
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", weights)
     sum_up(weights)
     monkeypatch.chdir(here)
     return weights
@@ -45,8 +45,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sum_up(weights: Path) -> None:
     files = sorted(weights.glob("*.safetensors"))
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]
-    (weights / shipped.SUMS).write_text("".join(lines))
-    shipped.shipped.cache_clear()
+    (weights / reconstructors.SUMS).write_text("".join(lines))
+    reconstructors.shipped.cache_clear()
 
 
 def test_names_mean_the_shipped_weights(folder: Path) -> None:
@@ -56,8 +56,8 @@ def test_names_mean_the_shipped_weights(folder: Path) -> None:
     assert isinstance(network, AttentionModel)
     assert all(p.dtype == torch.float32 for p in network.parameters())
     assert isinstance(load_reconstructor("linear"), LinearModel)
-    assert shipped.names() == ("attention", "linear", "photomend-m", "photomend-s")
-    assert shipped.others() == ("photomend-m",)
+    assert reconstructors.shipped_names() == ("attention", "linear", "photomend-m", "photomend-s")
+    assert reconstructors.other_shipped() == ("photomend-m",)
 
 
 def test_a_run_folder_of_that_name_comes_first(folder: Path) -> None:
@@ -97,8 +97,8 @@ def test_repair_takes_them_and_says_what_to_expect(folder: Path, shell: Shell) -
 
 
 def test_without_any_the_harmonic_fill_repairs(folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / shipped.SUMS).unlink()
-    shipped.shipped.cache_clear()
+    (folder / reconstructors.SUMS).unlink()
+    reconstructors.shipped.cache_clear()
     picture(Path("photo.png"))
     outcome = shell("repair", "photo.png", "--box", "30,20,20,20", "-o", "out.png")
     assert outcome.status == 0, outcome
@@ -130,18 +130,18 @@ def test_a_run_can_begin_with_them(folder: Path, shell: Shell) -> None:
 
 
 def test_what_the_package_ships_is_whole_and_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipped, "FOLDER", FOLDER)
-    shipped.shipped.cache_clear()
-    assert (shipped.FOLDER / "README.md").is_file()
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", FOLDER)
+    reconstructors.shipped.cache_clear()
+    assert (reconstructors.WEIGHTS_FOLDER / "README.md").is_file()
     total = 0
-    for name in shipped.shipped():
-        path = shipped.find(name)
+    for name in reconstructors.shipped():
+        path = reconstructors.find_shipped(name)
         assert path is not None
         total += path.stat().st_size
         assert isinstance(load_reconstructor(str(path)), models.RepairNetwork)
     assert 0 < total <= 40 * 10**6
-    assert {f"{name}.safetensors" for name in shipped.shipped()} == {
-        p.name for p in shipped.FOLDER.glob("*.safetensors")
+    assert {f"{name}.safetensors" for name in reconstructors.shipped()} == {
+        p.name for p in reconstructors.WEIGHTS_FOLDER.glob("*.safetensors")
     }
 
 
@@ -150,8 +150,8 @@ def test_they_give_the_digits_that_the_model_card_prints(shell: Shell, monkeypat
 
     Processors round differently, by some 10⁻⁶ of a number, which may turn its last printed digit by one.
     """
-    monkeypatch.setattr(shipped, "FOLDER", FOLDER)
-    shipped.shipped.cache_clear()
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", FOLDER)
+    reconstructors.shipped.cache_clear()
     [printed] = re.findall(r"```text\n(.*?)```", (FOLDER / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
     outcome = shell("evaluate", "--seed", "0")
     assert outcome.status == 0, outcome

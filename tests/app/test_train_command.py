@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from photomend.app import runs
+from photomend.app import figures
 from photomend.app.commands import train as module
 from photomend.app.commands.demo import MADE_BY, MARK, remove_earlier_demo
 from photomend.app.commands.train import merge, settle
@@ -170,7 +170,7 @@ def test_settings_lie_over_each_other(tmp_path: Path, small: Path) -> None:
 
 def test_the_curve_of_a_resumed_run_has_each_step_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[object, ...]] = []
-    monkeypatch.setattr(runs, "loss_curve", lambda *arguments: drawn.append(arguments))
+    monkeypatch.setattr(figures, "loss_curve", lambda *arguments: drawn.append(arguments))
     records = [
         {"step": 1, "loss": 9.0},
         {"step": 2, "loss": 8.0},
@@ -178,7 +178,7 @@ def test_the_curve_of_a_resumed_run_has_each_step_once(tmp_path: Path, monkeypat
         {"epoch": 1, "step": 2, "loss": 8.0, "mse": 60.0, "mae": 1.0},
     ]
     (tmp_path / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    runs.draw_losses(tmp_path / "log.jsonl", 57.0, tmp_path / "loss.png")
+    figures.draw_losses(tmp_path / "log.jsonl", 57.0, tmp_path / "loss.png")
     training, validation, path, references = drawn[0]
     assert training == [(1, 9.0), (2, 7.0)]
     assert validation == {"validation MSE": [(2, 60.0)], "validation MAE": [(2, 1.0)]}
