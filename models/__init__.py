@@ -13,8 +13,7 @@ from typing import Any
 from ..core import PhotomendError, did_you_mean
 from .attention import AttentionModel, GanModel
 from .attention_report import AttentionReportModel
-from .baselines import BorderFill, RandomFill
-from .classical import BiharmonicFill, NavierStokesFill, TeleaFill
+from .classical import BiharmonicFill, BorderFill, NavierStokesFill, RandomFill, TeleaFill
 from .cnn import BasicNetwork
 from .harmonic import HarmonicFill
 from .linear import LinearModel

@@ -57,7 +57,12 @@ def ring_colours(masked: Array, mask: Array, sides: int = (RING - 4) // 4) -> tu
     """
     top, left, bottom, right = _bounds(mask)
     known = (mask <= 0.5).to(masked.dtype)
-    colours, covered = _tile_means(_ring_edges(top, bottom, sides), _ring_edges(left, right, sides), masked, known)
+    fraction = torch.arange(sides + 1, dtype=torch.float64, device=mask.device) / sides
+    rows, columns = (  # a pixel before the hole, its equal pieces, a pixel behind it
+        torch.cat((start - 1.0, start + fraction * (stop - start), stop + 1.0), dim=1)
+        for start, stop in ((top, bottom), (left, right))
+    )
+    colours, covered = _tile_means(rows, columns, masked, known)
     outermost = torch.ones(sides + 2, sides + 2, dtype=torch.bool, device=mask.device)
     outermost[1:-1, 1:-1] = False
     ring, present = colours[:, :, outermost], covered[:, :, outermost]
@@ -111,12 +116,6 @@ def _memberships(mask: Array, k: int, dtype: torch.dtype) -> list[Array]:
         cell = torch.div((position + 1) * k - 1, stop - start, rounding_mode="floor")  # 0 to k − 1 in the hole alone
         found.append((cell[..., None] == torch.arange(k, device=mask.device))[:, None].to(dtype))
     return found
-
-
-def _ring_edges(start: Array, stop: Array, sides: int) -> Array:
-    """(N, sides + 3): a pixel before the hole, its equal pieces, a pixel behind it."""
-    fraction = torch.arange(sides + 1, dtype=torch.float64, device=start.device) / sides
-    return torch.cat((start - 1.0, start + fraction * (stop - start), stop + 1.0), dim=1)
 
 
 def _overlap(edges: Array, size: int) -> Array:

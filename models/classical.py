@@ -1,6 +1,7 @@
-"""Classical fills of two image libraries: OpenCV's Telea and Navier–Stokes, and scikit-image's biharmonic.
+"""The simple fills: noise, one colour for the whole hole, and those of two image libraries.
 
-All three run on the CPU, on a piece of the photo around the hole, which is all that they look at.
+OpenCV's Telea and Navier–Stokes and scikit-image's biharmonic fill run on the CPU, on a piece of the photo around the
+hole, which is all that they look at.
 """
 
 from __future__ import annotations
@@ -18,6 +19,45 @@ from .reconstructor import Fill
 #: Known pixels that a piece shows on each side of the hole. OpenCV looks 3 pixels far (and takes differences there),
 #: the biharmonic operator 2.
 CONTEXT = 16
+
+
+class RandomFill(Fill):
+    """Every missing value is drawn evenly from [0, 1).
+
+    Args:
+        seed: of the noise. Each photo of a size gets the same noise, so a result doesn't depend on its batch.
+    """
+
+    name = "random"
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def fill(self, known: Array, mask: Array) -> Array:
+        generator = torch.Generator().manual_seed(self.seed)
+        return torch.rand(known.shape[1:], generator=generator).to(known).expand_as(known)
+
+
+class BorderFill(Fill):
+    """Fills with the mean colour of the known pixels beside the hole (the eight neighbours count)."""
+
+    name = "border"
+
+    def fill(self, known: Array, mask: Array) -> Array:
+        missing = mask > 0.5
+        border = (_dilate(missing) & ~missing).to(known.dtype)
+        return ((known * border).sum(dim=(2, 3), keepdim=True) / border.sum(dim=(2, 3), keepdim=True)).expand_as(known)
+
+
+def _dilate(missing: Array) -> Array:
+    """Each bool pixel or any of its eight neighbours: along the rows first, then along the columns."""
+    for axis in (2, 3):
+        size = missing.shape[axis]
+        grown = missing.clone()
+        grown.narrow(axis, 0, size - 1).logical_or_(missing.narrow(axis, 1, size - 1))
+        grown.narrow(axis, 1, size - 1).logical_or_(missing.narrow(axis, 0, size - 1))
+        missing = grown
+    return missing
 
 
 class LibraryFill(Fill):
