@@ -21,10 +21,9 @@ from ..data.evaluation_set import MaskedPhoto
 from ..data.photos import Photo
 from ..models import HarmonicFill
 from ..models.reconstructor import Reconstructor, fill_holes
-from ..train.books import Interval
 from ..train.evaluation.metrics import photo_metrics
 from ..train.log import by_kind, read_log
-from ..train.loop import LOG
+from ..train.loop import LOG, Interval
 from ..train.validation import Validator
 
 INK, QUIET, ACCENT, SECOND, RULE = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8", "#e5e5e5"

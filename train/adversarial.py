@@ -67,7 +67,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
     @property
     def weight(self) -> float:
         """λ now: the ramp's, as far as the error allows."""
-        return self.config.weight(self.done) * self.balance.restraint
+        return self.config.weight(self.fraction) * self.balance.restraint
 
     def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[float, Array]:
         """One step of the discriminator; then the generator's loss, and its gradient by the prediction.
@@ -98,7 +98,7 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         loss = hinge_loss(real, patches, sign=1) + hinge_loss(fake, patches, sign=-1)
         loss.backward()
         self.require_finite(loss.item(), grad_norm(self.discriminator_optimizer.parameters))
-        self.discriminator_optimizer.lr = self.config.discriminator_lr * self.config.rate(self.done)
+        self.discriminator_optimizer.lr = self.config.discriminator_lr * self.config.rate(self.fraction)
         self.discriminator_optimizer.step()
         d_real, d_fake = (patch_mean(of.data, patches).item() for of in (real, fake))
         return {"d_real": d_real, "d_fake": d_fake, "d_loss": loss.item()}
@@ -117,8 +117,8 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
         return value_and_gradient(score, prediction)
 
     @property
-    def done(self) -> float:
-        return 1.0 if self.balance.stopped else super().done
+    def fraction(self) -> float:
+        return 1.0 if self.balance.stopped else super().fraction
 
     @property
     def ending(self) -> str:
@@ -130,9 +130,9 @@ class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
             "a lower last_weight or lr may help"
         )
 
-    def judge(self, metrics: dict[str, float] | None) -> bool:
-        """Whether the averaged weights are worth keeping: the sharpest so far whose error has not risen too far. The
-        run stops when the hole MAE is beyond its tolerance, or no number.
+    def after_validation(self, metrics: dict[str, float] | None) -> bool:
+        """Adjust λ, and return whether the weights are to be kept: the sharpest whose error has not risen too far are.
+        The run stops when the hole MAE is beyond its tolerance, or no number.
 
         The error rises nearly in proportion to λ, within a validation's time. So λ is multiplied by e to the power of
         what is missing to AIM: the run settles at what texture may cost.

@@ -90,7 +90,7 @@ class RunConfig:
         raise NotImplementedError
 
     def make_schedule(self) -> Callable[[float], float]:
-        """The learning rate by the share of the run that is done, 0 to 1."""
+        """The learning rate by the fraction of the run that is used up, 0 to 1."""
         raise NotImplementedError
 
     @classmethod
@@ -123,7 +123,8 @@ class TrainConfig(RunConfig):
         schedule: "cosine" (after a warm-up over `warmup` of the run) or "step" (`gamma` at every `lr_step` of the run).
         warmup, lr_step: shares of the run, from 0 to 1.
         gamma: factor of the step schedule.
-        optimizer: "adamw", "adam", "sgd" (with `momentum`) or "muon".
+        optimizer: "adamw", "adam", "sgd" or "muon".
+        momentum: of "sgd".
         weight_decay: applied to every weight.
         clip: largest norm of all gradients together.
         mse_weight, mae_weight: weights of the squared and the absolute error in the loss.
@@ -172,7 +173,7 @@ class TrainConfig(RunConfig):
             made: StepLR | WarmupCosine = StepLR(self.lr, max(1, round(n * self.lr_step)), self.gamma)
         else:
             made = WarmupCosine(self.lr, round(n * self.warmup), n, self.final_lr)
-        return lambda done: made(int(n * done + 1e-6))  # a product may lie just under a whole number
+        return lambda fraction: made(int(n * fraction + 1e-6))  # a product may lie just under a whole number
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ class AdversarialConfig(RunConfig):
 
     Attributes:
         discriminator_lr: the discriminator's learning rate.
-        first_weight, last_weight: λ at the beginning, and after the share `ramp` of the run.
+        first_weight, last_weight: λ at the beginning, and from the end of the ramp on.
+        ramp: the share of the run, from 0 to 1, over which λ rises.
         tolerance: how much the hole MAE may rise, as a share of what it began with; beyond it the run stops.
     """
 
@@ -206,13 +208,13 @@ class AdversarialConfig(RunConfig):
         return Adam(parameters, self.lr, betas=(0.0, 0.9))
 
     def make_schedule(self) -> Callable[[float], float]:
-        return lambda done: self.lr * self.rate(done)
+        return lambda fraction: self.lr * self.rate(fraction)
 
-    def rate(self, done: float) -> float:
+    def rate(self, fraction: float) -> float:
         """Both networks' learning rates as a share of the full ones: 1 for half of the run, then straight to 0."""
-        return min(1.0, 2 * (1 - done))
+        return min(1.0, 2 * (1 - fraction))
 
-    def weight(self, done: float) -> float:
-        """λ when this share of the run is done: a straight rise over the first `ramp` of it."""
-        risen = min(1.0, done / self.ramp) if self.ramp else 1.0
+    def weight(self, fraction: float) -> float:
+        """λ when this fraction of the run is used up: a straight rise over the first `ramp` of it."""
+        risen = min(1.0, fraction / self.ramp) if self.ramp else 1.0
         return self.first_weight + (self.last_weight - self.first_weight) * risen

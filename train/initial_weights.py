@@ -32,7 +32,7 @@ def initial_settings(model: str, path: str) -> dict[str, Any]:
     return {key: value for key, value in load_initial(model, path).config.items() if key != "views"}
 
 
-def take_over(network: RepairNetwork, initial: Checkpoint, path: str) -> None:
+def warm_start(network: RepairNetwork, initial: Checkpoint, path: str) -> None:
     """Give `network` the weights `initial`, read from `path`; blocks that only the network has keep their own.
 
     So a deeper network goes on where a shallower one ended (Chen, Goodfellow & Shlens, *Net2Net* (2016)), as long as

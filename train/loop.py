@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,16 +24,27 @@ from ..core import PhotomendError, replacing, runtime
 from ..data.loader import CropLoader
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource, names_digest, require_readable
-from ..models.weights import BEST, LAST
+from ..models.weights import BEST, LAST, save_checkpoint
 from .adversarial import AdversarialTrainer
-from .books import Books, Interval
 from .checkpoint import STATE, restore, save_state, state_of
 from .config import AdversarialConfig, TrainConfig
 from .log import JsonLog
 from .trainer import BaseTrainer, Trainer
-from .validation import Validator
+from .validation import Validation, Validator
 
 CONFIG, LOG = "config.json", "log.jsonl"
+#: Seconds between two writes of the state between validations.
+SAVE_EVERY = 120.0
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A validation interval that has ended: number 0 ends before the first step, and its loss is not a number."""
+
+    number: int
+    step: int
+    loss: float
+    validation: Validation | None
 
 
 def train(
@@ -48,13 +61,11 @@ def train(
     """Train a network and leave a run folder: config.json, log.jsonl, best, last and state (safetensors).
 
     Args:
-        config: the settings.
         photos: what is trained on.
         validator: what the averaged weights are validated on, before the first step and after each interval; the best
             are kept. Without one the last are the best.
         out: the run folder; made if it isn't there.
         resume: go on with the run that is in `out`.
-        device: where it runs.
         on_validation: told about each interval that has ended; draws the figures.
         quiet: no progress bar.
 
@@ -70,7 +81,7 @@ def train(
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
     if resume:
         restore(trainer, out / STATE)
-        if trainer.done >= 1 and trainer.progress.validated == trainer.progress.steps:
+        if trainer.fraction >= 1 and trainer.progress.validated == trainer.progress.steps:
             raise PhotomendError(f"{out}: {trainer.ending}")
     else:
         trainer.begin()
@@ -92,22 +103,92 @@ def train(
     with (
         JsonLog(out / LOG, trainer.progress.steps) as log,
         tqdm(total=round(config.total), unit=unit, disable=True if quiet else None, dynamic_ncols=True) as bar,
-        closing(loader.batches()) as batches,
+        closing(iter(loader)) as batches,
         stop_requests() as stop_requested,
     ):
-        books = Books(trainer, validator, interval, out, log, bar, on_validation)
-        books.validate_if_due()
-        while trainer.done < 1:
+        recorder = Recorder(trainer, validator, interval, out, log, bar, on_validation)
+        recorder.validate_if_due()
+        while trainer.fraction < 1:
             batch = next(batches)
             loss, norm = trainer.step(batch.photo.to(trainer.device), batch.mask.to(trainer.device))
-            books.enter(loss, norm)
+            recorder.record_step(loss, norm)
             if stop_requested():
-                books.save_state()
+                recorder.save_state()
                 raise KeyboardInterrupt
-            books.validate_if_due()
+            recorder.validate_if_due()
     if loader.skipped:
         warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
     return trainer
+
+
+@dataclass
+class Recorder:
+    """What a run leaves behind: its log, progress bar, validations, weights and state, and the time that it took.
+
+    `interval` is the steps from one validation to the next, the others are as in `train`.
+    """
+
+    trainer: BaseTrainer[Any]
+    validator: Validator | None
+    interval: int
+    out: Path
+    log: JsonLog
+    bar: tqdm[Any]
+    on_validation: Callable[[Interval], object]
+    tick: float = field(default_factory=time.monotonic)  # when the run's time was last added up
+    saved: float = field(default_factory=time.monotonic)  # when its state was last saved
+
+    def record_step(self, loss: float, norm: float) -> None:
+        """Log a step that has just been done, and save the state now and then."""
+        trainer, config, progress = self.trainer, self.trainer.config, self.trainer.progress
+        seconds = self._clock()
+        progress.trained += seconds
+        rate = config.batch_size / seconds
+        record = {"step": progress.steps, "loss": loss, "lr": trainer.optimizer.lr, "grad_norm": norm, "photos_s": rate}
+        self.log.write(record | trainer.observed)
+        so_far = progress.steps if config.steps is not None else progress.seconds
+        self.bar.update(min(round(so_far), self.bar.total) - self.bar.n)
+        self.bar.set_postfix(loss=f"{loss:.4f}", photos_s=f"{rate:.0f}", refresh=False)
+        if time.monotonic() - self.saved > SAVE_EVERY:
+            self.save_state()
+
+    def validate_if_due(self) -> None:
+        """Validate before the first step, after every interval, and at the end: log, keep the weights, save the state.
+
+        A run by the clock passes over a validation that would leave less time for training than it takes itself.
+        """
+        trainer, progress = self.trainer, self.trainer.progress
+        too_late = trainer.config.steps is None and progress.seconds_left(trainer.config) < progress.reserve
+        due = trainer.fraction >= 1 or (progress.steps % self.interval == 0 and not too_late)
+        if progress.validated == progress.steps or not due:
+            return
+        validation = None
+        if self.validator is not None:
+            with trainer.ema.averaged():
+                validation = self.validator(trainer.network)
+        number = progress.validations + (progress.validated >= 0)
+        loss = {"loss": progress.loss_sum / progress.loss_count} if progress.loss_count else {}
+        metrics = loss | (validation.metrics if validation else {})
+        self.log.write({"validation": number, "step": progress.steps, "seconds": progress.seconds, **metrics})
+        if trainer.after_validation(validation.metrics if validation else None):
+            save_checkpoint(self.out / BEST, trainer.weights(averaged=True, metrics=metrics))
+        save_checkpoint(self.out / LAST, trainer.weights(averaged=False, metrics=loss))
+        progress.validations, progress.validated = number, progress.steps
+        progress.loss_sum, progress.loss_count = 0.0, 0
+        self.on_validation(Interval(number, progress.steps, metrics.get("loss", float("nan")), validation))
+        progress.reserve = self._clock()
+        self.save_state()
+
+    def save_state(self) -> None:
+        save_state(self.out / STATE, state_of(self.trainer))
+        self.saved = time.monotonic()
+
+    def _clock(self) -> float:
+        """Add the time since the last call to the run's, and return it."""
+        now = time.monotonic()
+        seconds, self.tick = now - self.tick, now
+        self.trainer.progress.seconds += seconds
+        return max(seconds, 1e-9)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from ..layers import recompute_blocks
 from ..models.weights import Checkpoint, weights_digest
 from .config import RunConfig, TrainConfig
 from .ema import EMA
-from .initial_weights import load_initial, take_over
+from .initial_weights import load_initial, warm_start
 from .losses import hole_loss
 from .optimizers import clip_grad_norm
 from .precision import Precision, require_precision
@@ -70,14 +70,6 @@ class Progress(Counters):
         """Of a run by the clock: what is left for training, the last validation apart."""
         return max(0.0, config.total - self.reserve - self.seconds)
 
-    def done(self, config: RunConfig) -> float:
-        """How much of the training is done, 0 to 1; by the clock the share of trained in trainable seconds, so it
-        arrives at 1 exactly, however long the validations in between take."""
-        if config.steps is not None:
-            return min(1.0, self.steps / config.steps)
-        left = self.seconds_left(config)
-        return 1.0 if left == 0 else self.trained / (self.trained + left)
-
 
 class BaseTrainer(Generic[Config]):
     """A network, its averaged weights, its optimizer and how far the run has come; subclasses say what the loss is.
@@ -117,11 +109,11 @@ class BaseTrainer(Generic[Config]):
         return network
 
     def begin(self) -> None:
-        """Take the initial weights of a new run, if there are any. Raises what `load_initial` and `take_over` do."""
+        """Take the initial weights of a new run, if there are any. Raises what `load_initial` and `warm_start` do."""
         path = self.config.initial_weights
         if path:
             initial = load_initial(self.config.model, path, self.device)
-            take_over(self.network, initial, path)
+            warm_start(self.network, initial, path)
             self.ema = EMA(self.network, self.config.ema)
             self.initial = {"path": path, "digest": weights_digest(initial.weights)}
 
@@ -139,7 +131,7 @@ class BaseTrainer(Generic[Config]):
             prediction.backward(gradient)  # backward
         norm = clip_grad_norm(self.parameters, self.config.clip)
         self.require_finite(loss, norm)
-        self.optimizer.lr = self.schedule(self.done)
+        self.optimizer.lr = self.schedule(self.fraction)
         self.optimizer.step()  # update
         self.ema.update()
         self.progress.count(loss)
@@ -158,18 +150,23 @@ class BaseTrainer(Generic[Config]):
             )
 
     @property
-    def done(self) -> float:
-        """How much of the training is done, 0 to 1."""
-        return self.progress.done(self.config)
+    def fraction(self) -> float:
+        """How much of its steps or minutes the run has used up, 0 to 1. By the clock it is the share of trained in
+        trainable seconds, so it arrives at 1 exactly, however long the validations in between take."""
+        progress, config = self.progress, self.config
+        if config.steps is not None:
+            return min(1.0, progress.steps / config.steps)
+        left = progress.seconds_left(config)
+        return 1.0 if left == 0 else progress.trained / (progress.trained + left)
 
     @property
     def ending(self) -> str:
         """Why a run that is done has come to its end."""
         return f"this run is finished ({self.progress.steps} steps); give it more steps or minutes"
 
-    def judge(self, metrics: dict[str, float] | None) -> bool:
-        """Whether the averaged weights, validated with these errors (None: not at all), are worth keeping: those of
-        the lowest MSE are."""
+    def after_validation(self, metrics: dict[str, float] | None) -> bool:
+        """Take note of the averaged weights' errors (None: not validated), and return whether the weights are to be
+        kept: those of the lowest MSE are."""
         if metrics is None:
             return True
         better, self.progress.best = metrics["mse"] < self.progress.best, min(self.progress.best, metrics["mse"])

@@ -17,12 +17,11 @@ from ...data.sources import require_readable
 from ...models import AttentionModel, GanModel
 from ...models.reconstructor import Reconstructor
 from ...models.weights import BEST, LAST
-from ...train.books import Interval
 from ...train.checkpoint import STATE
 from ...train.config import AdversarialConfig, TrainConfig
 from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
-from ...train.loop import CONFIG, LOG, train
+from ...train.loop import CONFIG, LOG, Interval, train
 from ...train.validation import Validator
 from ..figures import GRID_FIGURE, LOSS_FIGURE, ROWS
 from ..options import FOLDER, runtime_options, set_up_runtime

@@ -69,10 +69,10 @@ def test_a_run_that_kept_nothing_of_its_own_says_so(
         outcome = shell(*train, "--out", tmp_path / "cut")
     assert outcome.status == 130
     assert f"{tmp_path / 'cut'}: the weights kept are still the attention model's own\n" in outcome.out
-    judge = AdversarialTrainer.judge
+    judge = AdversarialTrainer.after_validation
     worse = iter([20.0, 30.0])
     monkeypatch.setattr(
-        AdversarialTrainer, "judge", lambda self, _: judge(self, {"hole_mae": next(worse), "sharpness": 0.5})
+        AdversarialTrainer, "after_validation", lambda self, _: judge(self, {"hole_mae": next(worse), "sharpness": 0.5})
     )
     outcome = shell(*train, "--out", tmp_path / "stopped")
     assert "may help; the weights kept are still the attention model's own\n" in outcome.out

@@ -189,7 +189,7 @@ def test_what_is_no_colour_is_judged_as_the_nearest_and_gets_no_gradient(start: 
 
 def validated(trainer: AdversarialTrainer, hole_mae: float, sharpness: float = 0.5) -> bool:
     """Whether weights with these errors are kept."""
-    return trainer.judge({"hole_mae": hole_mae, "sharpness": sharpness})
+    return trainer.after_validation({"hole_mae": hole_mae, "sharpness": sharpness})
 
 
 def test_photos_of_one_colour_and_errors_that_are_no_numbers(start: Path) -> None:
@@ -198,9 +198,9 @@ def test_photos_of_one_colour_and_errors_that_are_no_numbers(start: Path) -> Non
     assert validated(trainer, 0.0, math.nan)
     assert validated(trainer, 1.08 * LEAST_MAE, math.nan)
     assert not validated(trainer, 1.095 * LEAST_MAE, math.nan)
-    assert trainer.done == 0
+    assert trainer.fraction == 0
     assert not validated(trainer, 1.11 * LEAST_MAE)
-    assert trainer.done == 1
+    assert trainer.fraction == 1
     trainer = AdversarialTrainer(config(start))
     assert validated(trainer, 20.0)
     assert not validated(trainer, math.nan)
@@ -254,11 +254,11 @@ def test_the_run_is_over_when_the_hole_mae_has_risen_by_more_than_the_tolerance(
     assert validated(trainer, 20.0)  # the weights that it starts with
     assert validated(trainer, 22.6)
     assert not validated(trainer, 22.9)  # within the tolerance, but too near it to be kept
-    assert trainer.done == 0
+    assert trainer.fraction == 0
     assert not validated(trainer, 23.1)
-    assert trainer.done == 1
+    assert trainer.fraction == 1
     assert "stopped at step 0: its hole MAE is more than 15 % above the 20.00" in trainer.ending
-    assert AdversarialTrainer(config(start)).judge(None)
+    assert AdversarialTrainer(config(start)).after_validation(None)
 
 
 def test_it_begins_where_the_attention_model_ended(start: Path) -> None:

@@ -16,12 +16,11 @@ from photomend.data.sources import FolderSource
 from photomend.models.weights import BEST, LAST, load_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import cell_twins, model_twins
-from photomend.train.books import Interval
 from photomend.train.checkpoint import STATE
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
 from photomend.train.log import read_log
-from photomend.train.loop import CONFIG, LOG, train
+from photomend.train.loop import CONFIG, LOG, Interval, train
 from photomend.train.trainer import Trainer
 from photomend.train.validation import Validator
 from scipy import ndimage
@@ -220,7 +219,7 @@ def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_pat
 
 def test_a_run_by_the_clock_ends_with_it(photos: FolderSource, tmp_path: Path) -> None:
     trainer = run(config(steps=None, minutes=0.05), photos, tmp_path)
-    assert trainer.done == 1
+    assert trainer.fraction == 1
     assert 2.5 <= trainer.progress.seconds < 10
     lrs = [r["lr"] for r in read_log(tmp_path / LOG) if "lr" in r]
     assert lrs[-1] < 0.1 * max(lrs)
