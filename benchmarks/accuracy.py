@@ -87,7 +87,7 @@ def exactness(photos: PhotoSource, device: torch.device) -> Iterator[str]:
     yield "| network | convolution | answer | gradients, the largest |"
     yield "|---|---|---:|---:|"
     for name, network in networks(device).items():
-        batch = next(CropLoader(photos, CROPS, network.window).batches())
+        batch = next(iter(CropLoader(photos, CROPS, network.window)))
         photo, mask = batch.photo.to(device, torch.float64), batch.mask.to(device, torch.float64)
         answer, gradients = answered(network.to(dtype=torch.float64), photo, mask)
         for way in WAYS:
@@ -158,7 +158,7 @@ def table(trained: dict[str, list[Trained]], steps: int) -> Iterator[str]:
 def train(photos: PhotoSource, validator: Validator, steps: int, seed: int, device: torch.device) -> Trained:
     """Train the attention model from scratch, in float32."""
     trainer = Trainer(TrainConfig.from_dict({"steps": steps, "seed": seed, "batch_size": 8}), device)
-    batches = CropLoader(photos, trainer.config.batch_size, trainer.network.window, seed, workers=1).batches()
+    batches = iter(CropLoader(photos, trainer.config.batch_size, trainer.network.window, seed, workers=1))
     losses = []
     for batch in tqdm(itertools.islice(batches, steps), total=steps, desc=f"seed {seed}", disable=None, leave=False):
         losses.append(trainer.step(batch.photo.to(device), batch.mask.to(device))[0])

@@ -76,11 +76,7 @@ def training_crop(
 
 
 def check_crop(size: int, side: int, hole: tuple[int, int], holes: int = 1) -> None:
-    """Refuse impossible crops and holes.
-
-    Raises:
-        PhotomendError: `size` exceeds `side`, or holes don't fit into `size`; `holes` is below 1.
-    """
+    """Raises PhotomendError where `size` exceeds `side`, holes don't fit into `size`, or `holes` is below 1."""
     if not 1 <= size <= side:
         raise PhotomendError(f"crop or window (={size}) must be from 1 to {side}, the side that photos are scaled to")
     if not 0 <= hole[0] <= hole[1]:

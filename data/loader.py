@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import warnings
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import NamedTuple
 
@@ -29,7 +29,16 @@ class Batch(NamedTuple):
     mask: Array
 
 
-class CropLoader:
+class _Crop(NamedTuple):
+    """What a worker sends back: a crop and its mask, or neither if nothing can be read; and why names failed."""
+
+    pixels: Photo | None
+    mask: Mask | None
+    failures: dict[str, str]
+
+
+@dataclass(eq=False)
+class CropLoader(Dataset[_Crop]):
     """An endless stream of batches of training crops.
 
     Every epoch gives each photo once, in its own random order; batches run across the ends of epochs, so all are full.
@@ -51,41 +60,33 @@ class CropLoader:
         PhotomendError: no photos, impossible sizes, or (while iterating) not one photo can be read.
     """
 
-    def __init__(
-        self,
-        source: PhotoSource,
-        batch_size: int = 16,
-        size: int = 128,
-        seed: int = 0,
-        workers: int = 0,
-        start_step: int = 0,
-        side: int = 224,
-        hole: tuple[int, int] = (30, 60),
-        holes: int = 1,
-    ) -> None:
-        if len(source) == 0:
-            raise PhotomendError(f"{source.origin}: no photos to train on")
-        if batch_size < 1:
-            raise PhotomendError(f"batch size (={batch_size}) must be at least 1")
-        check_crop(size, side, hole, holes)
-        self.source = source
-        self.batch_size = batch_size
-        self.seed = seed
-        self.workers = workers
-        self.start_step = start_step
-        self.skipped: dict[str, str] = {}
-        self._crops = _Crops(source, seed, size, side, hole, holes)
+    source: PhotoSource
+    batch_size: int = 16
+    size: int = 128
+    seed: int = 0
+    workers: int = 0
+    start_step: int = 0
+    side: int = 224
+    hole: tuple[int, int] = (30, 60)
+    holes: int = 1
+    skipped: dict[str, str] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        if len(self.source) == 0:
+            raise PhotomendError(f"{self.source.origin}: no photos to train on")
+        if self.batch_size < 1:
+            raise PhotomendError(f"batch size (={self.batch_size}) must be at least 1")
+        check_crop(self.size, self.side, self.hole, self.holes)
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch, rounded up."""
         return -(-len(self.source) // self.batch_size)
 
-    def batches(self) -> Generator[Batch]:
+    def __iter__(self) -> Generator[Batch]:
         """The stream; closing it ends the workers."""
-        # The stream never ends, so the workers live until the iterator is dropped.
         loader = DataLoader(
-            self._crops,
+            self,
             batch_sampler=_batch_order(len(self.source), self.batch_size, self.seed, self.start_step),
             num_workers=self.workers,
             collate_fn=_collate,
@@ -93,56 +94,16 @@ class CropLoader:
             generator=torch.Generator().manual_seed(self.seed),  # or it would draw from the global one
         )
         for photos, masks, failures in loader:
-            self._note(failures)
+            for name, reason in failures.items():
+                if name not in self.skipped:
+                    self.skipped[name] = reason
+                    warnings.warn(f"skipped {reason}", SkippedPhotoWarning, stacklevel=2)
             if photos is None:
                 raise PhotomendError(f"{self.source.origin}: none of the {len(self.source)} photos can be read")
             yield Batch(photos.float() / 255, masks.float())
 
-    def __iter__(self) -> Iterator[Batch]:
-        return self.batches()
-
-    def _note(self, failures: dict[str, str]) -> None:
-        for name, reason in failures.items():
-            if name not in self.skipped:
-                self.skipped[name] = reason
-                warnings.warn(f"skipped {reason}", SkippedPhotoWarning, stacklevel=3)
-
-
-def _batch_order(photos: int, batch_size: int, seed: int, start_step: int) -> Iterator[list[tuple[int, int]]]:
-    """The (epoch, index) pairs of each batch from `start_step` on, without end."""
-    first = start_step * batch_size
-    skip = first % photos
-    batch: list[tuple[int, int]] = []
-    for epoch in count(first // photos):
-        order = np.random.default_rng(np.random.SeedSequence((seed, epoch))).permutation(photos)
-        for index in order[skip:]:
-            batch.append((epoch, int(index)))
-            if len(batch) == batch_size:
-                yield batch
-                batch = []
-        skip = 0
-
-
-class _Crop(NamedTuple):
-    """What a worker sends back: a crop and its mask, or neither if nothing can be read; and why names failed."""
-
-    pixels: Photo | None
-    mask: Mask | None
-    failures: dict[str, str]
-
-
-@dataclass
-class _Crops(Dataset[_Crop]):
-    """(epoch, index) → the crop of that photo in that epoch."""
-
-    source: PhotoSource
-    seed: int
-    size: int
-    side: int
-    hole: tuple[int, int]
-    holes: int
-
     def __getitem__(self, key: tuple[int, int]) -> _Crop:
+        """The crop of photo `index` in an epoch, for the key (epoch, index)."""
         epoch, index = key
         least = round(2 * max(SCALES) * self.side)  # pixels enough for the antialiasing to average
         failures: dict[str, str] = {}
@@ -158,6 +119,21 @@ class _Crops(Dataset[_Crop]):
             return _Crop(pixels, mask, failures)
         # Returned, not raised: an exception would reach the user wrapped in the worker's traceback.
         return _Crop(None, None, failures)
+
+
+def _batch_order(photos: int, batch_size: int, seed: int, start_step: int) -> Iterator[list[tuple[int, int]]]:
+    """The (epoch, index) pairs of each batch from `start_step` on, without end."""
+    first = start_step * batch_size
+    skip = first % photos
+    batch: list[tuple[int, int]] = []
+    for epoch in count(first // photos):
+        order = np.random.default_rng(np.random.SeedSequence((seed, epoch))).permutation(photos)
+        for index in order[skip:]:
+            batch.append((epoch, int(index)))
+            if len(batch) == batch_size:
+                yield batch
+                batch = []
+        skip = 0
 
 
 def _collate(crops: list[_Crop]) -> tuple[Array | None, Array | None, dict[str, str]]:

@@ -57,16 +57,15 @@ def random_box(rng: np.random.Generator, height: int, width: int, low: int = 30,
 
 
 def box_mask(box: Box, height: int, width: int) -> Mask:
-    """The mask of a photo of `height` × `width` pixels with the hole `box`: `bool (H, W)`, True = missing.
-
-    Raises:
-        BoxError: the box is empty or leaves the photo.
-    """
+    """The mask of a photo with one hole; see `boxes_mask`."""
     return boxes_mask([box], height, width)
 
 
 def boxes_mask(boxes: Iterable[Box], height: int, width: int) -> Mask:
-    """The mask of a photo of which all of these boxes are missing; see `box_mask`."""
+    """The mask of a photo of `height` × `width` pixels with the holes `boxes`: `bool (H, W)`, True = missing.
+
+    Raises BoxError for a box that is empty or leaves the photo.
+    """
     mask = np.zeros((height, width), dtype=np.bool_)
     for x, y, box_width, box_height in boxes:
         inside = x >= 0 and y >= 0 and x + box_width <= width and y + box_height <= height

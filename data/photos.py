@@ -181,7 +181,11 @@ def _name(source: Path | Image.Image) -> str:
 def _open(source: Path | bytes | Image.Image, name: str, least: int | None = None) -> Image.Image:
     """The image, decoded to its last pixel and upright."""
     try:
-        with _image(source) as file:
+        if isinstance(source, Image.Image):
+            opened: AbstractContextManager[Image.Image] = nullcontext(source)
+        else:
+            opened = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+        with opened as file:
             if least is not None:
                 file.draft("RGB", (least, least))  # of no effect on formats other than JPEG
             file.load()
@@ -191,13 +195,6 @@ def _open(source: Path | bytes | Image.Image, name: str, least: int | None = Non
         raise PhotoError(f"{name}: can't be read as a photo ({_reason(error)})") from error
     image.info["photomend_lossy"] = lossy
     return image
-
-
-def _image(source: Path | bytes | Image.Image) -> AbstractContextManager[Image.Image]:
-    """The image to read, closed after use if it was opened for it."""
-    if isinstance(source, Image.Image):
-        return nullcontext(source)
-    return Image.open(BytesIO(source) if isinstance(source, bytes) else source)
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

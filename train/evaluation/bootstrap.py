@@ -10,7 +10,7 @@ get no interval.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import nan
 
 import numpy as np
@@ -59,18 +59,16 @@ def resampled_means(rows: Rows, seed: int, resamples: int) -> Rows:
     count = rows.shape[1]
     if count == 0:
         raise ValueError("values: a bootstrap needs at least one")
-    with np.errstate(invalid="ignore"):  # an infinite value that wasn't drawn is 0 · ∞, no number
-        return np.concatenate([rows @ times.T for times in draws(count, seed, resamples)], axis=1) / count
-
-
-def draws(count: int, seed: int, resamples: int) -> Iterator[Rows]:
-    """How often each of `count` photos is drawn, (resamples, count) in blocks of a few million numbers."""
     rng = np.random.default_rng(seed)
-    block = max(1, 2_000_000 // count)
+    block = max(1, 2_000_000 // count)  # resamples at a time: a few million numbers
+    means = []
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         drawn = rng.integers(count, size=(size, count)) + count * np.arange(size)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count).astype(np.float64)
+        times = np.bincount(drawn.ravel(), minlength=size * count).reshape(size, count).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # an infinite value that wasn't drawn is 0 · ∞, no number
+            means.append(rows @ times.T / count)
+    return np.concatenate(means, axis=1)
 
 
 def percentiles(samples: np.ndarray[tuple[int, ...], np.dtype[np.float64]], photos: int) -> Interval:
