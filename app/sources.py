@@ -9,9 +9,7 @@ from ..core import PhotomendError
 from ..data.evaluation_set import EvaluationSet
 from ..data.photos import find_photos
 from ..data.prepared import PreparedSource
-from ..data.samples import sample_photos
-from ..data.sources import FolderSource, PhotoSource, SampleSource
-from ..data.split import SPLITS, split_photos
+from ..data.sources import SPLITS, FolderSource, PhotoSource, SampleSource, sample_photos, split_photos
 
 SPLIT_CHOICES = (*SPLITS, "all")
 #: Below so many photos each is evaluated with several holes, and with how many.

@@ -9,26 +9,33 @@ and test and the columns
     path    string: the photo's name in its source
     box     {x, y, width, height}: the hole, in pixels
 
-and beside it `provenance.json`: where it came from, seed, parameters, counts, and the photos left out. The
-folder `preparation` writes it.
+and beside it `provenance.json`: where it came from, seed, parameters, counts, and the photos left out. The folder
+`preparation` makes one; here is what it is on the disk.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from ..core import PhotomendError
+from ..core import PhotomendError, replacing
 from .masks import Box
 from .photos import Photo, decode_photo
-from .preparation.shards import count_rows, no_progress_bars
-from .preparation.unfinished import PROVENANCE
-from .split import SPLITS
+from .sources import SPLITS
 
 FORMAT = 1
+PROVENANCE = "provenance.json"
+# Rows of an Arrow record batch.
+ROWS_PER_BATCH = 64
+# How an Arrow stream ends; one without it was cut off.
+END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 
 class PreparedSource:
@@ -96,3 +103,111 @@ def read_provenance(folder: Path) -> dict[str, Any]:
     if not isinstance(provenance, dict) or provenance.get("format") != FORMAT:
         raise PhotomendError(f"{folder}: not a prepared dataset of format {FORMAT}")
     return provenance
+
+
+def columns() -> Any:
+    """The columns and their types."""
+    # Imported here, because it takes a second that no other command should wait for.
+    import datasets
+
+    return datasets.Features(
+        {
+            "photo": datasets.Image(),
+            "mask": datasets.Image(),
+            "class": datasets.Value("string"),
+            "path": datasets.Value("string"),
+            "box": {edge: datasets.Value("int32") for edge in Box._fields},
+        }
+    )
+
+
+def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
+    """Write rows to an Arrow file, which gets its name once it is on the disk; its size in bytes."""
+    from datasets.arrow_writer import ArrowWriter
+
+    features = columns()
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as draft:
+        with draft.open("wb") as file:
+            writer = ArrowWriter(features=features, stream=file, writer_batch_size=ROWS_PER_BATCH)
+            for row in rows:
+                writer.write(features.encode_example(row))
+            writer.finalize(close_stream=False)
+        sync(draft)
+    sync(path.parent)
+    return path.stat().st_size
+
+
+def count_rows(shard: Path) -> int:
+    """The number of rows in an Arrow file. Raises PhotomendError if it can't be read to its end.
+
+    This is quick, since no photo is decoded; a damaged one is noticed when it is.
+    """
+    import datasets
+
+    try:
+        table = datasets.Dataset.from_file(str(shard)).data
+        table.validate(full=True)
+        with shard.open("rb") as file:
+            file.seek(-len(END_OF_STREAM), os.SEEK_END)
+            if file.read() != END_OF_STREAM:
+                raise ValueError("it is cut off")
+        return int(table.num_rows)
+    except Exception as error:  # Arrow raises almost anything on a damaged file
+        raise PhotomendError(f"{shard}: this part of the prepared dataset is damaged ({error})") from error
+
+
+def write_metadata(folder: Path, shards: Collection[str], identity: object) -> None:
+    """Make the folder one that `datasets.load_from_disk` reads, with the `shards`, which are relative to it.
+
+    `datasets` writes the files for an empty dataset; then the shards are entered, and a split without any keeps its
+    empty one. The fingerprint by which `datasets` tells datasets apart, random by default, is a hash of `identity`.
+    """
+    import datasets
+
+    features = columns()
+    empty: dict[str, list[Any]] = {name: [] for name in features}
+    splits = {split: datasets.Dataset.from_dict(empty, features, split=datasets.NamedSplit(split)) for split in SPLITS}
+    with no_progress_bars():
+        datasets.DatasetDict(splits).save_to_disk(str(folder), num_shards=dict.fromkeys(SPLITS, 1))
+    for split in SPLITS:
+        path = folder / split / "state.json"
+        state = json.loads(path.read_text(encoding="utf-8"))
+        if names := [Path(shard).name for shard in shards if Path(shard).parent.name == split]:
+            (placeholder,) = state["_data_files"]
+            (folder / split / placeholder["filename"]).unlink()
+            state["_data_files"] = [{"filename": name} for name in names]
+        digest = hashlib.blake2b(json.dumps([identity, split, names]).encode(), digest_size=8)
+        state["_fingerprint"] = digest.hexdigest()
+        write_json(path, state)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Replace the file in one step that survives a loss of power."""
+    with replacing(path) as draft:
+        draft.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        sync(draft)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until the file, or the names in the folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Keeps `datasets` from drawing bars of its own."""
+    import datasets
+
+    shown = not datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()

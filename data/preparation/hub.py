@@ -44,9 +44,6 @@ PRESETS = {
     "oxford-pets": Preset("timm/oxford-iiit-pet", ("train", "test"), {}),
 }
 
-#: The formats that are read, as `datasets` calls them.
-FORMATS = ("parquet", "webdataset")
-
 
 class HubDataset:
     """A dataset, opened for streaming.
@@ -96,7 +93,7 @@ class HubDataset:
         except Exception as error:  # any of three libraries may raise, as below
             raise PhotomendError(f"{self.origin}: can't be read ({self.reason(error)})") from error
         kind = next(iter(self.splits.values())).info.builder_name
-        if kind not in FORMATS:
+        if kind not in ("parquet", "webdataset"):
             raise PhotomendError(
                 f"{self.origin}: its files are of the kind {kind}; parquet or webdataset is read; "
                 "for a folder of photos use folder:DIR"

@@ -10,7 +10,7 @@ from typing import Any
 from ...core import PhotomendError
 from ..masks import Box
 from ..photos import Photo, PhotoError, decode_photo
-from ..split import split_of
+from ..sources import split_of
 from .hub import HubDataset
 from .stream import StreamedPhoto
 

@@ -16,10 +16,10 @@ from PIL import Image
 from ...core import PhotomendError
 from ..masks import Box, box_mask, protocol_box
 from ..photos import Photo, PhotoError, SkippedPhotoWarning, resize
-from ..prepared import FORMAT, read_provenance
+from ..prepared import read_provenance
 from ..sources import PhotoSource
 from .stream import PhotoStream, SourceStream, StreamedPhoto
-from .unfinished import Journal, UnfinishedDataset, claimed, open_unfinished, read_journal, require_free
+from .unfinished import UnfinishedDataset, claimed, open_unfinished, read_journal, require_free
 
 ENCODINGS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG"},
@@ -68,7 +68,7 @@ def prepare(
         with claimed(out), open_unfinished(out, parameters, restart) as dataset:
             if not dataset.journal.finished:
                 _write(stream, dataset, on_photo, on_other)
-                dataset.finish(_provenance(dataset.journal))
+                dataset.finish()
             dataset.publish(out)
     except OSError as error:
         goes_on = "; the same command goes on from what is finished" if read_journal(out) is not None else ""
@@ -115,25 +115,17 @@ def _add_photo(photo: StreamedPhoto, dataset: UnfinishedDataset) -> None:
         return
     box = protocol_box(seed, place, side, side) if hole is None else _scaled(hole, pixels.shape, side)
     mask = box_mask(box, side, side).astype(np.uint8) * 255
-    row = {
-        "photo": {"bytes": _encode(resize(pixels, side, side), journal.parameters["encoding"]), "path": None},
-        "mask": {"bytes": _encode(mask, "png"), "path": None},
-        "class": class_name,
-        "path": name,
-        "box": box._asdict(),
-    }
-    dataset.add(photo.split, row)
+    dataset.rows[photo.split].append(
+        {
+            "photo": {"bytes": _encode(resize(pixels, side, side), journal.parameters["encoding"]), "path": None},
+            "mask": {"bytes": _encode(mask, "png"), "path": None},
+            "class": class_name,
+            "path": name,
+            "box": box._asdict(),
+        }
+    )
     counts = journal.counts[photo.split]
     counts[class_name] = counts.get(class_name, 0) + 1
-
-
-def _provenance(journal: Journal) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        **journal.parameters,
-        "counts": {split: dict(sorted(classes.items())) for split, classes in journal.counts.items()},
-        "skipped": journal.skipped,
-    }
 
 
 def _scaled(hole: Box, shape: tuple[int, ...], side: int) -> Box:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -86,12 +85,11 @@ class SourceStream:
         source = self.source
         for index in range(self._given, len(source)):
             self._given = index + 1
-            read = partial(_read, source, index)
+
+            def read(index: int = index) -> tuple[Photo, Box | None]:
+                return source.read(index), source.box(index)
+
             yield StreamedPhoto(source.name(index), source.class_name(index), source.split(index), read)
-
-
-def _read(source: PhotoSource, index: int) -> tuple[Photo, Box | None]:
-    return source.read(index), source.box(index)
 
 
 def _digest(source: PhotoSource) -> str:

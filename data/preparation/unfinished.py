@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -23,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from ...core import PhotomendError
-from ..split import SPLITS
-from .shards import sync, write_json, write_metadata, write_shard
+from ..prepared import FORMAT, PROVENANCE, sync, write_json, write_metadata, write_shard
+from ..sources import SPLITS
 
 JOURNAL = "journal.json"
-PROVENANCE = "provenance.json"
 # Keys of the provenance that say what came out rather than what was asked for.
 RESULTS = ("format", "counts", "skipped")
 
@@ -59,9 +59,6 @@ class Journal:
         """How many photos have been dealt with."""
         return sum(self.places.values())
 
-    def write(self, folder: Path) -> None:
-        write_json(folder / JOURNAL, asdict(self))
-
 
 def unfinished_folder(out: Path) -> Path:
     """Where the dataset `out` is while it is being written."""
@@ -71,8 +68,7 @@ def unfinished_folder(out: Path) -> Path:
 def read_journal(out: Path) -> Journal | None:
     """The journal of the unfinished dataset that is to become `out`, None if there is nothing to go on with.
 
-    Raises:
-        PhotomendError: it can't be read.
+    Raises PhotomendError if it can't be read.
     """
     folder = unfinished_folder(Path(out).resolve())
     path = folder / (JOURNAL if (folder / JOURNAL).exists() else PROVENANCE)
@@ -134,33 +130,32 @@ def _lock(folder: Path) -> int:
                 return descriptor
 
 
+@dataclass
 class UnfinishedDataset:
-    """The unfinished dataset in `folder`; see `open_unfinished`."""
+    """The unfinished dataset in `folder`; see `open_unfinished`. Rows are held in memory until the next commit."""
 
-    def __init__(self, folder: Path, journal: Journal) -> None:
-        self.folder = folder
-        self.journal = journal
-        self._rows: dict[str, list[dict[str, Any]]] = {}
-
-    def add(self, split: str, row: dict[str, Any]) -> None:
-        """Add a row; it is held in memory until the next commit."""
-        self._rows.setdefault(split, []).append(row)
+    folder: Path
+    journal: Journal
+    rows: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def commit(self, position: dict[str, Any]) -> None:
         """Write a shard for each split with new rows: these, and all that the journal says now, are safe then."""
         shards = self.journal.shards
         number = 1 + max((int(Path(file).stem.partition("-")[2]) for file in shards), default=-1)
-        for split, rows in self._rows.items():
+        for split, rows in self.rows.items():
             file = f"{split}/data-{number:05d}.arrow"
             shards[file] = write_shard(self.folder / file, rows)
-        self._rows = {}
+        self.rows.clear()
         self.journal.position = position
-        self.journal.write(self.folder)
+        write_json(self.folder / JOURNAL, asdict(self.journal))
 
-    def finish(self, provenance: dict[str, Any]) -> None:
+    def finish(self) -> None:
         """Make it a dataset that `datasets.load_from_disk` reads."""
-        write_metadata(self.folder, self.journal.shards, [self.journal.parameters, self.journal.position])
-        write_json(self.folder / PROVENANCE, provenance)
+        journal = self.journal
+        write_metadata(self.folder, journal.shards, [journal.parameters, journal.position])
+        counts = {split: dict(sorted(classes.items())) for split, classes in journal.counts.items()}
+        results = {"counts": counts, "skipped": journal.skipped}
+        write_json(self.folder / PROVENANCE, {"format": FORMAT, **journal.parameters, **results})
         (self.folder / JOURNAL).unlink()
 
     def publish(self, out: Path) -> None:
@@ -183,12 +178,15 @@ def open_unfinished(out: Path, parameters: dict[str, Any], restart: bool) -> Ite
             folder of its name is something else.
     """
     folder = unfinished_folder(out)
-    _require_ours(folder)
+    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".part")
+    if names and JOURNAL not in names and PROVENANCE not in names:
+        raise PhotomendError(f"{folder}: holds {names[0]}, which no unfinished data set has; move it away")
     journal = (None if restart else read_journal(out)) or Journal(parameters)
     _require_same(folder, journal.parameters, parameters)
     if not journal.finished:
         _require_whole(folder, journal)
-        journal.write(folder)  # first, so that whatever a kill leaves here is known to be ours
+        # The journal first, so that whatever a kill leaves here is known to be ours.
+        write_json(folder / JOURNAL, asdict(journal))
         for path in folder.rglob("*"):
             if path.is_file() and path.relative_to(folder).as_posix() not in {JOURNAL, *journal.shards}:
                 path.unlink()
@@ -196,13 +194,10 @@ def open_unfinished(out: Path, parameters: dict[str, Any], restart: bool) -> Ite
         yield UnfinishedDataset(folder, journal)
     finally:
         if journal.position is None and not journal.finished:
-            _remove_contents(folder)
-
-
-def _require_ours(folder: Path) -> None:
-    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".part")
-    if names and JOURNAL not in names and PROVENANCE not in names:
-        raise PhotomendError(f"{folder}: holds {names[0]}, which no unfinished data set has; move it away")
+            # The journal goes last: it shows, if this is cut short, that the rest is ours.
+            with suppress(OSError):
+                for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _require_same(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
@@ -221,10 +216,3 @@ def _require_whole(folder: Path, journal: Journal) -> None:
         if not path.is_file() or path.stat().st_size != size:
             state = f"has {path.stat().st_size} bytes instead of {size}" if path.is_file() else "is missing"
             raise PhotomendError(f"{path}: this finished part {state}; start over with --restart")
-
-
-def _remove_contents(folder: Path) -> None:
-    """Empty the folder, its journal last: it shows, if this is cut short, that the rest is ours."""
-    with suppress(OSError):
-        for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -12,8 +12,7 @@ import pytest
 from photomend.data.photos import decode_photo
 from photomend.data.preparation.hub import HubDataset
 from photomend.data.prepared import PreparedSource, read_provenance
-from photomend.data.sources import FolderSource
-from photomend.data.split import SPLITS
+from photomend.data.sources import SPLITS, FolderSource
 from PIL import Image
 
 from .helpers import Shell, picture, tree

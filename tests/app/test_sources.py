@@ -9,8 +9,7 @@ from photomend.app.sources import FEW, HOLES, evenly, open_source, with_several_
 from photomend.core import PhotomendError
 from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.prepared import PreparedSource
-from photomend.data.sources import FolderSource
-from photomend.data.split import SPLITS, split_of
+from photomend.data.sources import SPLITS, FolderSource, split_of
 
 from .helpers import Shell, picture
 

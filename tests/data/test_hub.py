@@ -17,7 +17,7 @@ from photomend.data.preparation.hub_stream import HubStream
 from photomend.data.preparation.prepare import prepare
 from photomend.data.preparation.unfinished import read_journal
 from photomend.data.prepared import PreparedSource
-from photomend.data.split import SPLITS, split_of
+from photomend.data.sources import SPLITS, split_of
 from PIL import Image
 
 from .hub_helpers import NAMES, PETS, encoded, names, photos, write_parquet, write_webdataset

@@ -12,7 +12,7 @@ from photomend.data.masks import Box, box_mask, protocol_box
 from photomend.data.preparation.pairs import PairSource, find_hole, find_pairs
 from photomend.data.preparation.prepare import prepare
 from photomend.data.prepared import PreparedSource
-from photomend.data.split import split_of
+from photomend.data.sources import split_of
 from PIL import Image
 
 from .conftest import smooth_photo

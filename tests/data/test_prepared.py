@@ -17,8 +17,7 @@ from photomend.data.masks import Box, box_mask
 from photomend.data.photos import PhotoError, SkippedPhotoWarning, find_photos
 from photomend.data.preparation.prepare import prepare
 from photomend.data.prepared import PreparedSource
-from photomend.data.sources import FolderSource
-from photomend.data.split import SPLITS, split_photos
+from photomend.data.sources import SPLITS, FolderSource, split_photos
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from photomend.core import PhotomendError
 from photomend.data.photos import read_photo
-from photomend.data.samples import sample_photos
+from photomend.data.sources import sample_photos
 
 
 def test_every_sample_is_a_photo_with_a_free_licence() -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from photomend.data.photos import find_photos
-from photomend.data.split import SPLITS, split_of, split_photos
+from photomend.data.sources import SPLITS, split_of, split_photos
 
 
 def test_proportions_overall_and_in_every_class() -> None:
