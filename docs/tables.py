@@ -167,8 +167,8 @@ def sample_photos() -> str:
 
 
 def bench(machine: str) -> str:
-    """What `photomend bench --json` wrote on a machine, in one or several files named after it."""
-    rows = [row for path in sorted(DATA.glob(f"bench-{machine}*.json")) for row in json.loads(path.read_text("utf-8"))]
+    """What `photomend bench --json` wrote on a machine."""
+    rows = load(f"bench-{machine}")
     cases: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
     for row in rows:
         if row["ratio"] is not None and row["kind"] in BENCHES:
@@ -178,9 +178,8 @@ def bench(machine: str) -> str:
         eager, compiled = (cases[kind, name].get(peer) for peer in ("torch.nn", "torch.compile"))
         if eager is None:
             continue
-        times = [None if eager[key] is None else 1000 * eager[key] for key in ("ours_s", "peer_s")]
-        digits = 1 if kind == "conv" or (times[0] or 0) < 50 else 0
-        cells = ("–" if ms is None else f"{ms:,.{digits}f}" for ms in times)
+        times = [1000 * eager[key] for key in ("ours_s", "peer_s")]
+        cells = (f"{ms:,.{1 if kind == 'conv' or times[0] < 50 else 0}f}" for ms in times)
         lines.append([f"{kind} `{name}`", *cells, spread(eager), spread(compiled) if compiled else ""])
     row = rows[0]
     where = f"{row['machine']}, {row['threads']} threads, measured {row['measured']}."
@@ -190,24 +189,13 @@ def bench(machine: str) -> str:
 
 
 def spread(row: dict[str, Any]) -> str:
-    """The ratio of a row of the benchmark, with its percentiles where they are known."""
-    ends = "" if row["ratio_p10"] is None else f" ({row['ratio_p10']:.2f}–{row['ratio_p90']:.2f})"
-    return f"{row['ratio']:.2f}{ends}"
+    """The ratio of a row of the benchmark, with its percentiles."""
+    return f"{row['ratio']:.2f} ({row['ratio_p10']:.2f}–{row['ratio_p90']:.2f})"
 
 
 @table
-def bench_zen5() -> str:
-    return bench("zen5")
-
-
-@table
-def bench_zen4() -> str:
-    return bench("zen4")
-
-
-@table
-def bench_zen3() -> str:
-    return bench("zen3")
+def bench_emerald_rapids() -> str:
+    return bench("emerald-rapids")
 
 
 @table
