@@ -26,9 +26,10 @@ from ..core import Array, Tensor, clamp, where
 from ..models.discriminator import PatchDiscriminator, hole_patches
 from .config import AdversarialConfig
 from .evaluation.metrics import PEAK
-from .losses import hinge_loss, hole_loss, patch_mean
+from .losses import hinge_loss, hole_loss, patch_mean, value_and_gradient
 from .optimizers import Adam, grad_norm
-from .trainer import BaseTrainer, Counters, value_and_gradient
+from .progress import Counters
+from .trainer import PhotoTrainer
 
 #: What share of the tolerance λ aims at, and beyond which weights are no longer kept: a margin for other photos.
 AIM, MOST_KEPT = 0.8, 0.9
@@ -55,7 +56,7 @@ class Balance(Counters):
     stopped: bool = False
 
 
-class AdversarialTrainer(BaseTrainer[AdversarialConfig]):
+class AdversarialTrainer(PhotoTrainer[AdversarialConfig]):
     """A generator in training, and the discriminator beside it."""
 
     def __init__(self, config: AdversarialConfig, device: torch.device | str = "cpu") -> None:

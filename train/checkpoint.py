@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from ..core import Array, PhotomendError
-from ..models.weights import read, weights_digest, write
-from .initial_weights import load_initial
+from ..models.weights import read, write
 from .trainer import BaseTrainer
 
 STATE = "state.safetensors"
@@ -25,60 +24,22 @@ def state_of(trainer: BaseTrainer[Any]) -> dict[str, Any]:
     random = {"cpu": torch.get_rng_state()}
     if trainer.device.type == "cuda":
         random["cuda"] = torch.cuda.get_rng_state(trainer.device)
-    return {
-        "model": trainer.config.model,
-        "settings": _fixed_settings(trainer),
-        "photos": trainer.photos,
-        "initial_weights": trainer.initial,
-        "random": random,
-        **{name: part.state_dict() for name, part in trainer.parts().items()},
-    }
+    return {**trainer.about(), "random": random, **{name: part.state_dict() for name, part in trainer.parts().items()}}
 
 
 def restore(trainer: BaseTrainer[Any], path: Path) -> None:
     """Go on from the state in this file.
 
     Raises:
-        PhotomendError: no such state, a damaged one, or one of another model, or of other settings, photos or initial
-            weights; the same initial weights in another place are welcome.
+        PhotomendError: no such state, a damaged one, or what `BaseTrainer.resume` raises.
     """
     state = load_state(path)
     if missing := state_of(trainer).keys() - state.keys():
         raise PhotomendError(f"{path}: damaged, or of another version: it lacks {', '.join(sorted(missing))}")
-    _require_same_run(trainer, state, path)
-    for name, part in trainer.parts().items():
-        part.load_state_dict(state[name])
-    trainer.initial = state["initial_weights"] | {"path": trainer.config.initial_weights}
+    trainer.resume(state, path)
     torch.set_rng_state(state["random"]["cpu"])
     if trainer.device.type == "cuda" and "cuda" in state["random"]:
         torch.cuda.set_rng_state(state["random"]["cuda"], trainer.device)
-
-
-def _fixed_settings(trainer: BaseTrainer[Any]) -> dict[str, Any]:
-    """The settings that a resumed run can't change."""
-    return {**trainer.network.config, **{name: getattr(trainer.config, name) for name in trainer.config.fixed}}
-
-
-def _require_same_run(trainer: BaseTrainer[Any], state: dict[str, Any], path: Path) -> None:
-    config = trainer.config
-    if state["model"] != config.model:
-        raise PhotomendError(f"{path}: holds a run of {state['model']!r}, not of {config.model!r}")
-    mine, theirs = _fixed_settings(trainer), state["settings"]
-    for name in {**mine, **theirs}:
-        if theirs.get(name) != mine.get(name):
-            raise PhotomendError(
-                f"{path}: was made with {name} (={theirs.get(name)}), and can't go on with {name} (={mine.get(name)})"
-            )
-    if state["photos"]["digest"] != trainer.photos["digest"]:
-        raise PhotomendError(
-            f"{path}: was trained on {state['photos']['origin']}, not on these photos of {trainer.photos['origin']}"
-        )
-    began, given = state["initial_weights"], config.initial_weights
-    if given == began["path"]:
-        return
-    if not given or weights_digest(load_initial(config.model, given).weights) != began["digest"]:
-        first = f"the weights of {began['path']}" if began["path"] else "random weights"
-        raise PhotomendError(f"{path}: began with {first}, and can't go on with initial_weights (={given})")
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

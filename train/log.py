@@ -9,9 +9,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from ..core import PhotomendError, replacing
+
+
+class Log(Protocol):
+    """Takes records."""
+
+    def write(self, record: Mapping[str, Any]) -> None: ...
 
 
 class JsonLog:

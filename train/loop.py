@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from ..core import PhotomendError, replacing, runtime
+from ..core import Array, PhotomendError, replacing, runtime
 from ..data.loader import CropLoader
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource, names_digest, require_readable
@@ -28,8 +28,8 @@ from ..models.weights import BEST, LAST, save_checkpoint
 from .adversarial import AdversarialTrainer
 from .checkpoint import STATE, restore, save_state, state_of
 from .config import AdversarialConfig, TrainConfig
-from .log import JsonLog
-from .trainer import BaseTrainer, Trainer
+from .log import JsonLog, Log
+from .trainer import BaseTrainer, PhotoTrainer, Trainer
 from .validation import Validation, Validator
 
 CONFIG, LOG = "config.json", "log.jsonl"
@@ -57,7 +57,7 @@ def train(
     device: torch.device | str = "cpu",
     on_validation: Callable[[Interval], object] = lambda interval: None,
     quiet: bool = False,
-) -> BaseTrainer[Any]:
+) -> PhotoTrainer[Any]:
     """Train a network and leave a run folder: config.json, log.jsonl, best, last and state (safetensors).
 
     Args:
@@ -76,7 +76,7 @@ def train(
     """
     if not resume and any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
         raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
-    trainer: BaseTrainer[Any]
+    trainer: PhotoTrainer[Any]
     trainer = AdversarialTrainer(config, device) if isinstance(config, AdversarialConfig) else Trainer(config, device)
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
     if resume:
@@ -104,35 +104,42 @@ def train(
         JsonLog(out / LOG, trainer.progress.steps) as log,
         tqdm(total=round(config.total), unit=unit, disable=True if quiet else None, dynamic_ncols=True) as bar,
         closing(iter(loader)) as batches,
-        stop_requests() as stop_requested,
     ):
-        recorder = Recorder(trainer, validator, interval, out, log, bar, on_validation)
+        run(trainer, batches, Recorder(trainer, validator, interval, out, log, bar, on_validation))
+    if loader.skipped:
+        warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
+    return trainer
+
+
+def run(trainer: BaseTrainer[Any], batches: Iterator[Sequence[Array]], recorder: Recorder) -> None:
+    """The loop: one step after another until the run is used up, each recorded; validations in between.
+
+    Raises KeyboardInterrupt on Ctrl-C or SIGTERM, after the step in hand is finished and the state is saved.
+    """
+    with stop_requests() as stop_requested:
         recorder.validate_if_due()
         while trainer.fraction < 1:
-            batch = next(batches)
-            loss, norm = trainer.step(batch.photo.to(trainer.device), batch.mask.to(trainer.device))
+            loss, norm = trainer.step(*(array.to(trainer.device) for array in next(batches)))
             recorder.record_step(loss, norm)
             if stop_requested():
                 recorder.save_state()
                 raise KeyboardInterrupt
             recorder.validate_if_due()
-    if loader.skipped:
-        warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
-    return trainer
 
 
 @dataclass
 class Recorder:
     """What a run leaves behind: its log, progress bar, validations, weights and state, and the time that it took.
 
-    `interval` is the steps from one validation to the next, the others are as in `train`.
+    `interval` is the steps from one validation to the next, the others are as in `train`; a run without a folder `out`
+    leaves no files.
     """
 
     trainer: BaseTrainer[Any]
-    validator: Validator | None
+    validator: Callable[[Any], Validation] | None
     interval: int
-    out: Path
-    log: JsonLog
+    out: Path | None
+    log: Log
     bar: tqdm[Any]
     on_validation: Callable[[Interval], object]
     tick: float = field(default_factory=time.monotonic)  # when the run's time was last added up
@@ -143,12 +150,12 @@ class Recorder:
         trainer, config, progress = self.trainer, self.trainer.config, self.trainer.progress
         seconds = self._clock()
         progress.trained += seconds
-        rate = config.batch_size / seconds
-        record = {"step": progress.steps, "loss": loss, "lr": trainer.optimizer.lr, "grad_norm": norm, "photos_s": rate}
-        self.log.write(record | trainer.observed)
+        speed = {"photos_s": config.batch_size / seconds} if trainer.timed else {}
+        record = {"step": progress.steps, "loss": loss, "lr": trainer.optimizer.lr, "grad_norm": norm}
+        self.log.write(record | speed | trainer.observed)
         so_far = progress.steps if config.steps is not None else progress.seconds
         self.bar.update(min(round(so_far), self.bar.total) - self.bar.n)
-        self.bar.set_postfix(loss=f"{loss:.4f}", photos_s=f"{rate:.0f}", refresh=False)
+        self.bar.set_postfix(loss=f"{loss:.4f}", **{name: f"{rate:.0f}" for name, rate in speed.items()}, refresh=False)
         if time.monotonic() - self.saved > SAVE_EVERY:
             self.save_state()
 
@@ -164,15 +171,18 @@ class Recorder:
             return
         validation = None
         if self.validator is not None:
-            with trainer.ema.averaged():
-                validation = self.validator(trainer.network)
+            with trainer.averaged() as network:
+                validation = self.validator(network)
         number = progress.validations + (progress.validated >= 0)
         loss = {"loss": progress.loss_sum / progress.loss_count} if progress.loss_count else {}
         metrics = loss | (validation.metrics if validation else {})
-        self.log.write({"validation": number, "step": progress.steps, "seconds": progress.seconds, **metrics})
-        if trainer.after_validation(validation.metrics if validation else None):
-            save_checkpoint(self.out / BEST, trainer.weights(averaged=True, metrics=metrics))
-        save_checkpoint(self.out / LAST, trainer.weights(averaged=False, metrics=loss))
+        seconds = {"seconds": progress.seconds} if trainer.timed else {}
+        self.log.write({"validation": number, "step": progress.steps, **seconds, **metrics})
+        best = trainer.after_validation(validation.metrics if validation else None)
+        if self.out is not None:
+            if best:
+                save_checkpoint(self.out / BEST, trainer.weights(averaged=True, metrics=metrics))
+            save_checkpoint(self.out / LAST, trainer.weights(averaged=False, metrics=loss))
         progress.validations, progress.validated = number, progress.steps
         progress.loss_sum, progress.loss_count = 0.0, 0
         self.on_validation(Interval(number, progress.steps, metrics.get("loss", float("nan")), validation))
@@ -180,7 +190,8 @@ class Recorder:
         self.save_state()
 
     def save_state(self) -> None:
-        save_state(self.out / STATE, state_of(self.trainer))
+        if self.out is not None:
+            save_state(self.out / STATE, state_of(self.trainer))
         self.saved = time.monotonic()
 
     def _clock(self) -> float:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from ..core import Array, Pullback, primitive
+from ..core import Array, Pullback, Tensor, primitive
 
 
 @primitive
@@ -91,3 +93,12 @@ def _chosen(op: str, scores: Array, patches: Array) -> Array:
     if count == 0:
         raise ValueError(f"{op}: no patch is chosen")
     return count
+
+
+def value_and_gradient(function: Callable[[Tensor], Tensor], x: Array) -> tuple[float, Array]:
+    """A function's value at x, a single number, and its gradient by x."""
+    leaf = Tensor(x)
+    value = function(leaf)
+    value.backward()
+    assert leaf.grad is not None
+    return value.item(), leaf.grad

@@ -9,7 +9,7 @@ from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.sources import FolderSource
 from photomend.train.config import TrainConfig
 from photomend.train.loop import train
-from photomend.train.trainer import BaseTrainer
+from photomend.train.trainer import PhotoTrainer
 from photomend.train.validation import Validator
 
 TINY = {"width": 16, "dilations": [1, 2], "window": 64}
@@ -20,5 +20,5 @@ def config(**settings: Any) -> TrainConfig:
     return TrainConfig(**given)
 
 
-def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> BaseTrainer[Any]:
+def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> PhotoTrainer[Any]:
     return train(settings, photos, Validator(EvaluationSet(photos)), out, quiet=True, **options)

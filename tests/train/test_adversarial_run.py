@@ -18,7 +18,7 @@ from photomend.train.config import AdversarialConfig, TrainConfig
 from photomend.train.log import by_kind, read_log
 from photomend.train.loop import LOG, train
 from photomend.train.optimizers import Optimizer
-from photomend.train.trainer import BaseTrainer
+from photomend.train.trainer import PhotoTrainer
 from photomend.train.validation import Validation, Validator
 
 from .interrupting import interrupt
@@ -49,7 +49,7 @@ def config(start: Path, **settings: Any) -> AdversarialConfig:
     return AdversarialConfig(**{**given, **settings})
 
 
-def run(settings: AdversarialConfig, photos: FolderSource, out: Path, **options: Any) -> BaseTrainer[Any]:
+def run(settings: AdversarialConfig, photos: FolderSource, out: Path, **options: Any) -> PhotoTrainer[Any]:
     return train(settings, photos, Validator(EvaluationSet(photos)), out, quiet=True, **options)
 
 
