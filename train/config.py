@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Self
 
 from ..core import Parameter, PhotomendError, did_you_mean
 from ..models import GanModel
-from .muon import Muon
-from .optimizers import SGD, Adam, AdamW, Optimizer
+from .optimizers import SGD, Adam, AdamW, Muon, Optimizer
 from .precision import PRECISIONS
 from .schedules import StepLR, WarmupCosine
 from .settings import above_zero, at_least_zero, check_setting, from_zero_to, one_of

@@ -141,7 +141,7 @@ class BaseTrainer(Generic[Config]):
         return {**self.model_config, **{name: getattr(self.config, name) for name in self.config.fixed}}
 
     def resume(self, state: Mapping[str, Any], path: Path) -> None:
-        """Go on from this state, which was read from `path`.
+        """Go on from this state, which was read from `path`; the optimizer keeps the options that it was made with.
 
         Raises:
             PhotomendError: it is of another model, or of other settings or data.
@@ -155,7 +155,7 @@ class BaseTrainer(Generic[Config]):
                 raise PhotomendError(f"{path}: was made with {name} (={was}), and can't go on with {name} (={given})")
         self.require_same_data(state, path)
         for name, part in self.parts().items():
-            part.load_state_dict(state[name])
+            part.load_state_dict({key: value for key, value in state[name].items() if key != "param_groups"})
 
     def require_same_data(self, state: Mapping[str, Any], path: Path) -> None:
         """Raise PhotomendError where the state is of a run on other data."""

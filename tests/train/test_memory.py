@@ -78,7 +78,7 @@ def _made_once() -> None:
 def trained(network: Module, optimizer: Optimizer) -> list[Array]:
     """A network's weights and buffers, its gradients, and what the optimizer keeps of them."""
     gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
-    slots = [array for arrays in optimizer.slots.values() for array in arrays]
+    slots = [array for slots in optimizer.slots for array in slots.values()]
     return [*network.state_dict().values(), *gradients, *slots]
 
 

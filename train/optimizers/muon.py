@@ -12,17 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import sqrt
+from typing import Any
 
 import torch
 
-from ..core import Array, Parameter
-from .optimizers import AdamW
+from ...core import Array
+from .adam import AdamW
+from .checks import below_one
+from .optimizer import Group, Optimizer, Slots
 
 #: Least number of rows and columns; a kernel (O, C, rows, columns) counts as a matrix (O, C · rows · columns). Smaller
 #: ones are left to AdamW, as vectors are: the last layer's few outputs, the few hidden units of channel attention.
 MIN_SIDE = 32
-#: AdamW's learning rate, as a share of the matrices'.
+#: AdamW's learning rate, as a share of the matrices', and its other options.
 ADAMW_RATE = 0.5
+ADAMW = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False, "maximize": False}
 #: Of the polynomial a x + b x³ + c x⁵, which five times over takes what lies from 0.003 to 1 to between 0.7 and 1.2.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
@@ -40,35 +44,36 @@ class Muon(AdamW):
         momentum: μ.
         dtype: what the orthogonal factor is computed in; bfloat16 is enough for it.
 
-    Raises ValueError for a negative lr or weight_decay and for a momentum outside [0, 1).
+    Raises TypeError and ValueError for a negative lr or weight_decay, a momentum outside [0, 1) and wrong parameters.
     """
+
+    options = Optimizer.options | {"momentum": below_one}
 
     def __init__(
         self,
-        parameters: Iterable[Parameter],
+        parameters: Iterable[Any],
         lr: float = 1e-3,
         momentum: float = 0.95,
         weight_decay: float = 1e-2,
         dtype: torch.dtype = torch.bfloat16,
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum (={momentum}) must lie in [0, 1)")
-        super().__init__(parameters, lr, weight_decay=weight_decay)
-        self.slots["square"] = [v.new_empty(0) if is_matrix(v) else v for v in self.slots["square"]]
-        self.momentum = float(momentum)
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise TypeError(f"dtype (={dtype!r}) must be a floating-point torch.dtype")
         self.dtype = dtype
+        Optimizer.__init__(self, parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
-    def update(self, t: int, θ: Array, g: Array, *slots: Array) -> None:
+    def slot_names(self, group: Group, θ: Array) -> tuple[str, ...]:
+        return ("mean",) if is_matrix(θ) else ("mean", "square")
+
+    def update(self, group: Group, t: int, θ: Array, g: Array, slots: Slots) -> None:
         if not is_matrix(θ):
-            η = ADAMW_RATE * self.lr
-            θ.mul_(1 - η * self.weight_decay)
-            self.descend(t, η, θ, g, *slots)
+            super().update(ADAMW | group | {"lr": ADAMW_RATE * group["lr"]}, t, θ, g, slots)
             return
-        m, μ = slots[0], self.momentum
+        η, μ, m = group["lr"], group["momentum"], slots["mean"]
         m.lerp_(g, 1 - μ)
         factor = orthogonal(g.lerp(m, μ).flatten(1).to(self.dtype))
-        θ.mul_(1 - self.lr * self.weight_decay)
-        θ.add_(factor.to(θ.dtype).reshape(θ.shape), alpha=-0.2 * self.lr * sqrt(max(factor.shape)))
+        θ.mul_(1 - η * group["weight_decay"])
+        θ.add_(factor.to(θ.dtype).reshape(θ.shape), alpha=-0.2 * η * sqrt(max(factor.shape)))
 
 
 def is_matrix(weight: Array) -> bool:
