@@ -1,23 +1,27 @@
 """photomend rebuilds missing rectangles in photographs with a deep-learning engine written from scratch.
 
-`photomend.repair` rebuilds the missing parts of a photo. The parts, each importable by name: `photomend.core` (tensors,
-tape, modules), `photomend.layers`, `photomend.models`, `photomend.data`, `photomend.train` and `photomend.app` (command
-line, photo repair).
+`photomend.repair` rebuilds the missing parts of a photo; `save`, `load` and `summary` are for any module. The parts,
+each importable by name: `photomend.core` (tensors, tape, modules), `photomend.layers`, `photomend.models`,
+`photomend.data`, `photomend.train` (`fit` trains any module) and `photomend.app` (command line, photo repair).
 """
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .app.api import repair as repair
+    from .core.summary import summary as summary
+    from .models.weights import load as load
+    from .models.weights import save as save
 
 __version__ = version("photomend")  # one place only: pyproject.toml
 
+#: Where to find what is imported when it is first asked for, because it brings torch along.
+_LATER = {"repair": ".app.api", "load": ".models.weights", "save": ".models.weights", "summary": ".core.summary"}
+
 
 def __getattr__(name: str) -> object:
-    """`repair` is imported when it is first asked for, because it brings torch along."""
-    if name == "repair":
-        from .app.api import repair
-
-        return repair
+    if name in _LATER:
+        return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

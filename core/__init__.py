@@ -5,7 +5,7 @@ from .backend import runtime
 from .errors import PhotomendError, did_you_mean
 from .files import replacing
 from .gradcheck import GradientError, gradcheck
-from .module import Buffer, Module, Parameter, StateDictError
+from .module import Buffer, Module, Parameter, StateDictError, in_mode
 from .ops.elementwise import (
     absolute,
     add,
@@ -55,6 +55,7 @@ __all__ = [
     "exp",
     "getitem",
     "gradcheck",
+    "in_mode",
     "init",
     "is_recording",
     "log",

@@ -8,6 +8,7 @@ dots, the same as torch.nn gives them, so that weights travel both ways.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import torch
@@ -162,6 +163,19 @@ class Module:
     def extra_repr(self) -> str:
         """A layer's settings, as they appear in its repr."""
         return ""
+
+
+@contextmanager
+def in_mode(module: Module, *, training: bool) -> Iterator[None]:
+    """Inside this context the module and all below it are in training or evaluation mode; afterwards each in its own,
+    also those that differed."""
+    before = [(below, below.training) for _, below in module.named_modules()]
+    module.train(training)
+    try:
+        yield
+    finally:
+        for below, was_training in before:
+            below.training = was_training
 
 
 def _few(names: list[str]) -> str:

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..core import Array, PhotomendError, replacing
+from ..core import Array, Module, PhotomendError, StateDictError, replacing
 
 BEST, LAST = "best.safetensors", "last.safetensors"
 HEADER = "photomend"  # the key in the safetensors metadata under which the JSON stands
@@ -65,6 +65,42 @@ def load_checkpoint(path: Path, model: str | None = None, device: torch.device |
     return Checkpoint(weights=weights, calibration=about.get("calibration", {}), **known)
 
 
+def save(module: Module, path: str | Path) -> None:
+    """Write a module's parameters and buffers to a safetensors file, which replaces another in one step.
+
+    >>> import tempfile
+    >>> from photomend.layers import Linear
+    >>> path = Path(tempfile.mkdtemp(), "line.safetensors")
+    >>> save(Linear(2, 1), path)
+    >>> load(path, into=Linear(2, 1))
+    Linear(2, 1, bias=True)
+
+    Raises CheckpointError when it cannot be written.
+    """
+    save_checkpoint(Path(path), Checkpoint(type(module).__name__, module.state_dict()))
+
+
+def load(path: str | Path, into: Module) -> Module:
+    """Read a safetensors file's arrays into the module's parameters and buffers, and return the module.
+
+    The file is one that `save` or a training run wrote, or any other with the module's names, such as one that
+    safetensors wrote of the torch.nn twin.
+
+    Raises CheckpointError naming the file when there is none, when it is damaged, or when its names, shapes or dtypes
+    are not the module's; nothing has been changed then.
+    """
+    path = find_checkpoint(Path(path))
+    arrays, _ = _open(path, "cpu")
+    for name, own in into.state_dict().items():
+        if name in arrays and arrays[name].dtype != own.dtype:
+            raise CheckpointError(f"{path}: {name} is {arrays[name].dtype} but should be {own.dtype}")
+    try:
+        into.load_state_dict(arrays)
+    except StateDictError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return into
+
+
 def find_checkpoint(path: Path) -> Path:
     """The weights file that `path` means: itself, or the best (else the last) in a run folder."""
     if not path.is_dir():
@@ -100,15 +136,7 @@ def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> 
 
 def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:
     """Arrays and description of a checkpoint of this kind ("weights" or "state")."""
-    if not path.exists():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            header = (file.metadata() or {}).get(HEADER)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = json.loads(header) if header is not None else None
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({error})") from error
+    arrays, about = _open(path, device)
     if not isinstance(about, dict) or "version" not in about:
         raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
     if about["version"] != VERSION:
@@ -119,3 +147,16 @@ def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, A
         if not isinstance(about.get(key), wanted):
             raise CheckpointError(f"{path}: a damaged checkpoint, its description has no {key}")
     return arrays, about
+
+
+def _open(path: Path, device: torch.device | str) -> tuple[dict[str, Array], Any]:
+    """The arrays of a safetensors file, and the description that photomend gave it, if it did."""
+    if not path.exists():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        with safe_open(path, framework="pt", device=str(device)) as file:
+            header = (file.metadata() or {}).get(HEADER)
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return arrays, json.loads(header) if header is not None else None
+    except (OSError, SafetensorError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({error})") from error

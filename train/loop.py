@@ -74,8 +74,8 @@ def train(
             photos; the loss is no longer a number.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step in hand is finished and the state is saved.
     """
-    if not resume and any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
-        raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
+    if not resume:
+        require_no_run(out)
     trainer: PhotoTrainer[Any]
     trainer = AdversarialTrainer(config, device) if isinstance(config, AdversarialConfig) else Trainer(config, device)
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
@@ -109,6 +109,12 @@ def train(
     if loader.skipped:
         warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
     return trainer
+
+
+def require_no_run(out: Path) -> None:
+    """Raise PhotomendError where this folder holds a run."""
+    if any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
+        raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
 
 
 def run(trainer: BaseTrainer[Any], batches: Iterator[Sequence[Array]], recorder: Recorder) -> None:
