@@ -26,12 +26,20 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
-from .tape import Array, Node, Pullback, is_recording
-from .tensor import PRIMITIVES, Tensor
+import numpy as np
+import torch
+
+from .arrays import not_an_array, recorded_by_torch, require_plain
+from .saved import saved_by, variable_of
+from .tape import Array, Node, Pullback, Version, is_recording
+from .tensor import PRIMITIVES, Tensor, made
 
 Rule = Callable[..., tuple[Array, Pullback]]
+
+#: What torch's operations would silently make an array of.
+_NOT_ARRAYS = (np.ndarray, list, tuple)
 
 
 class Primitive:
@@ -47,6 +55,7 @@ class Primitive:
         self.rule = rule
         self.name = rule.__name__
         parameters = inspect.signature(rule).parameters
+        self._names = set(parameters)
         self._positional = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), "")
 
@@ -56,25 +65,86 @@ class Primitive:
     def __call__(self, *args: Any, **options: Any) -> Any:
         if len(args) < len(self._positional):
             args = self._complete(args, options)
-        tensors = [a for a in args if isinstance(a, Tensor)]
-        for name, option in options.items():
-            if isinstance(option, Tensor):
-                raise TypeError(f"{self.name}: {name} is an option and can't be a Tensor; pass its .data")
-        arrays = [a.data if isinstance(a, Tensor) else a for a in args]
+        arrays: list[Any] = []
+        sources: list[Tensor | None] = []
+        among = tracked = False
+        for argument in args:
+            if isinstance(argument, Tensor):
+                among = True
+                if argument.tracked:
+                    tracked = True
+                    sources.append(argument)
+                else:
+                    sources.append(None)
+                arrays.append(argument.data)
+            else:
+                sources.append(None)
+                arrays.append(argument)
         self._check_alike(arrays)
-        value, pullback = self.rule(*arrays, **options)
-        if not tensors:
+        if options:
+            self._check_options(options)
+        try:
+            returned = self.rule(*arrays, **options)
+        except (TypeError, RuntimeError, AttributeError) as error:
+            self._explain(arrays, error)
+            raise
+        if type(returned) is not tuple or len(returned) != 2:
+            raise TypeError(f"{self.name}: {_not_a_rule(returned)}")
+        value, pullback = returned
+        if not isinstance(value, Array) or not callable(pullback) or recorded_by_torch(value):
+            raise TypeError(f"{self.name}: {_not_a_rule(returned)}")
+        if not among:
             return value
-        result = Tensor(value, tracked=is_recording() and any(t.tracked for t in tensors))
-        if result.tracked:
-            parents = tuple([a.node if isinstance(a, Tensor) and a.tracked else None for a in args])
-            versions = [
-                (position, weakref.ref(arrays[position]), arrays[position]._version)
-                for position, parent in enumerate(parents)
-                if parent is not None and parent.leaf is not None
-            ]
-            result._node = Node(self.name, value, parents, pullback, versions)
-        return result
+        if not value.is_floating_point():
+            raise TypeError(f"{self.name}: the value is {value.dtype}, and only floating point has gradients")
+        if not (tracked and is_recording()):
+            return made(value, None)
+        return made(value, self._node(arrays, sources, value, pullback))
+
+    def _node(self, arrays: list[Any], sources: list[Tensor | None], value: Array, pullback: Pullback) -> Node:
+        """The place on the tape of a value that was made of these arrays, some of which are those of `sources`."""
+        parents: list[Node | None] = []
+        versions: list[Version] = []
+        for source in sources:
+            if source is None:
+                parents.append(None)
+            else:
+                parent = source.node
+                parents.append(parent)
+                if parent.leaf is not None:
+                    try:
+                        versions.append((parent.array, source.data._version))
+                    except RuntimeError:  # made in torch's inference mode, which doesn't count changes
+                        continue
+        ids = [*map(id, arrays), id(value)]
+        return Node(value, self, parents, pullback, versions, saved_by(pullback), ids)
+
+    def _explain(self, arrays: list[Any], error: Exception) -> None:
+        """Raise a clearer error if a rule failed because something else stands where a floating-point array is due."""
+        for position, array in enumerate(arrays):
+            name = self._argument(position)
+            if not isinstance(array, Array):
+                if not self._may_be(position, array):
+                    self._refuse(position, array, error)
+            elif not array.is_floating_point() and array.dtype != torch.bool and "type" in str(error):
+                raise TypeError(
+                    f"{self.name}: {name} is {array.dtype}, not floating point; pass {name}.to(torch.float32)"
+                ) from error
+
+    def _refuse(self, position: int, found: Any, cause: Exception | None = None) -> NoReturn:
+        name = self._argument(position)
+        if isinstance(found, list | tuple) and any(isinstance(item, Array | Tensor) for item in found):
+            advice = f"is a {type(found).__name__}; unpack it: {self.name}(*arrays)"
+        else:
+            advice = f"must be an array, {not_an_array(found)}"
+        raise TypeError(f"{self.name}: {name} {advice}") from cause
+
+    def _may_be(self, position: int, value: Any) -> bool:
+        """Whether a rule says by its annotation, or by having none, that an argument may be a number or None."""
+        if position >= len(self._positional):
+            return False
+        parameter = self._positional[position]
+        return parameter.annotation not in (Array, "Array") and (value is not None or parameter.default is None)
 
     def _complete(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
         """`args` with those given by name, and the defaults of those left out, in their places: a pullback returns
@@ -89,35 +159,84 @@ class Primitive:
         return args
 
     def _check_alike(self, arrays: list[Any]) -> None:
-        """All floating-point arrays of one call share their dtype and device; say who differs."""
-        first: Array | None = None
+        """All floating-point arrays of one call share their dtype and device, and torch records none of them; say who
+        is otherwise."""
+        dtype = device = None
         for position, array in enumerate(arrays):
-            if not isinstance(array, Array) or not array.is_floating_point():
+            if not isinstance(array, Array):
+                if isinstance(array, _NOT_ARRAYS):
+                    self._refuse(position, array)
                 continue
-            if first is None:
-                first, first_position = array, position
-            elif array.dtype != first.dtype or array.device != first.device:
+            if recorded_by_torch(array):
+                require_plain(f"{self.name}: {self._argument(position)}", array)
+            if dtype is None:
+                if array.is_floating_point():
+                    dtype, device, first = array.dtype, array.device, position
+            elif (array.dtype is not dtype or array.device != device) and array.is_floating_point():
                 raise TypeError(
                     f"{self.name}: {self._argument(position)} is {array.dtype} on {array.device}, "
-                    f"but {self._argument(first_position)} is {first.dtype} on {first.device}"
+                    f"but {self._argument(first)} is {dtype} on {device}"
                 )
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        for name, option in options.items():
+            if isinstance(option, Tensor):
+                raise TypeError(f"{self.name}: {name} is an option and can't be a Tensor; pass its .data")
+            if isinstance(option, Array):
+                require_plain(f"{self.name}: {name}", option)
 
     def _argument(self, position: int) -> str:
         named = len(self._positional)
         return self._positional[position].name if position < named else f"{self._variadic}[{position - named}]"
 
+    def naming(self, node: Node, of: Array | int) -> str:
+        """What an array, or the argument at a position, is to a node of this primitive; or else what the pullback calls
+        it."""
+        if isinstance(of, int):
+            return f"argument {self._argument(of)}"
+        if id(of) in node.ids:
+            position = node.ids.index(id(of))
+            return "the value" if position == len(node.ids) - 1 else f"argument {self._argument(position)}"
+        variable = variable_of(node.pullback, of)
+        return f"argument {variable}" if variable in self._names else f"{variable or 'an array'} in the pullback"
+
+
+def _not_a_rule(returned: Any) -> str:
+    """What is wrong with what a rule returned."""
+    asked = "a rule returns its value, an array, and its pullback: return y, pullback"
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        several = f" of {len(returned)}" if isinstance(returned, tuple | list) else ""
+        return f"{asked}; this one returned a {type(returned).__name__}{several}"
+    value, pullback = returned
+    if isinstance(value, Array) and recorded_by_torch(value):
+        return "the value requires torch's gradients; detach the arrays that the rule captured"
+    if not isinstance(value, Array):
+        is_ours = "; rules compute with arrays, so call other primitives' rules" if isinstance(value, Tensor) else ""
+        return f"{asked}; the value is a {type(value).__name__}{is_ours}"
+    return f"{asked}; the pullback is a {type(pullback).__name__}, which can't be called"
+
 
 def primitive(rule: Rule) -> Primitive:
     """Make a differentiable operation of a rule (see this module's text) and enter it in the list of all.
 
+    A rule that is defined again, by the same name in the same module, takes the place of the earlier one, as in a
+    notebook whose cell is run again.
+
     Raises:
-        ValueError: another primitive of that name exists.
+        ValueError: another module has a primitive of that name.
     """
     made = Primitive(rule)
-    if made.name in PRIMITIVES:
-        raise ValueError(f"primitive {made.name!r} is defined twice")
+    if (earlier := all_primitives().get(made.name)) and _place(earlier.rule) != _place(rule):
+        raise ValueError(
+            f"primitive {made.name!r} is defined twice, in {_place(earlier.rule)} and in {_place(rule)}; call one "
+            "otherwise, or make it by Primitive(rule), which enters no list"
+        )
     PRIMITIVES[made.name] = made
     return made
+
+
+def _place(rule: Rule) -> str:
+    return f"{rule.__module__}.{rule.__qualname__}"
 
 
 def all_primitives() -> dict[str, Primitive]:

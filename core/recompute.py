@@ -8,7 +8,7 @@ Source: Chen, Xu, Zhang & Guestrin, *Training deep nets with sublinear memory co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,8 @@ def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     """``function(*inputs)``, whose inner results are computed a second time for the gradient instead of kept.
 
     The second run draws the random numbers of the first, so that dropout drops the same elements. It begins with a
-    module's buffers (running statistics) and mode as the first run found them, and leaves them as they are now.
+    module's parameters, buffers (running statistics) and mode as the first run found them, and leaves them as they are
+    now; a parameter whose array was changed in place since, frozen or not, is an error.
 
     Args:
         function: a Module or a method of one, whose parameters receive gradients too, or a function of its inputs
@@ -33,24 +34,30 @@ def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     """
     owner = getattr(function, "__self__", function)
     module = owner if isinstance(owner, Module) else Module()
-    parameters = [p for p in module.parameters() if p.tracked]
-    wanted = [isinstance(x, Tensor) and x.tracked for x in inputs]
-    if not is_recording() or not (parameters or any(wanted)):
+    parameters = module.parameters()
+    wanted = [isinstance(x, Tensor) and x.tracked for x in (*inputs, *parameters)]
+    if not is_recording() or not any(wanted):
         return function(*inputs)
+    count = len(inputs)
 
     def recomputed(*arrays: Array):
-        arrays = arrays[: len(inputs)]
         rerun = _rerun(module, [x.device for x in arrays if x.is_cuda][:1])
         with no_grad():
-            value = function(*arrays)
+            value = function(*arrays[:count])
 
         def recomputed_pullback(ȳ: Array):
-            leaves = [Tensor(x) if want else x for x, want in zip(arrays, wanted, strict=True)]
-            with rerun, recording(True):
+            leaves = [Tensor(x) if want else x for x, want in zip(arrays[:count], wanted, strict=False)]
+            with (
+                rerun,
+                _having(parameters, "data", arrays[count:]),
+                _having(parameters, "tracked", wanted[count:]),
+                recording(True),
+            ):
                 y = function(*leaves)
                 if y.tracked:
                     y.backward(ȳ)
-                return [_gradient(x) if isinstance(x, Tensor) else None for x in (*leaves, *parameters)]
+                sources = (*leaves, *parameters)
+                return [_gradient(x) if want else None for x, want in zip(sources, wanted, strict=True)]
 
         return (value.data if isinstance(value, Tensor) else value), recomputed_pullback
 
@@ -58,7 +65,7 @@ def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     return Primitive(recomputed)(*inputs, *parameters)
 
 
-def _gradient(tensor: Tensor) -> Array:
+def _gradient(tensor: Any) -> Array:
     """What arrived at a leaf; nothing is a gradient of 0."""
     return torch.zeros_like(tensor.data) if tensor.grad is None else tensor.grad
 
@@ -91,7 +98,7 @@ def _rerun(module: Module, devices: list[torch.device]) -> Any:
 
 
 @contextmanager
-def _having(things: Iterable[Any], attribute: str, values: list[Any]) -> Iterator[None]:
+def _having(things: Iterable[Any], attribute: str, values: Sequence[Any]) -> Iterator[None]:
     """Inside, an attribute of some objects has these values; afterwards those that it had before."""
     things = list(things)
     before = [getattr(thing, attribute) for thing in things]

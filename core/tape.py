@@ -12,9 +12,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
+
+from .checks import check_gradient, check_node, check_saved
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -31,8 +33,10 @@ Pullback = Callable[[Array], Gradient | Sequence[Gradient]]
 #: pullback of ``a + b`` gives ȳ itself to both, others give views of it, and the first ȳ is the caller's.
 Held = tuple[Array, bool]
 
-#: An array among a primitive's arguments: its position, the array and its version at the time of the call.
-Version = tuple[int, "weakref.ref[Array]", int]
+#: A leaf's array among a primitive's arguments, and its version at the time of the call.
+Version = tuple["weakref.ref[Array]", int]
+#: An array that a pullback has captured, and its version at the time of the call.
+Saved = tuple[Array, int]
 
 _mode = threading.local()
 
@@ -60,6 +64,15 @@ def recording(on: bool) -> Iterator[None]:
         _mode.recording = before
 
 
+class Maker(Protocol):
+    """What a node knows of its primitive."""
+
+    name: str
+
+    def naming(self, node: Node, of: Array | int) -> str:
+        """What an array, or the argument at a position, is called in an error message about this node."""
+
+
 class Node:
     """One step on the tape: the pullback of a primitive and the nodes of its inputs.
 
@@ -67,29 +80,57 @@ class Node:
     Nodes refer to nodes and not to Tensors: an intermediate result lives only as long as a pullback needs it. The
     leaf's Tensor is known by a weak reference: Tensor and node would otherwise keep each other alive.
 
-    What a pullback reads must be what the forward pass read. So a node remembers the version of each leaf's array among
-    its inputs (torch counts the changes in place), again without keeping the array alive.
+    What a pullback reads must be what the forward pass read. So a node remembers the version of each array that the
+    pullback has captured (torch counts the changes in place), and of each leaf's array among its inputs, these again
+    without keeping them alive. Which of its arguments and its value an array is, it knows by their ids.
     """
 
-    __slots__ = ("device", "dtype", "leaf", "name", "parents", "pullback", "shape", "versions")
+    __slots__ = (
+        "array",
+        "device",
+        "dtype",
+        "ids",
+        "leaf",
+        "maker",
+        "parents",
+        "pullback",
+        "retained",
+        "saved",
+        "shape",
+        "versions",
+    )
 
     def __init__(
         self,
-        name: str,
         value: Array,
-        parents: tuple[Node | None, ...] = (),
+        maker: Maker | None = None,
+        parents: Sequence[Node | None] = (),
         pullback: Pullback | None = None,
-        versions: list[Version] | None = None,
+        versions: Sequence[Version] = (),
+        saved: Sequence[Saved] = (),
+        ids: Sequence[int] = (),
         leaf: Tensor | None = None,
     ) -> None:
-        self.name = name
         self.shape = value.shape
         self.dtype = value.dtype
         self.device = value.device
+        self.maker = maker
         self.parents = parents
         self.pullback = pullback
         self.versions = versions
-        self.leaf = None if leaf is None else weakref.ref(leaf)
+        self.saved = saved
+        self.ids = ids
+        self.retained: weakref.ref[Tensor] | None = None
+        if leaf is None:
+            self.leaf = None
+        else:
+            self.leaf = weakref.ref(leaf)
+            self.array = weakref.ref(value)
+
+    @property
+    def name(self) -> str:
+        """Of the primitive."""
+        return "leaf" if self.maker is None else self.maker.name
 
     def is_like(self, value: Array) -> bool:
         """Whether an array of this one's shape, dtype and device stands here."""
@@ -99,7 +140,8 @@ class Node:
         """Let go of everything the pullback captured; the node can't be walked again."""
         self.pullback = None
         self.parents = ()
-        self.versions = None
+        self.versions = ()
+        self.saved = ()
 
 
 def topological_order(root: Node) -> list[Node]:
@@ -132,37 +174,16 @@ def walk(root: Node, cotangent: Array) -> None:
     """Bring `cotangent`, of the root's shape, back to every leaf, and free the tape on the way.
 
     Raises:
-        RuntimeError: the tape can't be walked (`_check_node`); no gradient has been changed then.
+        RuntimeError: the tape can't be walked (`check_node`); no gradient has been changed then.
         ValueError, TypeError: a pullback gave what doesn't fit its arguments.
     """
     order = topological_order(root)
     for node in order:
-        _check_node(node)
+        check_node(node)
     held: dict[Node, Held] = {root: (cotangent, False)}
     del cotangent
     for node in order:
         _visit(node, held)
-
-
-def _check_node(node: Node) -> None:
-    """Refuse a tape that can't be walked, before any gradient has been added to."""
-    if node.leaf is None and node.pullback is None:
-        raise RuntimeError(
-            f"backward: the tape behind {node.name!r} was already used and freed; run the forward pass again"
-        )
-    leaf = None if node.leaf is None else node.leaf()
-    if leaf is not None and not node.is_like(leaf.data):
-        raise RuntimeError(
-            f"backward: a leaf was {tuple(node.shape)}, {node.dtype} on {node.device} in the forward pass, and is "
-            f"{tuple(leaf.shape)}, {leaf.dtype} on {leaf.device} now; run the forward pass again"
-        )
-    for position, reference, version in node.versions or ():
-        array = reference()
-        if array is not None and array._version != version:
-            raise RuntimeError(
-                f"backward: argument {position + 1} of {node.name!r}, of shape {tuple(array.shape)}, was changed in "
-                "place since the forward pass, whose derivative is lost; run the forward pass again"
-            )
 
 
 def _visit(node: Node, held: dict[Node, Held]) -> None:
@@ -180,7 +201,11 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
             else:
                 leaf.grad = cotangent if owned else cotangent.clone()
         return
+    if node.retained is not None and (retaining := node.retained()) is not None:
+        retaining.grad = cotangent.clone() if retaining.grad is None else retaining.grad + cotangent
     assert node.pullback is not None
+    check_saved(node)  # again: the pullbacks before it have run since
+    node.saved = ()
     returned: Any = node.pullback(cotangent)
     gradients = list(returned) if isinstance(returned, tuple | list) else [returned]
     del returned, cotangent
@@ -194,7 +219,7 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
             continue
         if callable(gradient):
             gradient = gradient()
-        _check_gradient(node, parent, gradient)
+        check_gradient(node, position, parent, gradient)
         held[parent] = _sum(held.pop(parent, None), gradient)
     node.free()
 
@@ -205,18 +230,3 @@ def _sum(held: Held | None, gradient: Array) -> Held:
         return gradient, False
     total, owned = held
     return (total.add_(gradient) if owned else total + gradient), True
-
-
-def _check_gradient(node: Node, parent: Node, gradient: Any) -> None:
-    if not isinstance(gradient, Array):
-        raise TypeError(f"{node.name}: the pullback returned {type(gradient).__name__} where an array was due")
-    if gradient.shape != parent.shape:
-        raise ValueError(
-            f"{node.name}: the pullback returned a gradient of shape {tuple(gradient.shape)} "
-            f"for an input of shape {tuple(parent.shape)}"
-        )
-    if gradient.dtype != parent.dtype or gradient.device != parent.device:
-        raise TypeError(
-            f"{node.name}: the pullback returned a gradient that is {gradient.dtype} on {gradient.device} "
-            f"for an input that is {parent.dtype} on {parent.device}"
-        )

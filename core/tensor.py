@@ -6,12 +6,15 @@ from it is recorded, and `backward` brings its gradient back (both in `photomend
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, cast
 
 import torch
 
+from .arrays import not_an_array, recorded_by_torch, require_plain
 from .tape import Array, Node, walk
+from .torch_calls import NotForTorch
 
 #: Every primitive by name, filled by `photomend.core.primitive`; the operators below look themselves up here.
 PRIMITIVES: dict[str, Callable[..., Any]] = {}
@@ -22,7 +25,7 @@ def _operators(name: str) -> tuple[Callable[[Any, Any], Tensor], Callable[[Any, 
     return lambda self, other: PRIMITIVES[name](self, other), lambda self, other: PRIMITIVES[name](other, self)
 
 
-class Tensor:
+class Tensor(NotForTorch):
     """An array that remembers how it was made.
 
     Args:
@@ -37,9 +40,11 @@ class Tensor:
 
     def __init__(self, data: Array, *, tracked: bool = True) -> None:
         if not isinstance(data, Array):
-            raise TypeError(f"Tensor: data must be a torch.Tensor, not {type(data).__name__}")
+            raise TypeError(f"Tensor: data must be a torch.Tensor, {not_an_array(data)}")
         if not data.is_floating_point():
             raise TypeError(f"Tensor: data must be floating point, not {data.dtype}")
+        if recorded_by_torch(data):
+            require_plain("Tensor: data", data)
         self.data = data
         self.grad: Array | None = None
         self.tracked = tracked
@@ -50,8 +55,13 @@ class Tensor:
         """This Tensor's place on the tape. A leaf gets one when it is first used, and another one when its data has
         become an array of another kind since, as `Module.to` makes it."""
         node = self._node
-        if node is None or (node.leaf is not None and not node.is_like(self.data)):
-            node = self._node = Node("leaf", self.data, leaf=self)
+        if node is not None:
+            if node.leaf is None or node.array() is self.data:
+                return node
+            if node.is_like(self.data):
+                node.array = weakref.ref(self.data)
+                return node
+        node = self._node = Node(self.data, leaf=self)
         return node
 
     @property
@@ -95,6 +105,39 @@ class Tensor:
         made_by = "" if self.is_leaf else f", made by {self.node.name}"
         return f"{type(self).__name__}({self.data}{made_by})"
 
+    def __copy__(self) -> Self:
+        """A leaf of its own, of the same array, that has no gradient yet, as in torch."""
+        copied = object.__new__(type(self))
+        for attributes in self.__getstate__():
+            for name, value in (attributes or {}).items():
+                setattr(copied, name, value)
+        copied.grad = None
+        return copied
+
+    def __getstate__(self) -> tuple[dict[str, Any] | None, dict[str, Any]]:
+        """What `copy`, `deepcopy` and `pickle` take along: all but the place on the tape, which is one of a kind. The
+        copy gets its own when it is used.
+
+        Raises:
+            TypeError: a primitive made this Tensor, as in torch: a copy would have no way back to what it was made of.
+        """
+        if not self.is_leaf:
+            raise TypeError(f"a Tensor made by {self.node.name!r} can't be copied or pickled; take its array, .data")
+        attributes, slots = cast(Any, object.__getstate__(self))
+        return attributes, {**slots, "_node": None}
+
+    def retain_grad(self) -> None:
+        """Have the backward pass leave a gradient in `grad` here too, where a primitive made this Tensor; a leaf gets
+        one anyway.
+
+        Raises:
+            RuntimeError: nothing was recorded for this Tensor.
+        """
+        if not self.tracked:
+            raise RuntimeError("retain_grad: nothing was recorded for this Tensor (made under no_grad, or frozen)")
+        if self._node is not None:
+            self._node.retained = weakref.ref(self)
+
     def backward(self, cotangent: Array | None = None) -> None:
         """Add d⟨cotangent, self⟩/d(leaf) to the `grad` of every leaf this Tensor was made from.
 
@@ -118,6 +161,10 @@ class Tensor:
             )
         if not self.tracked:
             raise RuntimeError("backward: nothing was recorded for this Tensor (made under no_grad, or from constants)")
+        if cotangent is not None:
+            if not isinstance(cotangent, Array):
+                raise TypeError(f"backward: the cotangent must be an array, {not_an_array(cotangent)}")
+            require_plain("backward: the cotangent", cotangent)
         if cotangent is None:
             if self.data.numel() != 1:
                 raise ValueError(f"backward: a Tensor of shape {tuple(self.shape)} needs a cotangent of that shape")
@@ -148,7 +195,12 @@ class Tensor:
     def __getitem__(self, index: Any) -> Tensor:
         return PRIMITIVES["getitem"](self, index=index)
 
-    # Without these, ``array + tensor`` would ask torch (or NumPy) first, and it would refuse (or take the Tensor for a
-    # list of numbers); now it asks __radd__.
-    __torch_function__ = None
-    __array_ufunc__ = None
+
+def made(value: Array, node: Node | None) -> Tensor:
+    """The Tensor that a primitive made, which has checked the value; without a place on the tape it is a constant."""
+    tensor = object.__new__(Tensor)
+    tensor.data = value
+    tensor.grad = None
+    tensor.tracked = node is not None
+    tensor._node = node
+    return tensor

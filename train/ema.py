@@ -66,4 +66,4 @@ class EMA:
             raise ValueError(f"average of another module: {unlike[0]!r} is on one side only")
         self.updates = int(state["updates"])
         for name, array in self.weights.items():
-            array.copy_(torch.as_tensor(state[f"weights.{name}"]))
+            array.copy_(torch.as_tensor(state[f"weights.{name}"]).detach())

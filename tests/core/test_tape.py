@@ -342,7 +342,7 @@ def test_a_forgotten_leaf_needs_no_gradient() -> None:
 @pytest.mark.parametrize(
     ("returned", "error", "message"),
     [
-        (lambda ȳ: ȳ[:1], ValueError, r"wrong: .* gradient of shape \(1,\) for an input of shape \(2,\)"),
+        (lambda ȳ: ȳ[:1], ValueError, r"wrong: .* gradient of shape \(1,\) for argument x of shape \(2,\)"),
         (lambda ȳ: (None,), TypeError, "wrong: the pullback returned NoneType"),
         (lambda ȳ: (ȳ, ȳ), ValueError, "wrong: the pullback returned 2 gradients for 1 arguments"),
     ],

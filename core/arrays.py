@@ -1,0 +1,37 @@
+"""What may come in as an array: plain numbers, for which torch records nothing.
+
+An array that requires torch's own gradients (a ``torch.nn.Parameter``, or what was computed from one) would have torch
+record a second tape beside this engine's, and whatever such an array is written into would require them from then on.
+So one rule holds at every door: it is refused by name, and `detach` makes a plain array of it. Where arrays are copied
+(`load_state_dict`) they are detached.
+"""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import torch
+
+#: Whether torch records what is computed from an array.
+recorded_by_torch = attrgetter("requires_grad")
+
+
+def require_plain(name: str, array: torch.Tensor) -> None:
+    """Raises TypeError if `array`, which is called `name` where it comes in, requires torch's gradients."""
+    if recorded_by_torch(array):
+        raise TypeError(
+            f"{name} (a {type(array).__name__} of shape {tuple(array.shape)}) requires torch's gradients, which this "
+            f"engine doesn't record; pass {name.rpartition(' ')[2]}.detach()"
+        )
+
+
+def not_an_array(found: Any) -> str:
+    """What something is that stands where an array is due, and what to write instead."""
+    kind = type(found).__name__
+    if isinstance(getattr(found, "data", None), torch.Tensor):
+        return f"not a {kind} of photomend; pass its .data"
+    if isinstance(found, list | tuple | int | float | np.ndarray | np.generic):
+        return f"not {kind}; pass torch.as_tensor(…, dtype=torch.float32)"
+    return f"not {kind}"
