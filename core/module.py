@@ -7,21 +7,38 @@ dots, the same as torch.nn gives them, so that weights travel both ways.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import reprlib
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from types import FunctionType
+from typing import Any, NoReturn, Self
 
 import torch
 
-from .errors import PhotomendError
+from .arrays import not_an_array, require_plain
+from .state_dict import StateDictError, load
 from .tape import Array
 from .tensor import Tensor
 
+__all__ = ["Buffer", "Module", "Parameter", "StateDictError"]
+
 
 class Parameter(Tensor):
-    """A Tensor that a Module owns and an optimizer changes. Frozen (``tracked = False``), it gets no gradient."""
+    """A Tensor that a Module owns and an optimizer changes. Frozen (``tracked = False``), it gets no gradient.
+
+    ``p += 1`` raises TypeError: it would make a new Tensor and leave the Parameter as it is. Change ``p.data``.
+    """
 
     __slots__ = ()
+
+    def _in_place(self, other: Any) -> NoReturn:
+        raise TypeError(
+            "a Parameter is not changed by an operator such as +=, which would make a new Tensor: change its array, "
+            "p.data += …, or write q = p + …"
+        )
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = __ipow__ = _in_place
 
 
 class Buffer:
@@ -30,17 +47,26 @@ class Buffer:
     __slots__ = ("data",)
 
     def __init__(self, data: Array) -> None:
+        if not isinstance(data, Array):
+            raise TypeError(f"Buffer: data must be an array, {not_an_array(data)}")
+        require_plain("Buffer: data", data)
         self.data = data
-
-
-class StateDictError(PhotomendError):
-    """A state dict that does not fit the module: keys missing or unexpected, or arrays of another shape."""
 
 
 class Module:
     """Base of all layers and models: write `__init__` and `forward`, and the rest follows."""
 
     training: bool = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse an attribute that would hide a method; a function may take a method's place."""
+        if isinstance(value, Module | Tensor | Buffer) or not callable(value):
+            for kind in type(self).__mro__:
+                if name in vars(kind):
+                    if isinstance(vars(kind)[name], FunctionType):
+                        raise AttributeError(f"{type(self).__name__}.{name} is a method; call the attribute otherwise")
+                    break
+        object.__setattr__(self, name, value)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method")
@@ -53,20 +79,24 @@ class Module:
         return ((name, value) for name, value in self._members() if isinstance(value, Module))
 
     def _members(self) -> Iterator[tuple[str, Any]]:
-        """The attributes, and what stands in attributes that are lists, tuples or dicts."""
+        """The attributes, and what stands in attributes that are lists, tuples or dicts, of these too."""
         for name, value in vars(self).items():
-            if isinstance(value, list | tuple):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
-            elif isinstance(value, dict):
-                yield from ((f"{name}.{key}", item) for key, item in value.items())
-            else:
-                yield name, value
+            yield from _flat(type(self).__name__, name, value)
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module (under the name `prefix`) and all below it, each before its own sub-modules."""
+        """This module (under the name `prefix`) and all below it, each before its own sub-modules.
+
+        Raises:
+            ValueError: a module contains itself.
+        """
+        return self._walk(prefix, ())
+
+    def _walk(self, prefix: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
+        if any(module is self for module in above):
+            raise ValueError(f"the {type(self).__name__} called {prefix!r} contains itself")
         yield prefix, self
         for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+            yield from child._walk(f"{prefix}.{name}" if prefix else name, (*above, self))
 
     def _named_state(self, kind: type) -> Iterator[tuple[str, Any]]:
         for module_name, module in self.named_modules():
@@ -132,27 +162,16 @@ class Module:
         return state
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
-        """Copy arrays into the parameters and buffers, keeping their dtype and device.
+        """Copy arrays into the parameters and buffers, keeping their dtype and device. Arrays that require torch's
+        gradients are detached.
 
         Raises:
-            StateDictError: keys are missing or unexpected, or shapes differ; then nothing has been changed.
+            StateDictError: keys are missing or unexpected, or a value isn't an array of the shape and of the kind
+                (floating-point, integer or boolean) that is due; then nothing has been changed.
         """
-        own = self.state_dict()
-        complaints = []
-        if missing := [k for k in own if k not in state]:
-            complaints.append(f"missing {_few(missing)}")
-        if unexpected := [k for k in state if k not in own]:
-            complaints.append(f"unexpected {_few(unexpected)}")
-        complaints += [
-            f"{k} is {tuple(state[k].shape)} but should be {tuple(own[k].shape)}"
-            for k in own
-            if k in state and state[k].shape != own[k].shape
-        ][:3]
-        if complaints:
-            raise StateDictError(f"state dict does not fit {type(self).__name__}: {'; '.join(complaints)}")
-        for key, array in own.items():
-            array.copy_(state[key])
+        load(self.state_dict(), state, type(self).__name__)
 
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
         """The tree of sub-modules, each with its own settings."""
         lines = [f"{type(self).__name__}({self.extra_repr()})"]
@@ -178,7 +197,21 @@ def in_mode(module: Module, *, training: bool) -> Iterator[None]:
             below.training = was_training
 
 
-def _few(names: list[str]) -> str:
-    """The first three names and how many more there are."""
-    shown = ", ".join(names[:3])
-    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+def _flat(owner: str, name: str, value: Any, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """What stands in an attribute, in lists of lists and dicts of them too, each under its full name."""
+    items: Iterable[tuple[Any, Any]]
+    if isinstance(value, list | tuple):
+        items = enumerate(value)
+    elif isinstance(value, dict):
+        items = value.items()
+    else:
+        if isinstance(value, set | frozenset | deque) and any(isinstance(v, Module | Tensor | Buffer) for v in value):
+            raise TypeError(
+                f"{owner}.{name} is a {type(value).__name__}, whose members have no names; use a list or a dict"
+            )
+        yield name, value
+        return
+    if id(value) in above:
+        raise ValueError(f"{owner}.{name} is a {type(value).__name__} that contains itself")
+    for key, item in items:
+        yield from _flat(owner, f"{name}.{key}", item, (*above, id(value)))

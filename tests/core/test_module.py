@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pytest
 import torch
 from photomend.core import Buffer, Module, Parameter, Tensor, sum
-from photomend.layers import BatchNorm2d, Conv2d, Dropout, Linear, ReLU, ResidualBlock, Sequential
+from photomend.layers import (
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Dropout,
+    GlobalAvgPool2d,
+    GroupNorm,
+    LeakyReLU,
+    Linear,
+    MaxPool2d,
+    PixelShuffle,
+    ReLU,
+    ResidualBlock,
+    Sequential,
+    Sigmoid,
+    SiLU,
+    SpatialAttention,
+    SqueezeExcitation,
+    Tanh,
+)
 
 
 class Net(Module):
@@ -147,3 +168,112 @@ def test_state_dict_shares_memory_with_the_module() -> None:
     block = ResidualBlock(2)
     block.state_dict()["bn1.weight"].fill_(3)
     assert torch.equal(block.bn1.weight.data, torch.full((2,), 3.0))  # type: ignore[union-attr]
+
+
+def test_lists_of_lists_and_dicts_of_lists_are_found() -> None:
+    """Under the names that torch's ModuleList and ModuleDict give them."""
+
+    class Nested(Module):
+        def __init__(self) -> None:
+            self.rows = [[Linear(1, 2), ReLU()], (Linear(2, 3),)]
+            self.heads = {"a": [Linear(1, 1)], "b": {"c": Parameter(torch.ones(1))}}
+            self.sizes = [[1, 2], {"n": 3}]
+
+    class Twin(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            lists, linear = torch.nn.ModuleList, torch.nn.Linear
+            self.rows = lists([lists([linear(1, 2), torch.nn.ReLU()]), lists([linear(2, 3)])])
+            self.heads = torch.nn.ModuleDict(
+                {"a": lists([linear(1, 1)]), "b": torch.nn.ParameterDict({"c": torch.ones(1)})}
+            )
+
+    ours, twin = Nested(), Twin()
+    assert ours.state_dict().keys() == twin.state_dict().keys()
+    twin.load_state_dict(ours.state_dict())
+    ours.eval()
+    assert not ours.rows[0][1].training
+
+
+@pytest.mark.parametrize("container", [set, frozenset, deque])
+def test_modules_without_an_order_or_a_name_are_refused(container: type) -> None:
+    class Hidden(Module):
+        def __init__(self) -> None:
+            self.parts = container([Linear(1, 1)])
+            self.sizes = container([1, 2])
+
+    with pytest.raises(TypeError, match=rf"Hidden.parts is a {container.__name__}, .*; use a list or a dict"):
+        Hidden().parameters()
+
+
+@pytest.mark.parametrize("ask", [Module.parameters, Module.state_dict, Module.eval, lambda m: list(m.named_modules())])
+def test_a_module_that_contains_itself(ask) -> None:
+    class Loop(Module):
+        def __init__(self) -> None:
+            self.child = Net()
+            self.child.up = self  # type: ignore[attr-defined]
+
+    with pytest.raises(ValueError, match=r"the Loop called 'child\.up' contains itself"):
+        ask(Loop())
+    assert "..." in repr(Loop())
+
+
+def test_a_list_that_contains_itself() -> None:
+    net = Module()
+    knot: list[object] = []
+    knot.append(knot)
+    net.knot = knot  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match=r"Module\.knot\.0 is a list that contains itself"):
+        net.parameters()
+
+
+@pytest.mark.parametrize("name", ["parameters", "train", "state_dict", "forward", "named_modules"])
+@pytest.mark.parametrize("value", [3, [1], Linear(1, 1), Parameter(torch.ones(1)), Buffer(torch.ones(1))])
+def test_an_attribute_that_would_hide_a_method(name: str, value: object) -> None:
+    net = Net()
+    with pytest.raises(AttributeError, match=f"Net.{name} is a method; call the attribute otherwise"):
+        setattr(net, name, value)
+    assert callable(getattr(net, name))
+
+
+def test_a_function_may_take_a_methods_place() -> None:
+    net = Linear(1, 1)
+    setattr(net, "forward", lambda x: x)  # noqa: B010
+    assert net(3) == 3
+
+
+@pytest.mark.parametrize("data", [[1.0], 3, None])
+def test_a_buffer_holds_an_array(data: object) -> None:
+    with pytest.raises(TypeError, match=f"Buffer: data must be an array, not {type(data).__name__}"):
+        Buffer(data)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"),
+    [
+        (Conv2d(2, 3, 1), "conv2d"),
+        (Linear(2, 3), "linear"),
+        (BatchNorm2d(2), "BatchNorm2d"),
+        (GroupNorm(1, 2), "group_norm"),
+        (MaxPool2d(2), "max_pool2d"),
+        (AvgPool2d(2), "avg_pool2d"),
+        (GlobalAvgPool2d(), "dim"),
+        (PixelShuffle(2), "pixel_shuffle"),
+        (SqueezeExcitation(4, 2), "dim"),
+        (SpatialAttention(3), "dim"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else type(v).__name__,
+)
+def test_a_single_number_is_no_image(layer: Module, named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        layer(Tensor(torch.tensor(1.0)))
+
+
+@pytest.mark.parametrize("layer", [ReLU(), Sigmoid(), Tanh(), SiLU(), LeakyReLU(), Dropout(0.5).eval(), Sequential()])
+def test_what_works_element_by_element_takes_a_single_number(layer: Module) -> None:
+    x = Tensor(torch.tensor(1.0))
+    y = layer(x)
+    assert y.shape == ()
+    (y * y).backward()
+    assert x.grad is not None
+    assert x.grad.shape == ()

@@ -66,6 +66,15 @@ def all_of_it(state: dict[str, Array]) -> None:
     mis_shaped(state)
 
 
+def with_value(key: str, value: object):
+    """Spoils one value, the last of the keys among them: those before it must not have been copied yet."""
+
+    def spoil(state: dict[str, object]) -> None:
+        state[key] = value
+
+    return spoil
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -73,6 +82,29 @@ def all_of_it(state: dict[str, Array]) -> None:
         (many_missing, "missing 0.weight, 0.bias, 1.weight and 1 more"),
         (unexpected, "unexpected 2.weight"),
         (mis_shaped, "0.weight is (3, 2, 4, 4) but should be (3, 2, 3, 3)"),
+        (with_value("0.weight", [1.0]), "0.weight is a list, not an array"),
+        (with_value("0.weight", None), "0.weight is a NoneType, not an array"),
+        (
+            with_value("0.weight", torch.zeros(3, 2, 3, 3, dtype=torch.complex64)),
+            "0.weight is torch.complex64 but should be a floating-point array",
+        ),
+        (
+            with_value("1.bias", torch.zeros(3, dtype=torch.int64)),
+            "1.bias is torch.int64 but should be a floating-point array",
+        ),
+        (
+            with_value("1.bias", torch.zeros(3, dtype=torch.bool)),
+            "1.bias is torch.bool but should be a floating-point array",
+        ),
+        (
+            with_value("1.num_batches_tracked", torch.tensor(0.5)),
+            "1.num_batches_tracked is torch.float32 but should be an integer array",
+        ),
+        (
+            with_value("1.running_var", torch.zeros(3, device="meta")),
+            "1.running_var is on the meta device, which holds no numbers",
+        ),
+        (with_value("1.bias", torch.zeros(3).to_sparse()), "1.bias is torch.sparse_coo, not a dense array"),
         (all_of_it, "missing 0.bias; unexpected 2.weight; 0.weight is (3, 2, 4, 4) but should be (3, 2, 3, 3)"),
     ],
     ids=lambda p: p.__name__ if callable(p) else "",
@@ -98,3 +130,23 @@ def test_shared_parameters_load() -> None:
     tied.load_state_dict({"a": torch.ones(2), "b": torch.ones(2)})
     assert tied.a is tied.b
     assert torch.equal(tied.a.data, torch.ones(2))
+
+
+@pytest.mark.parametrize("state", [None, [1], Conv2d(1, 1, 1)])
+def test_what_is_no_state_dict(state: object) -> None:
+    with pytest.raises(StateDictError, match=f"a state dict is due for Sequential, not a {type(state).__name__}"):
+        net().load_state_dict(state)  # type: ignore[arg-type]
+
+
+def test_two_names_exchanged() -> None:
+    """The arrays of a module's own state dict, under each other's names."""
+
+    class Two(Module):
+        def __init__(self) -> None:
+            self.a, self.b = Parameter(torch.zeros(2)), Parameter(torch.ones(2))
+
+    two = Two()
+    state = two.state_dict()
+    two.load_state_dict({"a": state["b"], "b": state["a"]})
+    assert torch.equal(two.a.data, torch.ones(2))
+    assert torch.equal(two.b.data, torch.zeros(2))
