@@ -48,16 +48,17 @@ def batch_norm(
     biased one, as in torch. In evaluation the running statistics are used, and are constants.
 
     Raises:
-        ValueError: shapes don't fit, or a channel has a single value in training (its variance says nothing).
+        ValueError: shapes don't fit, or a channel has fewer than two values in training (their variance says nothing).
         TypeError: an argument's dtype or device isn't that of x; but beside x in half precision the running statistics
             may be in float32.
     """
     _check("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training:
         return standardise_by(running_mean, running_var, x, weight, bias, eps)
-    n = x.numel() // x.shape[1]
+    n = len(x) * x.shape[2:].numel()
     if n < 2:
-        raise ValueError(f"batch_norm: input of shape {tuple(x.shape)} has one value per channel in training")
+        found = "one value" if n else "no values"
+        raise ValueError(f"batch_norm: input of shape {tuple(x.shape)} has {found} per channel in training")
     y, mean, variance, batch_norm_pullback = standardise(x, weight, bias, lambda v: v.mean(dim=0, keepdim=True), eps)
     running_mean.lerp_(mean.reshape(-1).to(running_mean.dtype), momentum)
     running_var.lerp_((variance.reshape(-1) * (n / (n - 1))).to(running_var.dtype), momentum)

@@ -95,8 +95,11 @@ def _moments_with(ȳ: Array, x: Array, μ: Array) -> tuple[Array, Array]:
 
 
 def _pixel_mean(x: Array) -> Array:
-    """(N, C, …) → (N, C, 1, …)."""
-    return x.mean(dim=tuple(range(2, x.ndim)), keepdim=True) if x.ndim > 2 else x
+    """(N, C, …) → (N, C, 1, …); 0 where there are no pixels."""
+    if x.ndim == 2:
+        return x
+    pixels = tuple(range(2, x.ndim))
+    return x.mean(dim=pixels, keepdim=True) if x.numel() else x.sum(dim=pixels, keepdim=True)
 
 
 def _by_blocks(moments: Callable[..., tuple[Array, ...]], *arrays: Array) -> list[Array]:

@@ -65,7 +65,7 @@ def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Arra
     deviation = x - x.mean(dim=axes, keepdim=True)
 
     def variance_pullback(ȳ: Array):
-        return deviation * _spread(ȳ * (2 / n), shape, axes, keepdim)
+        return deviation * _spread(ȳ * 2 / n, shape, axes, keepdim)
 
     return deviation.square().mean(dim=axes, keepdim=keepdim), variance_pullback
 
