@@ -1,9 +1,9 @@
 """Arrays that a pullback reads must be at the backward pass what they were in the forward pass.
 
-What a pullback reads is what its closure holds: that it is found there, and not among a primitive's arguments, is why an
-addition, which reads neither argument, doesn't mind a change of either. torch counts the changes in place of every
-array, and a view counts with the array that it is a view of. So it is enough to remember each array's count, as torch
-does for its own saved tensors.
+What a pullback reads is what its closure holds. That it is looked for there, and not among a primitive's arguments, is
+why an addition, which reads neither argument, doesn't mind a change of either. torch counts the changes in place of
+every array, and a view counts with the array that it is a view of. So it is enough to remember each array's count, as
+torch does for its own saved tensors.
 """
 
 from __future__ import annotations

@@ -201,11 +201,10 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
             else:
                 leaf.grad = cotangent if owned else cotangent.clone()
         return
-    if node.retained is not None and (retaining := node.retained()) is not None:
-        retaining.grad = cotangent.clone() if retaining.grad is None else retaining.grad + cotangent
+    if node.retained is not None:
+        _retain(node.retained(), cotangent)
     assert node.pullback is not None
     check_saved(node)  # again: the pullbacks before it have run since
-    node.saved = ()
     returned: Any = node.pullback(cotangent)
     gradients = list(returned) if isinstance(returned, tuple | list) else [returned]
     del returned, cotangent
@@ -222,6 +221,12 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
         check_gradient(node, position, parent, gradient)
         held[parent] = _sum(held.pop(parent, None), gradient)
     node.free()
+
+
+def _retain(tensor: Tensor | None, cotangent: Array) -> None:
+    """Leave a gradient at a Tensor that asked for it (`Tensor.retain_grad`), if it is still there."""
+    if tensor is not None:
+        tensor.grad = cotangent.clone() if tensor.grad is None else tensor.grad + cotangent
 
 
 def _sum(held: Held | None, gradient: Array) -> Held:

@@ -140,7 +140,7 @@ class Slots:
         self.kept = kept
 
 
-class Callable_:
+class Holder:
     def __init__(self, kept: Array) -> None:
         self.kept = kept
 
@@ -184,8 +184,8 @@ KEEPING: dict[str, Callable[[Array], Any]] = {
     "a namespace": lambda c: (lambda kept: lambda ȳ: ȳ * kept.c)(SimpleNamespace(c=c)),
     "slots": lambda c: (lambda kept: lambda ȳ: ȳ * kept.kept)(Slots(c)),
     "a Tensor": lambda c: (lambda kept: lambda ȳ: ȳ * kept.data)(Tensor(c)),
-    "a callable object": Callable_,
-    "a method": lambda c: Callable_(c).method,
+    "a callable object": Holder,
+    "a method": lambda c: Holder(c).method,
     "a view": lambda c: (lambda kept: lambda ȳ: ȳ * kept)(c.view(2, 1).mT[0]),
 }
 
