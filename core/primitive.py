@@ -31,6 +31,7 @@ import numpy as np
 import torch
 
 from .arrays import not_an_array, recorded_by_torch, require_plain
+from .rules import not_a_rule
 from .saved import saved_by, variable_of
 from .tape import Array, Node, Pullback, Version, is_recording
 from .tensor import PRIMITIVES, Tensor, made
@@ -88,10 +89,10 @@ class Primitive:
             self._explain(arrays, error)
             raise
         if type(returned) is not tuple or len(returned) != 2:
-            raise TypeError(f"{self.name}: {_not_a_rule(returned)}")
+            raise TypeError(f"{self.name}: {not_a_rule(returned)}")
         value, pullback = returned
         if not isinstance(value, Array) or not callable(pullback) or recorded_by_torch(value):
-            raise TypeError(f"{self.name}: {_not_a_rule(returned)}")
+            raise TypeError(f"{self.name}: {not_a_rule(returned)}")
         if not among:
             return value
         if not value.is_floating_point():
@@ -198,21 +199,6 @@ class Primitive:
             return "the value" if position == len(node.ids) - 1 else f"argument {self._argument(position)}"
         variable = variable_of(node.pullback, of)
         return f"argument {variable}" if variable in self._names else f"{variable or 'an array'} in the pullback"
-
-
-def _not_a_rule(returned: Any) -> str:
-    """What is wrong with what a rule returned."""
-    asked = "a rule returns its value, an array, and its pullback: return y, pullback"
-    if not isinstance(returned, tuple) or len(returned) != 2:
-        several = f" of {len(returned)}" if isinstance(returned, tuple | list) else ""
-        return f"{asked}; this one returned a {type(returned).__name__}{several}"
-    value, pullback = returned
-    if isinstance(value, Array) and recorded_by_torch(value):
-        return "the value requires torch's gradients; detach the arrays that the rule captured"
-    if not isinstance(value, Array):
-        is_ours = "; rules compute with arrays, so call other primitives' rules" if isinstance(value, Tensor) else ""
-        return f"{asked}; the value is a {type(value).__name__}{is_ours}"
-    return f"{asked}; the pullback is a {type(pullback).__name__}, which can't be called"
 
 
 def primitive(rule: Rule) -> Primitive:
