@@ -73,10 +73,11 @@ def weight_gradient(x: Array, ȳ: Array, problem: Problem) -> Array:
     o, c = problem.out_channels, problem.channels
     if problem.pointwise:
         return product_over_rows(ȳ.reshape(-1, o), _pixels(x, problem)).view(o, c, 1, 1)
-    if problem.stride == (1, 1) and o < c:
+    by_tap = problem.stride == (1, 1)
+    if by_tap and o < c:
         return rotated(weight_gradient(ȳ, x, problem.adjoint())).contiguous()
     total = x.new_zeros((c * problem.taps, o), dtype=torch.promote_types(x.dtype, torch.float32))
-    by_tap, planes = problem.stride == (1, 1), x.permute(3, 0, 1, 2)[..., None]
+    planes = x.permute(3, 0, 1, 2)[..., None]
     for images, rows in _blocks(problem):
         pixels, seen = ȳ[images, rows].reshape(-1, o), problem.seen(rows)
         if by_tap:

@@ -87,7 +87,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         *_of(
             "layers/convolution/im2col.py",
             "weight_gradient",
-            ("take_branch", "if problem.stride == (1, 1) and o < c", "if False"),
+            ("take_branch", "if by_tap and o < c", "if False"),
             ("change_axis", "problem.stride == (1, 1)", "problem.stride == (1,)"),
             ("change_constant", "problem.stride == (1, 1)", "problem.stride == (0, 1)"),
             ("change_constant", "problem.stride == (1, 1)", "problem.stride == (1, 0)"),
