@@ -9,7 +9,7 @@ Source: Chen, Xu, Zhang & Guestrin, *Training deep nets with sublinear memory co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -23,9 +23,9 @@ from .tensor import Tensor
 def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     """``function(*inputs)``, whose inner results are computed a second time for the gradient instead of kept.
 
-    The second run draws the random numbers of the first, so that dropout drops the same elements. It begins with a
-    module's parameters, buffers (running statistics) and mode as the first run found them, and leaves them as they are
-    now; a parameter whose array was changed in place since, frozen or not, is an error.
+    The second run draws the random numbers of the first, if that drew any, so that dropout drops the same elements. It
+    begins with a module's parameters, buffers (running statistics) and mode as the first run found them, and leaves
+    them as they are now; a parameter whose array was changed in place since, frozen or not, is an error.
 
     Args:
         function: a Module or a method of one, whose parameters receive gradients too, or a function of its inputs
@@ -41,13 +41,16 @@ def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
     count = len(inputs)
 
     def recomputed(*arrays: Array):
-        rerun = _rerun(module, [x.device for x in arrays if x.is_cuda][:1])
+        devices = [x.device for x in arrays if x.is_cuda][:1]  # that draws random numbers, beside the CPU
+        rerun, states = _rerun(module), _random_states(devices)
         with no_grad():
             value = function(*arrays[:count])
+        drew = not all(map(torch.equal, states, _random_states(devices)))
 
         def recomputed_pullback(ȳ: Array):
             leaves = [Tensor(x) if want else x for x, want in zip(arrays[:count], wanted, strict=False)]
             with (
+                _drawing_from(states, devices) if drew else nullcontext(),
                 rerun,
                 _having(parameters, "data", arrays[count:]),
                 _having(parameters, "tracked", wanted[count:]),
@@ -70,31 +73,37 @@ def _gradient(tensor: Any) -> Array:
     return torch.zeros_like(tensor.data) if tensor.grad is None else tensor.grad
 
 
-def _rerun(module: Module, devices: list[torch.device]) -> Any:
-    """A context for the second run, made before the first: inside, buffers, modes and random numbers are as they are
-    now, and parameters have no gradients; afterwards all of these are restored.
-
-    Args:
-        devices: the CUDA device that draws random numbers, if there is one.
-    """
+def _rerun(module: Module) -> Any:
+    """A context for the second run, made before the first: inside, buffers and modes are as they are now, and
+    parameters have no gradients; afterwards all of these are restored."""
     buffers, modules = [b for _, b in module.named_buffers()], [m for _, m in module.named_modules()]
     found, modes = [b.data.clone() for b in buffers], [m.training for m in modules]
-    on_cpu, on_cuda = torch.get_rng_state(), [torch.cuda.get_rng_state(device) for device in devices]
 
     @contextmanager
     def rerun() -> Iterator[None]:
         with (
-            torch.random.fork_rng(devices),
             _having(module.parameters(), "grad", [None] * len(module.parameters())),
             _having(buffers, "data", found),
             _having(modules, "training", modes),
         ):
-            torch.set_rng_state(on_cpu)
-            for device, state in zip(devices, on_cuda, strict=True):
-                torch.cuda.set_rng_state(state, device)
             yield
 
     return rerun()
+
+
+def _random_states(devices: list[torch.device]) -> list[Array]:
+    """Where the random numbers of the CPU, and of these CUDA devices, have got to."""
+    return [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
+
+
+@contextmanager
+def _drawing_from(states: list[Array], devices: list[torch.device]) -> Iterator[None]:
+    """Inside, random numbers go on from these states; afterwards from where they were before."""
+    with torch.random.fork_rng(devices):
+        torch.set_rng_state(states[0])
+        for device, state in zip(devices, states[1:], strict=True):
+            torch.cuda.set_rng_state(state, device)
+        yield
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullba
     y = x * negative_slope
     y = torch.maximum(x, y, out=y) if negative_slope <= 1 else torch.minimum(x, y, out=y)
     kept = y if negative_slope >= 0 else x  # y has the sign of x then, and the next layer keeps it anyway
-    slope, one = x.new_tensor(negative_slope), x.new_ones(())
+    slope, one = x.new_full((), negative_slope), x.new_ones(())
 
     def leaky_relu_pullback(ȳ: Array):
         return torch.lerp(slope, one, indicator(kept)).mul_(ȳ)

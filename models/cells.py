@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Tensor, matmul
-from .holes import hole_bounds
+from .holes import hole_edges
 
 #: Colours that describe the ring around a hole: eight on each side and the four corners.
 RING = 36
@@ -63,13 +63,16 @@ def ring_colours(masked: Array, mask: Array, sides: int = (RING - 4) // 4) -> tu
         for start, stop in ((top, bottom), (left, right))
     )
     colours, covered = _tile_means(rows, columns, masked, known)
-    outermost = torch.ones(sides + 2, sides + 2, dtype=torch.bool, device=mask.device)
-    outermost[1:-1, 1:-1] = False
-    ring, present = colours[:, :, outermost], covered[:, :, outermost]
+    ring, present = _outermost(colours), _outermost(covered)
     everywhere = torch.where(known > 0, masked, 0.0).sum(dim=(2, 3)) / known.sum(dim=(2, 3))
     count = present.sum(dim=2, keepdim=True)
     mean = torch.where(count > 0, ring.sum(dim=2, keepdim=True) / count.clamp_min(1), everywhere[..., None])
     return torch.where(present, ring - mean, 0.0), mean
+
+
+def _outermost(x: Array) -> Array:
+    """The first and last row and column of (N, C, S, S) in reading order, (N, C, 4 S − 4)."""
+    return torch.cat((x[:, :, 0], x[:, :, 1:-1, :: x.shape[3] - 1].flatten(2), x[:, :, -1]), dim=2)
 
 
 def hole_aligned(masked: Array, mask: Array, inner: int, margin: int) -> tuple[Array, Array]:
@@ -103,7 +106,7 @@ def _tile_means(row_edges: Array, column_edges: Array, x: Array, known: Array) -
 
 def _bounds(mask: Array) -> tuple[Array, Array, Array, Array]:
     """Top, left, bottom and right of the holes, each (N, 1), whole numbers on the mask's device."""
-    top, left, bottom, right = torch.tensor(hole_bounds(mask), device=mask.device).split(1, dim=1)
+    top, left, bottom, right = hole_edges(mask)[..., None]
     return top, left, bottom, right
 
 

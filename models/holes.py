@@ -91,13 +91,18 @@ class Bounds(NamedTuple):
 
 def hole_bounds(mask: Array) -> list[Bounds]:
     """The bounds of all that is missing in each mask of (N, 1, H, W); every mask has a missing pixel."""
+    return [Bounds(*bounds) for bounds in hole_edges(mask).mT.tolist()]
+
+
+def hole_edges(mask: Array) -> Array:
+    """The same as an array (4, N) of whole numbers on the mask's device: tops, lefts, bottoms and rights."""
     missing = mask[:, 0] > 0.5
     edges = []
     for axis, size in ((2, mask.shape[2]), (1, mask.shape[3])):
         occupied = missing.any(dim=axis).to(torch.uint8)
-        edges.append((occupied.argmax(dim=1).tolist(), (size - occupied.flip(1).argmax(dim=1)).tolist()))
+        edges.append((occupied.argmax(dim=1), size - occupied.flip(1).argmax(dim=1)))
     (tops, bottoms), (lefts, rights) = edges
-    return [Bounds(*bounds) for bounds in zip(tops, lefts, bottoms, rights, strict=True)]
+    return torch.stack((tops, lefts, bottoms, rights))
 
 
 def distance_to_known(mask: Array) -> Array:

@@ -70,41 +70,48 @@ class AdversarialTrainer(PhotoTrainer[AdversarialConfig]):
         """λ now: the ramp's, as far as the error allows."""
         return self.config.weight(self.fraction) * self.balance.restraint
 
-    def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[float, Array]:
+    def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[Array, Array]:
         """One step of the discriminator; then the generator's loss, and its gradient by the prediction.
 
-        `observed` has the ratio of the norms of the gradient's two parts, λ included.
+        `observed` will have the ratio of the norms of the gradient's two parts, λ included.
         """
         missing, patches = mask > 0.5, hole_patches(mask)
-        critique = self._step_discriminator(photo, torch.where(missing, prediction.clamp(0, 1), photo), mask, patches)
+        seen = self._step_discriminator(photo, torch.where(missing, prediction.clamp(0, 1), photo), mask, patches)
         error, from_error = value_and_gradient(
             lambda output: hole_loss(output, photo, mask, mse_weight=0.0, mae_weight=1.0), prediction
         )
         score, from_score = self._score(prediction, photo, mask, patches)
         weight = self.weight
-        self.observed = critique | {
-            "adversarial_weight": weight,
-            "gradient_ratio": weight * (from_score.norm() / from_error.norm()).item(),
+        ratio = (from_score.norm() / from_error.norm()).double()
+        error, score = error.double(), score.double()
+        self.seen = seen | {
+            "adversarial_weight": torch.full_like(error, weight),
+            "gradient_ratio": weight * ratio,
             "hole_mae": PEAK * error,
         }
         return error - weight * score, from_error - weight * from_score
 
-    def _step_discriminator(self, photo: Array, filled: Array, mask: Array, patches: Array) -> dict[str, float]:
-        """Let the discriminator learn from true and filled photos. Returns the mean scores of the hole's patches, and
-        the loss. Raises PhotomendError: the loss or a gradient is no longer a number."""
+    def require_finite(self, loss: float, norm: float) -> None:
+        """The discriminator's, too, which has made its step by now: a run that has no numbers left ends anyway."""
+        super().require_finite(self.observed["d_loss"], self.observed.pop("d_norm"))
+        super().require_finite(loss, norm)
+
+    def _step_discriminator(self, photo: Array, filled: Array, mask: Array, patches: Array) -> dict[str, Array]:
+        """Let the discriminator learn from true and filled photos. Returns the mean scores of the hole's patches, the
+        loss, and the gradients' norm."""
         self.discriminator.train().freeze(False)
         self.discriminator_optimizer.zero_grad()
         scores = self.discriminator(torch.cat((photo, filled)), torch.cat((mask, mask)))
         real, fake = scores[: len(photo)], scores[len(photo) :]
         loss = hinge_loss(real, patches, sign=1) + hinge_loss(fake, patches, sign=-1)
         loss.backward()
-        self.require_finite(loss.item(), grad_norm(self.discriminator_optimizer.parameters))
+        norm = grad_norm(self.discriminator_optimizer.parameters)
         self.discriminator_optimizer.lr = self.config.discriminator_lr * self.config.rate(self.fraction)
         self.discriminator_optimizer.step()
-        d_real, d_fake = (patch_mean(of.data, patches).item() for of in (real, fake))
-        return {"d_real": d_real, "d_fake": d_fake, "d_loss": loss.item()}
+        d_real, d_fake = (patch_mean(of.data, patches) for of in (real, fake))
+        return {"d_real": d_real, "d_fake": d_fake, "d_loss": loss.data, "d_norm": norm}
 
-    def _score(self, prediction: Array, photo: Array, mask: Array, patches: Array) -> tuple[float, Array]:
+    def _score(self, prediction: Array, photo: Array, mask: Array, patches: Array) -> tuple[Array, Array]:
         """The mean score of the hole's patches, and its gradient by the prediction: none where that is no colour.
 
         The discriminator stands still: its weights are frozen, and in evaluation its power iteration rests.

@@ -95,7 +95,7 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
             raise PhotomendError(f"fit: the model must return a photomend Tensor, not {type(prediction).__name__}")
         return prediction
 
-    def loss(self, prediction: Array, *batch: Array) -> tuple[float, Array]:
+    def loss(self, prediction: Array, *batch: Array) -> tuple[Array, Array]:
         return value_and_gradient(lambda output: self.error(output, batch[-1]), prediction)
 
     def error(self, prediction: Tensor, y: Array) -> Tensor:

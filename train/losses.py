@@ -26,7 +26,8 @@ def hole_loss(
         mse_weight, mae_weight: λ₂ and λ₁.
 
     Raises:
-        ValueError: shapes don't fit, or nothing is missing.
+        ValueError: shapes don't fit, or nothing is missing. The latter on a CPU; elsewhere the loss is NaN then, since
+            to ask would be to wait for the device.
     """
     n, c, h, w = prediction.shape
     if target.shape != prediction.shape or mask.shape != (n, 1, h, w):
@@ -35,7 +36,7 @@ def hole_loss(
             f"mask {tuple(mask.shape)} don't belong together"
         )
     count = c * mask.sum()
-    if count == 0:
+    if count.device.type == "cpu" and count == 0:
         raise ValueError("hole_loss: nothing is missing")
     d = (prediction - target) * mask
 
@@ -60,7 +61,7 @@ def hinge_loss(scores: Array, patches: Array, *, sign: int) -> tuple[Array, Pull
         sign: 1 or −1.
 
     Raises:
-        ValueError: shapes differ, or no patch is chosen.
+        ValueError: shapes differ, or no patch is chosen (on a CPU; the loss is NaN elsewhere, as in `hole_loss`).
     """
     count = _chosen("hinge_loss", scores, patches)
     room = 1 - sign * scores
@@ -90,15 +91,15 @@ def _chosen(op: str, scores: Array, patches: Array) -> Array:
     if patches.shape != scores.shape:
         raise ValueError(f"{op}: scores {tuple(scores.shape)} and patches {tuple(patches.shape)} don't belong together")
     count = patches.sum()
-    if count == 0:
+    if count.device.type == "cpu" and count == 0:
         raise ValueError(f"{op}: no patch is chosen")
     return count
 
 
-def value_and_gradient(function: Callable[[Tensor], Tensor], x: Array) -> tuple[float, Array]:
+def value_and_gradient(function: Callable[[Tensor], Tensor], x: Array) -> tuple[Array, Array]:
     """A function's value at x, a single number, and its gradient by x."""
     leaf = Tensor(x)
     value = function(leaf)
     value.backward()
     assert leaf.grad is not None
-    return value.item(), leaf.grad
+    return value.data.reshape(()), leaf.grad

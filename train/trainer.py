@@ -37,7 +37,7 @@ class BaseTrainer(Generic[Config]):
         schedule: the learning rate by the fraction of the run that is used up, 0 to 1.
         precision: what a step computes in.
         ema: the averaged weights, if the run has any.
-        observed: what else the last step saw, for the log.
+        seen, observed: what else the last step saw, on the device and, for the log, as numbers.
         judged_by: the validation error by which weights are the best.
         timed: whether the log says how long everything took.
     """
@@ -56,6 +56,7 @@ class BaseTrainer(Generic[Config]):
     def __init__(self, config: Config, device: torch.device | str) -> None:
         self.config, self.device = config, torch.device(device)
         self.progress = Progress()
+        self.seen: dict[str, Array] = {}
         self.observed: dict[str, float] = {}
 
     def step(self, *batch: Array) -> tuple[float, float]:
@@ -68,9 +69,9 @@ class BaseTrainer(Generic[Config]):
         self.optimizer.zero_grad()
         with self.precision() as network:  # in float32 the network itself
             prediction = self.predict(network, *inputs)  # forward
-            loss, gradient = self.loss(prediction.data, *batch)
+            error, gradient = self.loss(prediction.data, *batch)
             prediction.backward(gradient)  # backward
-        norm = clip_grad_norm(self.parameters, self.config.clip)
+        loss, norm = self.read(error, clip_grad_norm(self.parameters, self.config.clip))
         self.require_finite(loss, norm)
         self.optimizer.lr = self.schedule(self.fraction)
         self.optimizer.step()  # update
@@ -87,9 +88,18 @@ class BaseTrainer(Generic[Config]):
         """What the network makes of its inputs."""
         raise NotImplementedError
 
-    def loss(self, prediction: Array, *batch: Any, **named: Any) -> tuple[float, Array]:
-        """The loss of a prediction, and its gradient by the prediction."""
+    def loss(self, prediction: Array, *batch: Any, **named: Any) -> tuple[Array, Array]:
+        """The loss of a prediction, a single number, and its gradient by the prediction.
+
+        What else is `seen` stays on the device until the step's end, too: to read a number is to wait for the device.
+        """
         raise NotImplementedError
+
+    def read(self, loss: Array, norm: Array) -> tuple[float, float]:
+        """The loss and the gradients' norm as numbers, and `seen` as numbers in `observed`: all in one read-back."""
+        numbers = torch.stack([x.double() for x in (loss, norm, *self.seen.values())]).tolist()
+        self.observed = dict(zip(self.seen, numbers[2:], strict=True))
+        return numbers[0], numbers[1]
 
     def require_finite(self, loss: float, norm: float) -> None:
         """Raise PhotomendError where the loss or the gradients' norm is no number."""
@@ -245,6 +255,6 @@ class PhotoTrainer(BaseTrainer[PhotoConfig]):
 class Trainer(PhotoTrainer[TrainConfig]):
     """A network that learns from the error in the hole alone."""
 
-    def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[float, Array]:
+    def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[Array, Array]:
         weights = {"mse_weight": self.config.mse_weight, "mae_weight": self.config.mae_weight}
         return value_and_gradient(lambda output: hole_loss(output, photo, mask, **weights), prediction)

@@ -120,13 +120,13 @@ def test_each_of_several_holes_is_solved_by_itself(monkeypatch: pytest.MonkeyPat
     missing = boxes_and_a_disc(np.random.default_rng(0))
     missing[::10, 64:73:4] = True
     mask = torch.from_numpy(missing).float()[None, None]
-    solved, solve = [], harmonic._solve
+    solved, cut = [], harmonic._cut
 
-    def noted(*given: Any) -> torch.Tensor:
+    def noted(*given: Any) -> Any:
         solved.append(given[2].sum().item())
-        return solve(*given)
+        return cut(*given)
 
-    monkeypatch.setattr(harmonic, "_solve", noted)
+    monkeypatch.setattr(harmonic, "_cut", noted)
     HarmonicFill().reconstruct(picture, mask)
     disc = missing[:, :40].sum() - 30 * 30 - 25 * 5
     assert solved == [40 * 32, 30 * 30, 25 * 25, disc, 12 * 3]  # the specks together

@@ -120,7 +120,7 @@ def test_each_network_learns_while_the_other_stands_still(start: Path, monkeypat
     step_discriminator, score = trainer._step_discriminator, trainer._score
     seen = []
 
-    def watched_step(*arrays: Array) -> dict[str, float]:
+    def watched_step(*arrays: Array) -> dict[str, Array]:
         before = copies(trainer.network.state_dict()), copies(trainer.discriminator.state_dict())
         result = step_discriminator(*arrays)
         assert same(trainer.network.state_dict(), before[0])
@@ -129,7 +129,7 @@ def test_each_network_learns_while_the_other_stands_still(start: Path, monkeypat
         seen.append("discriminator")
         return result
 
-    def watched_score(*arrays: Array) -> tuple[float, Array]:
+    def watched_score(*arrays: Array) -> tuple[Array, Array]:
         before = copies(trainer.discriminator.state_dict())
         trainer.discriminator.zero_grad()
         result = score(*arrays)

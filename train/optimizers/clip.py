@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 import torch
 
-from ...core import Parameter
+from ...core import Array, Parameter
 
 
-def clip_grad_norm(parameters: Sequence[Parameter], max_norm: float) -> float:
+def clip_grad_norm(parameters: Sequence[Parameter], max_norm: float) -> Array:
     """Scale all gradients, in place, by max_norm / ‖g‖ where the norm of all of them together is larger.
 
-    Returns ‖g‖ as it was before. Where that is infinite or not a number, the gradients are left as they are.
-    Raises ValueError for max_norm ≤ 0.
+    Returns ‖g‖ as it was before, a single number on their device, for which nobody has had to wait. Where that is
+    infinite or not a number, the gradients are left as they are. Raises ValueError for max_norm ≤ 0.
 
     Source: Pascanu, Mikolov & Bengio, *On the difficulty of training recurrent neural networks* (2013),
     https://arxiv.org/abs/1211.5063.
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm (={max_norm}) must be above zero")
-    norm = grad_norm(parameters)
-    if max_norm < norm < float("inf"):
+    norm = grad_norm(parameters).double()
+    if max_norm < inf:
+        scale = torch.where((norm > max_norm) & norm.isfinite(), max_norm / norm, 1.0)
         for parameter in parameters:
             if parameter.grad is not None:
-                parameter.grad.mul_(max_norm / norm)
+                parameter.grad.mul_(scale)
     return norm
 
 
-def grad_norm(parameters: Sequence[Parameter]) -> float:
+def grad_norm(parameters: Sequence[Parameter]) -> Array:
     """‖g‖, the norm of all gradients together; by `sum`, which adds in pairs, as torch's norm on a CPU doesn't."""
     squares = [parameter.grad.square().sum() for parameter in parameters if parameter.grad is not None]
-    return torch.stack(squares).sum().sqrt().item() if squares else 0.0
+    return torch.stack(squares).sum().sqrt() if squares else torch.zeros(())
