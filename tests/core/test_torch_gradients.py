@@ -9,6 +9,8 @@ import pytest
 import torch
 from photomend.core import Array, Buffer, Parameter, Primitive, Tensor, add, concatenate, sum
 from photomend.layers import BatchNorm2d, Conv2d, Sequential, conv2d, dropout, spectral_norm
+from photomend.train.ema import EMA
+from photomend.train.optimizers import SGD
 
 T = torch.nn.Parameter(torch.ones(2))
 COMPUTED = T * 2
@@ -94,3 +96,15 @@ def test_later_calls_are_not_spoilt() -> None:
         sum(y).backward()
     assert not any(a.requires_grad for a in net.state_dict().values())
     assert not any(p.grad.requires_grad for p in net.parameters() if p.grad is not None)
+
+
+def test_averages_and_optimizers_take_detached_arrays_over() -> None:
+    ours = Conv2d(1, 1, 1)
+    average, optimizer = EMA(ours, 0.9), SGD(ours.parameters(), lr=0.1, momentum=0.9)
+    for part, stored in ((average, average.weights), (optimizer, optimizer.state_dict())):
+        state = {key: v.clone() if isinstance(v, Array) else v for key, v in part.state_dict().items()}
+        for value in state.values():
+            if isinstance(value, Array) and value.is_floating_point():
+                value.requires_grad_()
+        part.load_state_dict(state)
+        assert not any(v.requires_grad for v in stored.values() if isinstance(v, Array))

@@ -204,7 +204,7 @@ class Optimizer:
             self.param_groups = groups
         self.steps = [int(count) for count in torch.as_tensor(state["steps"])]
         for key, array in self._arrays().items():
-            array.copy_(torch.as_tensor(state[key]))
+            array.copy_(torch.as_tensor(state[key]).detach())
 
     def _taken_over(self, groups: list[Group]) -> list[Group]:
         """This optimizer's groups with the options of a state's."""
