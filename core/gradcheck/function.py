@@ -42,7 +42,8 @@ class CheckedFunction:
 
     def __call__(self) -> Tensor:
         """The value, computed with the buffers (running statistics) as they were at first."""
-        self._restore_buffers()
+        for buffer, _, before in self._buffers:
+            buffer.data = before.clone()  # a new array: the pullback of an earlier call may still need the old one
         y = self.fn(*self.leaves)
         if not isinstance(y, Tensor):
             what = "a raw array" if isinstance(y, Array) else f"a {type(y).__name__}"
@@ -77,13 +78,10 @@ class CheckedFunction:
                 t.grad = None
             yield
         finally:
-            self._restore_buffers()
+            for buffer, array, before in self._buffers:
+                buffer.data = array if torch.equal(array, before) else array.copy_(before)
             for t, grad in zip(self.variables, kept, strict=True):
                 t.grad = grad
-
-    def _restore_buffers(self) -> None:
-        for buffer, array, before in self._buffers:
-            buffer.data = array.copy_(before)
 
 
 def require_float64(name: str, dtype: torch.dtype, step: float | None = None) -> None:

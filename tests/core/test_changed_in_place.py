@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import torch
-from photomend.core import Array, Parameter, Primitive, Tensor, add, exp, multiply, recompute, sum
+from photomend.core import Array, Parameter, Primitive, Tensor, add, exp, gradcheck, multiply, recompute, sum
 from photomend.layers import BatchNorm2d, Conv2d, Linear, ReLU, Sequential, batch_norm, conv2d, linear, sigmoid
 from photomend.train.ema import EMA
 from photomend.train.optimizers import SGD
@@ -261,6 +261,16 @@ def test_training_as_usual_raises_no_alarm() -> None:
         with ema.averaged():
             model.eval()(x)
         model.train()
+
+
+def test_a_check_of_gradients_in_evaluation_mode() -> None:
+    """It calls a module several times, each time with the same running statistics, which the pullback reads."""
+    norm = BatchNorm2d(2).to(dtype=torch.float64).eval()
+    statistics = [buffer.data for _, buffer in norm.named_buffers()]
+    earlier = norm(torch.ones(1, 2, 3, 3, dtype=torch.float64))
+    gradcheck(norm, torch.rand(2, 2, 3, 3, dtype=torch.float64))
+    assert all(b.data is array for (_, b), array in zip(norm.named_buffers(), statistics, strict=True))
+    earlier.backward(torch.ones(earlier.shape, dtype=torch.float64))
 
 
 def test_inference_mode_has_no_counts() -> None:
