@@ -1,7 +1,7 @@
 """photomend rebuilds missing rectangles in photographs with a deep-learning engine written from scratch.
 
-`photomend.repair` rebuilds the missing parts of a photo; `save`, `load` and `summary` are for any module. The parts,
-each importable by name: `photomend.core` (tensors, tape, modules), `photomend.layers`, `photomend.models`,
+`photomend.repair` rebuilds the missing parts of a photo; `save`, `load`, `summary` and `draw` are for any module. The
+parts, each importable by name: `photomend.core` (tensors, tape, modules), `photomend.layers`, `photomend.models`,
 `photomend.data`, `photomend.train` (`fit` trains any module) and `photomend.app` (command line, photo repair).
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .app.api import repair as repair
+    from .core.drawing import draw as draw
     from .core.summary import summary as summary
     from .models.weights import load as load
     from .models.weights import save as save
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 __version__ = version("photomend")  # one place only: pyproject.toml
 
 #: Where to find what is imported when it is first asked for, because it brings torch along.
-_LATER = {"repair": ".app.api", "load": ".models.weights", "save": ".models.weights", "summary": ".core.summary"}
+_LATER = {
+    "draw": ".core.drawing",
+    "load": ".models.weights",
+    "repair": ".app.api",
+    "save": ".models.weights",
+    "summary": ".core.summary",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -2,9 +2,11 @@
 
 from . import init
 from .backend import runtime
+from .drawing import Drawing, draw
 from .errors import PhotomendError, did_you_mean
 from .files import replacing
 from .gradcheck import GradientError, gradcheck
+from .mode import is_recording, keep_values, no_grad
 from .module import Buffer, Module, Parameter, StateDictError, in_mode
 from .ops.elementwise import (
     absolute,
@@ -27,13 +29,14 @@ from .ops.reductions import amax, mean, sum, variance
 from .ops.shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
 from .primitive import Primitive, all_primitives, primitive
 from .recompute import recompute
-from .tape import HALF_PRECISION, Array, Pullback, is_recording, no_grad
+from .tape import HALF_PRECISION, Array, Pullback
 from .tensor import Tensor
 
 __all__ = [
     "HALF_PRECISION",
     "Array",
     "Buffer",
+    "Drawing",
     "GradientError",
     "Module",
     "Parameter",
@@ -52,12 +55,14 @@ __all__ = [
     "concatenate",
     "did_you_mean",
     "divide",
+    "draw",
     "exp",
     "getitem",
     "gradcheck",
     "in_mode",
     "init",
     "is_recording",
+    "keep_values",
     "log",
     "matmul",
     "maximum",

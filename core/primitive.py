@@ -31,9 +31,10 @@ import numpy as np
 import torch
 
 from .arrays import not_an_array, recorded_by_torch, require_plain
+from .mode import is_keeping, is_recording
 from .rules import not_a_rule
 from .saved import saved_by, variable_of
-from .tape import Array, Node, Pullback, Version, is_recording
+from .tape import Array, Node, Pullback, Version
 from .tensor import PRIMITIVES, Tensor, made
 
 Rule = Callable[..., tuple[Array, Pullback]]
@@ -117,7 +118,10 @@ class Primitive:
                     except RuntimeError:  # made in torch's inference mode, which doesn't count changes
                         continue
         ids = [*map(id, arrays), id(value)]
-        return Node(value, self, parents, pullback, versions, saved_by(pullback), ids)
+        node = Node(value, self, parents, pullback, versions, saved_by(pullback), ids)
+        if is_keeping():
+            node.kept = value, arrays
+        return node
 
     def _explain(self, arrays: list[Any], error: Exception) -> None:
         """Raise a clearer error if a rule failed because something else stands where a floating-point array is due."""

@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
+from .mode import is_recording, no_grad, recording
 from .module import Module
 from .primitive import Primitive
-from .tape import Array, is_recording, no_grad, recording
+from .tape import Array
 from .tensor import Tensor
 
 
@@ -42,7 +43,7 @@ def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
 
     def recomputed(*arrays: Array):
         devices = [x.device for x in arrays if x.is_cuda][:1]  # that draws random numbers, beside the CPU
-        rerun, states = _rerun(module), _random_states(devices)
+        again, states = rerun(module), _random_states(devices)
         with no_grad():
             value = function(*arrays[:count])
         drew = not all(map(torch.equal, states, _random_states(devices)))
@@ -51,9 +52,9 @@ def recompute(function: Callable[..., Any], *inputs: Array | Tensor) -> Any:
             leaves = [Tensor(x) if want else x for x, want in zip(arrays[:count], wanted, strict=False)]
             with (
                 _drawing_from(states, devices) if drew else nullcontext(),
-                rerun,
-                _having(parameters, "data", arrays[count:]),
-                _having(parameters, "tracked", wanted[count:]),
+                again,
+                having(parameters, "data", arrays[count:]),
+                having(parameters, "tracked", wanted[count:]),
                 recording(True),
             ):
                 y = function(*leaves)
@@ -73,22 +74,22 @@ def _gradient(tensor: Any) -> Array:
     return torch.zeros_like(tensor.data) if tensor.grad is None else tensor.grad
 
 
-def _rerun(module: Module) -> Any:
+def rerun(module: Module) -> Any:
     """A context for the second run, made before the first: inside, buffers and modes are as they are now, and
     parameters have no gradients; afterwards all of these are restored."""
     buffers, modules = [b for _, b in module.named_buffers()], [m for _, m in module.named_modules()]
     found, modes = [b.data.clone() for b in buffers], [m.training for m in modules]
 
     @contextmanager
-    def rerun() -> Iterator[None]:
+    def again() -> Iterator[None]:
         with (
-            _having(module.parameters(), "grad", [None] * len(module.parameters())),
-            _having(buffers, "data", found),
-            _having(modules, "training", modes),
+            having(module.parameters(), "grad", [None] * len(module.parameters())),
+            having(buffers, "data", found),
+            having(modules, "training", modes),
         ):
             yield
 
-    return rerun()
+    return again()
 
 
 def _random_states(devices: list[torch.device]) -> list[Array]:
@@ -107,7 +108,7 @@ def _drawing_from(states: list[Array], devices: list[torch.device]) -> Iterator[
 
 
 @contextmanager
-def _having(things: Iterable[Any], attribute: str, values: Sequence[Any]) -> Iterator[None]:
+def having(things: Iterable[Any], attribute: str, values: Sequence[Any]) -> Iterator[None]:
     """Inside, an attribute of some objects has these values; afterwards those that it had before."""
     things = list(things)
     before = [getattr(thing, attribute) for thing in things]

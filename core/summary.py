@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from .mode import no_grad
 from .module import Module, Parameter, in_mode
-from .tape import Array, no_grad
+from .tape import Array
 from .tensor import Tensor
 
 _HEADINGS = ("name", "layer", "output", "parameters")

@@ -8,10 +8,8 @@ Source: Griewank & Walther, *Evaluating Derivatives* (2nd ed. 2008), ch. 3, reve
 
 from __future__ import annotations
 
-import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -37,31 +35,6 @@ Held = tuple[Array, bool]
 Version = tuple["weakref.ref[Array]", int]
 #: An array that a pullback has captured, and its version at the time of the call.
 Saved = tuple[Array, int]
-
-_mode = threading.local()
-
-
-def is_recording() -> bool:
-    """Whether primitives called now leave nodes on the tape (True outside `no_grad`)."""
-    return getattr(_mode, "recording", True)
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this context nothing is recorded and nothing is kept for a backward pass."""
-    with recording(False):
-        yield
-
-
-@contextmanager
-def recording(on: bool) -> Iterator[None]:
-    """Inside this context primitives leave nodes on the tape, or don't."""
-    before = is_recording()
-    _mode.recording = on
-    try:
-        yield
-    finally:
-        _mode.recording = before
 
 
 class Maker(Protocol):
@@ -90,6 +63,7 @@ class Node:
         "device",
         "dtype",
         "ids",
+        "kept",
         "leaf",
         "maker",
         "parents",
@@ -121,6 +95,7 @@ class Node:
         self.saved = saved
         self.ids = ids
         self.retained: weakref.ref[Tensor] | None = None
+        self.kept: tuple[Array, Sequence[Any]] | None = None  # the value and the arguments, under `keep_values`
         if leaf is None:
             self.leaf = None
         else:
@@ -140,6 +115,7 @@ class Node:
         """Let go of everything the pullback captured; the node can't be walked again."""
         self.pullback = None
         self.parents = ()
+        self.kept = None
         self.versions = ()
         self.saved = ()
 

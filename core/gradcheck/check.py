@@ -21,7 +21,8 @@ from typing import Any
 
 import torch
 
-from ..tape import Array, no_grad
+from ..mode import no_grad
+from ..tape import Array
 from .function import CheckedFunction, normal, require_float64
 from .hints import Suspect, hint
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
+from ..mode import no_grad
 from ..module import Module
-from ..tape import Array, no_grad
+from ..tape import Array
 from ..tensor import Tensor
 
 

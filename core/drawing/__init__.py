@@ -1,0 +1,6 @@
+"""The tape as a picture."""
+
+from .draw import draw
+from .svg import Drawing
+
+__all__ = ["Drawing", "draw"]

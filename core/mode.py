@@ -1,0 +1,56 @@
+"""What primitives leave behind: nodes on the tape, or nothing; with the nodes their values, or not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class _Mode(threading.local):
+    """Each thread's own; what it has not set is what stands here."""
+
+    recording = True
+    keeping = False
+
+
+_mode = _Mode()
+
+
+def is_recording() -> bool:
+    """Whether primitives called now leave nodes on the tape (True outside `no_grad`)."""
+    return _mode.recording
+
+
+def is_keeping() -> bool:
+    """Whether nodes made now keep their values."""
+    return _mode.keeping
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this context nothing is recorded and nothing is kept for a backward pass."""
+    with recording(False):
+        yield
+
+
+@contextmanager
+def recording(on: bool) -> Iterator[None]:
+    """Inside this context primitives leave nodes on the tape, or don't."""
+    before = is_recording()
+    _mode.recording = on
+    try:
+        yield
+    finally:
+        _mode.recording = before
+
+
+@contextmanager
+def keep_values() -> Iterator[None]:
+    """Inside this context every node keeps its value and its arguments until it is walked, for `photomend.draw`."""
+    before = is_keeping()
+    _mode.keeping = True
+    try:
+        yield
+    finally:
+        _mode.keeping = before
