@@ -66,3 +66,11 @@ class Progress(Counters):
     def seconds_left(self, config: Settings) -> float:
         """Of a run by the clock: what is left for training, the last validation apart."""
         return max(0.0, config.total - self.reserve - self.seconds)
+
+    def fraction(self, config: Settings) -> float:
+        """How much of its steps or minutes the run has used up, 0 to 1. By the clock it is the share of trained in
+        trainable seconds, so it arrives at 1 exactly, however long the validations in between take."""
+        if config.steps is not None:
+            return min(1.0, self.steps / config.steps)
+        left = self.seconds_left(config)
+        return 1.0 if left == 0 else self.trained / (self.trained + left)

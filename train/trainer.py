@@ -89,10 +89,7 @@ class BaseTrainer(Generic[Config]):
         raise NotImplementedError
 
     def loss(self, prediction: Array, *batch: Any, **named: Any) -> tuple[Array, Array]:
-        """The loss of a prediction, a single number, and its gradient by the prediction.
-
-        What else is `seen` stays on the device until the step's end, too: to read a number is to wait for the device.
-        """
+        """The loss of a prediction, a single number still on the device as `seen` is, and its gradient."""
         raise NotImplementedError
 
     def read(self, loss: Array, norm: Array) -> tuple[float, float]:
@@ -104,20 +101,13 @@ class BaseTrainer(Generic[Config]):
     def require_finite(self, loss: float, norm: float) -> None:
         """Raise PhotomendError where the loss or the gradients' norm is no number."""
         if not math.isfinite(loss + norm):
-            raise PhotomendError(
-                f"training: at step {self.progress.steps} the loss is {loss} and the gradients' norm {norm}; "
-                "a lower lr may help"
-            )
+            found = f"at step {self.progress.steps} the loss is {loss} and the gradients' norm {norm}"
+            raise PhotomendError(f"training: {found}; a lower lr may help")
 
     @property
     def fraction(self) -> float:
-        """How much of its steps or minutes the run has used up, 0 to 1. By the clock it is the share of trained in
-        trainable seconds, so it arrives at 1 exactly, however long the validations in between take."""
-        progress, config = self.progress, self.config
-        if config.steps is not None:
-            return min(1.0, progress.steps / config.steps)
-        left = progress.seconds_left(config)
-        return 1.0 if left == 0 else progress.trained / (progress.trained + left)
+        """How much of its steps or minutes the run has used up, 0 to 1."""
+        return self.progress.fraction(self.config)
 
     @property
     def ending(self) -> str:
