@@ -1,8 +1,9 @@
 """photomend rebuilds missing rectangles in photographs with a deep-learning engine written from scratch.
 
-`photomend.repair` rebuilds the missing parts of a photo; `save`, `load`, `summary` and `draw` are for any module. The
-parts, each importable by name: `photomend.core` (tensors, tape, modules), `photomend.layers`, `photomend.models`,
-`photomend.data`, `photomend.train` (`fit` trains any module) and `photomend.app` (command line, photo repair).
+`photomend.repair` rebuilds the missing parts of a photo; `check` checks an operation and its gradient; `save`, `load`,
+`summary` and `draw` are for any module. The parts, each importable by name: `photomend.core` (tensors, tape, modules),
+`photomend.layers`, `photomend.models`, `photomend.data`, `photomend.train` (`fit` trains any module) and
+`photomend.app` (command line, photo repair).
 """
 
 from importlib import import_module
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .app.api import repair as repair
+    from .core import check as check
     from .core.drawing import draw as draw
     from .core.summary import summary as summary
     from .models.weights import load as load
@@ -20,6 +22,7 @@ __version__ = version("photomend")  # one place only: pyproject.toml
 
 #: Where to find what is imported when it is first asked for, because it brings torch along.
 _LATER = {
+    "check": ".core",
     "draw": ".core.drawing",
     "load": ".models.weights",
     "repair": ".app.api",

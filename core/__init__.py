@@ -5,7 +5,7 @@ from .backend import runtime
 from .drawing import Drawing, draw
 from .errors import PhotomendError, did_you_mean
 from .files import replacing
-from .gradcheck import GradientError, gradcheck
+from .gradcheck import GradientError, check, gradcheck
 from .mode import is_recording, keep_values, no_grad
 from .module import Buffer, Module, Parameter, StateDictError, in_mode
 from .ops.elementwise import (
@@ -51,6 +51,7 @@ __all__ = [
     "amax",
     "broadcast_to",
     "cast",
+    "check",
     "clamp",
     "concatenate",
     "did_you_mean",

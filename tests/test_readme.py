@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow  # a process each
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/verification.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/classic-mistakes.md", "docs/verification.md"])
 def test_the_example_prints_what_it_says(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     [(code, printed)] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)

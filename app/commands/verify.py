@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from ...core import PhotomendError
+from ...core import PhotomendError, did_you_mean
+from ...core.backend.runtime import choose_device
 from ..options import FILE, check_target, import_from_checkout, write_text
 
 
@@ -41,7 +42,7 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
     if wrong_rule is not None:
         if names or json_file is not None:
             raise click.UsageError("--break chooses what it runs by itself: leave out the names and --json")
-        return int(import_from_checkout("verify", "tests.verification", "command").run_break(wrong_rule, device))
+        return _try_break(wrong_rule, device)
     if json_file is not None:
         check_target(json_file, ".json")
     found, skipped = import_from_checkout("verify", "tests.verification", "command").verify(names, device)
@@ -51,3 +52,17 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
     if skipped:
         raise PhotomendError(f"--device {device}: this machine has no CUDA device; all cases are skipped")
     return 0 if all(row.ok for row in found) else 1
+
+
+def _try_break(name: str, device: str) -> int:
+    """List the mistakes for no name; a misspelt one is answered before anything is imported or measured for it."""
+    choose_device(device)
+    known = import_from_checkout("verify", "tests.verification", "mistakes").MISTAKES
+    mistakes = {wrong.name: wrong.mistake for wrong in known}
+    if not name:
+        for one, mistake in mistakes.items():
+            click.echo(f"{one:{max(map(len, mistakes))}}  {mistake}")
+        return 0
+    if name not in mistakes:
+        raise PhotomendError(f"--break {name!r}: is no known mistake; {did_you_mean(name, mistakes)}")
+    return int(import_from_checkout("verify", "tests.verification", "command").run_break(name, device))

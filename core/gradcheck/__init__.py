@@ -1,5 +1,11 @@
-"""The gradient checker: differences against the pullback (`check.py`), and what a mistake may be (`hints.py`)."""
+"""The gradient checker.
 
-from .check import GradientError, gradcheck
+`differences.py` compares a pullback with finite differences (`gradcheck`); `check.py` asks everything in turn, with the
+contract, a reference, kinks and a small example of what is wrong. `hints/` tells which mistake it may be.
+"""
 
-__all__ = ["GradientError", "gradcheck"]
+from .check import check
+from .differences import gradcheck
+from .function import GradientError
+
+__all__ = ["GradientError", "check", "gradcheck"]

@@ -1,149 +1,108 @@
-"""Is this backward pass right? Central differences against the pullback, along random directions.
-
-For y = f(x), a random cotangent v and a random direction u, the two numbers
-
-    ⟨u, pullback(v)⟩   and   d/dt ⟨f(x + t u), v⟩ at t = 0
-
-must agree. The cotangent is random and not all ones, because ones make many checks vacuous: Σ softmax(x) is
-constant, so a gradient of 0 would be "right" and so would its negative.
-
-Each variable (an input or a parameter) first moves by itself, and is measured by its own gradient: beside a variable
-whose gradient is 10⁹ times as large, any mistake looks small. Then all of them move together.
-
-Source: Griewank & Walther, *Evaluating Derivatives* (2008), ch. 3; the fourth-order difference is
-Abramowitz & Stegun (1964), 25.3.6.
-"""
+"""Everything that can be asked of an operation of one's own, in the order in which mistakes are best mended."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
-from ..mode import no_grad
+from ..module import Module
+from ..primitive import Primitive
 from ..tape import Array
-from .function import CheckedFunction, normal, require_float64
-from .hints import Suspect, hint
-
-#: Mixed into the seed: an input drawn with a small seed of its own must not come out equal to the cotangent.
-_OWN_STREAM = 0x5EED_60AD
-
-
-class GradientError(AssertionError):
-    """The pullback and the differences disagree."""
+from .contract import as_operation, require_contract
+from .differences import compare, notes
+from .example import gradient_example, value_example
+from .forward import Reference, require_value
+from .function import CheckedFunction, GradientError
+from .kinks import outside_subgradient
 
 
-def gradcheck(
+def check(
     fn: Callable[..., Any],
     *inputs: Array,
+    reference: Callable[..., Any] | None = None,
     seed: int = 0,
     directions: int = 4,
     step: float = 1e-3,
     rtol: float = 1e-8,
-) -> float:
-    """Check the gradient of `fn` with respect to every input and, if `fn` is a Module, every parameter.
+) -> str:
+    """Check an operation: its contract, value, gradients, and what it does at kinks; stop at the first mistake.
+
+    1. Contract: a rule returns (value, pullback), and the pullback a gradient of the right number, shape and dtype;
+       an argument that gets None is a constant.
+    2. Value, if there is a reference.
+    3. Gradients, by differences, as `gradcheck` does.
+    4. Kinks, of a single rule: the inputs are rounded to whole numbers, which makes zeros and ties; there a gradient
+       must lie between the derivatives to the left and right. Which of them it is, is the rule's convention.
 
     Args:
-        fn: takes Tensors and returns one Tensor; called many times, so it must not be random.
-        inputs: float64 arrays. Stay clear of kinks (ReLU at 0, ties under a maximum) by much more than `step`.
-        seed: of the random cotangent and directions.
-        directions: how many random directions are tried with all variables together, after one for each by itself.
-        step: of the fourth-order central difference, whose error is about step⁴ · |f⁽⁵⁾| / 30.
-        rtol: largest error allowed, relative to the size of the numbers compared.
+        fn: a rule (raw arrays to value and pullback), a primitive, a function of Tensors, or a Module. Options are
+            bound beforehand: ``lambda x: softmax(x, dim=1)``.
+        inputs: arrays, as in `gradcheck`: integers are constants; float32 is converted to float64.
+        reference: what the value should be: any function on arrays, of `torch.nn.functional` or NumPy. It is called
+            with the inputs, and for a Module with its parameters by name as well if it takes them.
+        seed, directions, step, rtol: as in `gradcheck`.
 
     Returns:
-        The largest relative error seen.
+        What was checked, in a line.
 
     Raises:
-        GradientError: the two disagree; the message shows the worst entry's analytic and numeric derivative, and a
-            hint if a classic mistake explains them (`hints.py`). Or something was changed in place that belongs to the
-            caller: an input, a parameter, the cotangent.
-        TypeError: an input, a parameter or the value isn't float64: at step 1e-3, float32's rounding of 1e-7 leaves no
-            more than three digits of the difference. Or an input is no array, or what `fn` returns is no Tensor.
-        ValueError: there is nothing to check: no inputs and no parameters that get gradients, or none with elements;
-            `fn` is random; step, rtol or directions isn't above 0.
+        GradientError: the first mistake found, which one it is likely to be, and a small example in whole numbers.
+        TypeError, ValueError: as in `gradcheck`; or the reference can't be called with the inputs.
 
-    Parameters, the gradients on them, and buffers (running statistics) are afterwards as they were before.
-
-    >>> gradcheck(lambda x: x * x, torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)) < 1e-8
-    True
+    >>> import torch
+    >>> print(check(lambda x: x * x, torch.tensor([1.0, 2.0, 3.0]), reference=torch.square))
+    <lambda>: value as square's; gradient of x (3,) correct to 1e-08; 0 kinks met (x converted to float64)
     """
-    for name, value in (("directions", directions), ("step", step), ("rtol", rtol)):
-        if not value > 0:
-            raise ValueError(f"gradcheck: {name} (={value}) must be above 0")
-    function = CheckedFunction(fn, inputs, step)
-    generator = torch.Generator().manual_seed(_OWN_STREAM + seed)
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Array):
+            raise TypeError(f"check: input {i} is a {type(x).__name__}; give an array (torch.Tensor)")
+    operation = as_operation(fn, inputs)
+    constant = require_contract(operation, inputs) if isinstance(operation, Primitive) else frozenset[int]()
+    function = CheckedFunction(operation, inputs, step, constant)
+    told = []
     with function.unchanged():
-        y, v, analytic = _analytic(function, generator)
-        everything = list(range(len(analytic)))
-        largest = 0.0
-        for moving in [*([k] for k in everything), *[everything] * directions]:
-            us = [normal(g, generator) if k in moving else torch.zeros_like(g) for k, g in enumerate(analytic)]
-            terms = torch.cat([(us[k] * analytic[k]).reshape(-1) for k in moving])
-            numeric, noise = function.derivative(us, v)
-            # The terms' root sum of squares is what their sum typically is; the sum itself may be small by chance.
-            scale = max(terms.norm().item(), abs(numeric), noise / rtol, 1e-300)
-            error = abs(terms.sum().item() - numeric) / scale
-            largest = max(largest, error)
-            if not error <= rtol:
-                k, lines = _worst(function, moving, analytic, v)
-                if found := hint(Suspect(function, k, analytic, y, v)):
-                    lines.append(f"hint:     {found}")
-                raise GradientError("\n  ".join([f"{function.name}: relative error {error:.2e} > {rtol:g}", *lines]))
-    return largest
+        _require_runs(function)
+        if reference is not None:
+            expected = Reference(reference, operation if isinstance(operation, Module) else None)
+            require_value(function, expected, lambda: value_example(function, expected, inputs))
+            told.append(f"value as {expected.name}'s")
+        largest, failure = compare(function, seed, directions, rtol)
+        if failure is not None:
+            why = failure.explanation()
+            example = [] if failure.kink else gradient_example(function, failure.k, inputs)
+            raise GradientError("\n  ".join([*failure.lines, *why, *example, *notes(function)]))
+        told.append(
+            f"{_variables(function)} correct to {rtol:g}" if largest or _has_entries(function) else _empty(function)
+        )
+        wrong, met = outside_subgradient(function, seed)
+        if wrong:
+            raise GradientError("\n  ".join([f"{function.name}: {wrong}", *notes(function)]))
+        told.append(f"{met} kink{'' if met == 1 else 's'} met")
+    if constant:
+        told.append(f"no gradient of {', '.join(function.input_names[i] for i in sorted(constant))}")
+    return f"{function.name}: {'; '.join(told)}" + (f" ({function.note})" if function.note else "")
 
 
-def _analytic(function: CheckedFunction, generator: torch.Generator) -> tuple[Array, Array, list[Array]]:
-    """The value, a random cotangent, and the gradient that the pullback makes of it for each variable."""
-    caller = {name: (t.data, t.data._version) for name, t in zip(function.names, function.variables, strict=True)}
+def _require_runs(function: CheckedFunction) -> None:
+    """One forward and backward pass, where the tape refuses gradients that break the contract."""
     y = function()
-    _require_untouched(function.name, caller)
-    with no_grad():
-        again = function()
-    require_float64(f"the value of {function.name}", y.dtype)
-    if y.data.numel() == 0:
-        raise ValueError(f"gradcheck: the value of {function.name} has no elements: there is nothing to check")
-    if not torch.equal(y.data.nan_to_num(), again.data.nan_to_num()):
-        raise ValueError(f"gradcheck: {function.name} is random: called twice, it returned two values")
-    v = normal(y.data, generator)
-    caller["the cotangent"] = v, v._version
-    y.backward(v)
-    _require_untouched(function.name, caller)
-    return y.data, v, [torch.zeros_like(t.data) if t.grad is None else t.grad for t in function.variables]
+    try:
+        y.backward(y.data.new_ones(y.shape))
+    except (TypeError, ValueError) as broken:
+        raise GradientError(f"{function.name}: {broken}") from None
+    finally:
+        for t in function.variables:
+            t.grad = None
 
 
-def _require_untouched(function: str, caller: dict[str, tuple[Array, int]]) -> None:
-    for name, (array, version) in caller.items():
-        if array._version != version:
-            raise GradientError(f"{function}: {name} was changed in place, but it is the caller's")
+def _variables(function: CheckedFunction) -> str:
+    shapes = [f"{n} {tuple(t.shape)}" for n, t in zip(function.names, function.variables, strict=True)]
+    return f"gradient{'' if len(shapes) == 1 else 's'} of {', '.join(shapes)}"
 
 
-def _worst(function: CheckedFunction, moving: list[int], analytic: list[Array], v: Array) -> tuple[int, list[str]]:
-    """The variable of `moving` whose two derivatives differ most, and its worst entry as three aligned lines.
+def _has_entries(function: CheckedFunction) -> bool:
+    return any(t.data.numel() for t in function.variables) and bool(function.value().numel())
 
-    Large arrays are halved, keeping the half whose derivative along a random direction is further off, until few enough
-    entries are left to try each.
-    """
 
-    def compare(k: int, entries: Array, weights: Array) -> tuple[float, float]:
-        """(analytic, numeric) derivative along `weights` on some flat entries of variable k."""
-        us = [torch.zeros(g.shape, dtype=g.dtype, device=g.device) for g in analytic]
-        us[k].view(-1)[entries] = weights
-        return (us[k] * analytic[k]).sum().item(), function.derivative(us, v)[0]
-
-    def off(k: int, entries: Array) -> float:
-        claimed, numeric = compare(k, entries, normal(entries.to(torch.float64), generator).to(analytic[k].device))
-        return abs(claimed - numeric)
-
-    generator = torch.Generator().manual_seed(0)
-    spans = [torch.arange(g.numel(), device=g.device) for g in analytic]
-    worst = max(moving, key=lambda k: off(k, spans[k]))
-    entries = spans[worst]
-    while len(entries) > 64:
-        entries = max(entries.tensor_split(2), key=lambda half: off(worst, half))
-    tried = [(*compare(worst, e, torch.ones_like(e, dtype=torch.float64)), e.item()) for e in entries.split(1)]
-    claimed, numeric, flat = max(tried, key=lambda t: abs(t[0] - t[1]))
-    index = [int(i) for i in torch.unravel_index(torch.tensor(flat), analytic[worst].shape)]
-    place = f"worst at  {function.names[worst]}{index}"
-    return worst, [place, f"analytic: {claimed: .12e}", f"numeric:  {numeric: .12e}"]
+def _empty(function: CheckedFunction) -> str:
+    return f"{_variables(function)} empty, so only their shapes were checked"

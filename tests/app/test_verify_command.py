@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from photomend.tests.verification import breaks, rows
+from photomend.tests.verification import breaks, mistakes, rows
 from photomend.tests.verification.case import Case
 from photomend.tests.verification.findings import Finding
 from photomend.tests.verification.measure import Ratios
@@ -193,7 +194,8 @@ def test_break_chooses_by_itself(shell: Shell, arguments: list[str]) -> None:
 
 
 def test_installed_without_the_tests(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "photomend.tests.verification.command", None)
+    for module in ("command", "mistakes"):
+        monkeypatch.setitem(sys.modules, f"photomend.tests.verification.{module}", None)
     for arguments in ([], ["relu"], ["--break"], ["--break", "relu-mask"]):
         line = shell.fails(1, "verify", *arguments)
         assert "needs a checkout of photomend" in line
@@ -208,6 +210,19 @@ def test_an_error_inside_the_oracles_is_not_taken_for_their_absence(
     monkeypatch.setitem(sys.modules, "photomend.tests.verification.measure", None)
     with pytest.raises(ModuleNotFoundError, match="measure"):
         shell("verify")
+
+
+def test_a_misspelt_break_is_answered_before_the_oracles_are_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from photomend.app.cli import run\n"
+        "status = run(['verify', '--break', 'relu-msk'])\n"
+        "print(status, [m for m in sys.modules if m.startswith('photomend.tests.verification.')])\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert "did you mean 'relu-mask'?" in run.stderr
+    assert run.stdout.startswith("1 ")
+    assert "command" not in run.stdout
 
 
 def test_break_lists_what_it_knows(shell: Shell) -> None:
@@ -226,6 +241,7 @@ def test_break_shows_the_edit_and_who_catches_it(shell: Shell) -> None:
 
 def test_a_break_that_survives_fails(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(breaks.BREAKS, "harmless", HARMLESS)
+    monkeypatch.setattr(mistakes, "MISTAKES", (*mistakes.MISTAKES, HARMLESS))
     outcome = shell("verify", "--break", "harmless")
     assert outcome.status == 1
     assert outcome.out.endswith("survived: no oracle noticed\n")

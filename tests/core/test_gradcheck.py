@@ -112,30 +112,31 @@ def flipped_kernel(x: Array, w: Array):
     return y, lambda ȳ: (cast(Any, right(ȳ))[0], cast(Any, right(ȳ))[1]().flip(2, 3))
 
 
-#: A wrong rule, its inputs, and the words of the hint that must explain it ("" where none of the hypotheses can).
+#: A wrong rule, its inputs, and the words of the hint that must explain it.
 WRONG: list[tuple[Callable[..., Any], tuple[Array, ...], str]] = [
     (factor, (normal(3),), "every entry is 1.001 times what it should be"),
     (sign, (normal(3),), "every entry has the wrong sign"),
     (dropped_mean, (normal(4, 2),), "what is missing is the same along axis 0"),
-    (batch_norm_without("mean"), (normal(5, 3),), "what is missing is the same along axis 0"),
-    (batch_norm_without("deviation"), (normal(5, 3),), "what is missing is a multiple of the value along axis 0"),
-    (softmax_without_sum, (normal(2, 3),), "what is missing is a multiple of the value along axis 1"),
+    (batch_norm_without("mean"), (normal(5, 3),), "the mean's term is missing, as if μ didn't depend on x"),
+    (batch_norm_without("deviation"), (normal(5, 3),), "the variance's term is missing, as if σ didn't depend on x"),
+    (softmax_without_sum, (normal(2, 3),), "softmax's sum Σ ȳ y is missing"),
+    (transposed_kernel, (normal(2, 3, 5, 5), normal(2, 3, 3, 3, seed=1)), "the kernel is transposed"),
     (
         transposed_kernel,
-        (normal(2, 3, 5, 5), normal(2, 3, 3, 3, seed=1)),
-        "the gradient would be right if input 1 were transposed",
+        (normal(2, 3, 12, 12), normal(2, 3, 3, 3, seed=1)),  # too large to try every entry
+        "the gradient would be right if w were transposed",
     ),
     (
         transposed_factor,
         (normal(2, 3), normal(3, 3, seed=1)),
-        "the gradient would be right if input 1 were transposed",
+        "the gradient would be right if b were transposed",
     ),
     (
         flipped_kernel,
         (normal(2, 2, 4, 5), normal(3, 2, 2, 3, seed=1)),
         "the gradient is right when flipped along its last two axes",
     ),
-    (missing_accumulation, (normal(3),), ""),
+    (missing_accumulation, (normal(3),), "overwritten, not added"),
     (
         missing_sum,
         (normal(3, 2), normal(2, seed=1)),
@@ -149,7 +150,7 @@ WRONG: list[tuple[Callable[..., Any], tuple[Array, ...], str]] = [
     (
         sum_for_mean,
         (normal(2, 3),),
-        "every entry is 3 times too large, the size of axis 1 of input 0 (2, 3): a sum where a mean is due?",
+        "every entry is 3 times too large, the size of axis 1 of x (2, 3): a sum where a mean is due?",
     ),
     (wrong_axis, (normal(3, 3),), "the gradient is right when transposed"),
     (swapped, (normal(3), normal(3, seed=1)), "two gradients are returned in the wrong order"),
@@ -165,7 +166,8 @@ def test_wrong_rule_is_caught_and_explained(
     with pytest.raises(GradientError) as caught:
         gradcheck(Primitive(rule), *inputs, seed=seed)
     found = re.search(r"hint:     (.+)", str(caught.value))
-    assert hint in found[1] if hint and found else (hint, found) == ("", None)
+    assert found is not None
+    assert hint in found[1]
 
 
 def test_a_mistake_too_small_to_explain_gets_no_hint() -> None:
@@ -185,7 +187,7 @@ def test_a_hint_survives_a_function_that_refuses_what_is_tried() -> None:
     def upper_only(x: Array, r: Array):
         if r.tril(-1).any():
             raise ValueError("r must be upper triangular")
-        return x @ r, lambda ȳ: (torch.sin(ȳ), torch.triu(x.mT @ ȳ))
+        return x @ r, lambda ȳ: (ȳ[:, [1, 2, 0]] * torch.arange(3), torch.triu(x.mT @ ȳ))
 
     with pytest.raises(GradientError, match="analytic") as caught:
         gradcheck(Primitive(upper_only), normal(2, 3), torch.eye(3, dtype=torch.float64).mul(2))
@@ -233,7 +235,7 @@ def test_message_has_aligned_lines_and_the_worst_entry() -> None:
         gradcheck(Primitive(one_entry_off), normal(3, 2))
     title, place, analytic, numeric = str(caught.value).split("\n")
     assert re.fullmatch(r"one_entry_off: relative error \d\.\d\de[+-]\d\d > 1e-08", title)
-    assert place == "  worst at  input 0[1, 0]"
+    assert place == "  worst at  x[1, 0]"
     pattern = r"  {}:\s+(-?\d\.\d{{12}}e[+-]\d\d)"
     found = [re.fullmatch(pattern.format(name), line) for name, line in (("analytic", analytic), ("numeric", numeric))]
     assert found[0] is not None
@@ -272,7 +274,7 @@ def test_an_unused_input_has_gradient_zero() -> None:
     def pretends(a: Array, b: Array):
         return a * a, lambda ȳ: (2 * a * ȳ, ȳ)
 
-    with pytest.raises(GradientError, match="input 1"):
+    with pytest.raises(GradientError, match="hint:     the value doesn't depend on b, whose gradient is therefore 0"):
         gradcheck(Primitive(pretends), normal(2), normal(2))
 
 
@@ -301,7 +303,7 @@ def half_too_large(a: Array, w: Array):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_small_gradient_is_checked_beside_a_large_one(seed: int) -> None:
-    with pytest.raises(GradientError, match=r"worst at  input 1\["):
+    with pytest.raises(GradientError, match=r"worst at  w\["):
         gradcheck(Primitive(half_too_large), normal(3), normal(3, seed=1), seed=seed)
     assert gradcheck(lambda a, w: a * 1e9 + a * w, normal(3), normal(3, seed=1), seed=seed) < 1e-8
 
@@ -310,7 +312,7 @@ def test_a_composition_hides_no_small_gradient() -> None:
     def bad(a: Array, w: Array):
         return a * w, lambda ȳ: (ȳ * w, 1.5 * ȳ * a)
 
-    with pytest.raises(GradientError, match=r"worst at  input 1\["):
+    with pytest.raises(GradientError, match=r"worst at  w\["):
         gradcheck(lambda a, w: a * 1e9 + Primitive(bad)(a, w), normal(3), normal(3, seed=1))
 
 

@@ -48,14 +48,8 @@ def show(rows: Iterable[Row]) -> list[Row]:
 
 
 def run_break(name: str, device: str) -> int:
-    """Run with the mistake called `name` in its rule; 0 if an oracle catches it. Lists all mistakes for no name."""
+    """Run with the mistake called `name` in its rule; 0 if an oracle catches it."""
     target = choose_device(device)
-    if not name:
-        for wrong in breaks.BREAKS.values():
-            click.echo(f"{wrong.name:{max(map(len, breaks.BREAKS))}}  {wrong.mistake}")
-        return 0
-    if name not in breaks.BREAKS:
-        raise PhotomendError(f"--break {name!r}: is no known mistake; {did_you_mean(name, breaks.BREAKS)}")
     verdicts = breaks.try_break(breaks.BREAKS[name], target)
     click.echo("\n".join(breaks.told(breaks.BREAKS[name], verdicts)))
     return 0 if any(verdict.caught for verdict in verdicts) else 1

@@ -1,4 +1,4 @@
-"""What may be wrong with a gradient: the classic mistakes, each tried as a hypothesis.
+"""Hypotheses that are tried along random directions, on arrays of any size.
 
 A mistake leaves a trace. A missing factor makes the gradient proportional to the right one; a dropped mean leaves an
 error that is the same along the axes of the mean; a transposed factor gives exactly the gradient that would be right if
@@ -14,8 +14,9 @@ from itertools import combinations
 
 import torch
 
-from ..tape import Array
-from .function import CheckedFunction, normal
+from ...tape import Array
+from ..function import CheckedFunction, normal
+from .general import factor_sentence, named
 
 Axes = tuple[int, ...]
 
@@ -63,11 +64,9 @@ class Suspect:
         return self.function.derivative(us, self.v if v is None else v)[0]
 
 
-def hint(suspect: Suspect) -> str:
-    """The mistake that explains the wrong gradient, in a sentence; empty if it is none of the classic ones."""
-    if suspect.explained(suspect.claimed):  # wrong by so little that every hypothesis near the truth would do
-        return ""
-    for hypothesis in (_nothing, _factor, _swapped, _transposed, _transposed_factor, _missing_sum, _missing_term):
+def directional(suspect: Suspect) -> str:
+    """The mistake that explains the wrong gradient, in a sentence; empty if it is none of these."""
+    for hypothesis in (_nothing, _factor, _swapped, _transposed, _transposed_factor, _missing_sum):
         if found := hypothesis(suspect):
             return found
     return ""
@@ -82,25 +81,9 @@ def _factor(s: Suspect) -> str:
     u = s.direction()
     numeric = s.numeric(u)
     factor = (u * s.claimed).sum().item() / numeric if numeric else math.inf
-    if not math.isfinite(factor) or factor == 0 or not s.explained(s.claimed / factor):
+    if s.claimed.numel() < 2 or not math.isfinite(factor) or factor == 0 or not s.explained(s.claimed / factor):
         return ""
-    if abs(factor + 1) < _CLOSE:
-        return "every entry has the wrong sign"
-    for n, text in ((factor, "{n} times too large"), (1 / factor, "{n} times too small")):
-        if abs(n - round(n)) < _CLOSE * abs(n) and round(n) > 1:
-            kind = "a sum where a mean is due" if n is factor else "a mean where a sum is due"
-            axes = _axes_of_size(s, abs(round(n)))
-            return "every entry is " + text.format(n=round(n)) + (f", the size of {axes}: {kind}?" if axes else "")
-    return f"every entry is {factor:.6g} times what it should be" if s.claimed.numel() > 1 else ""
-
-
-def _axes_of_size(s: Suspect, n: int) -> str:
-    """Axes of the value or of the suspect whose sizes multiply to n."""
-    for shape, whose in ((s.y.shape, "the value"), (s.claimed.shape, s.name)):
-        for axes in _subsets(len(shape), smallest_first=True):
-            if math.prod(shape[a] for a in axes) == n:
-                return f"{_named(axes)} of {whose} {tuple(shape)}"
-    return ""
+    return factor_sentence(factor, [("the value", tuple(s.y.shape)), (s.name, tuple(s.claimed.shape))])
 
 
 def _swapped(s: Suspect) -> str:
@@ -156,20 +139,17 @@ def _missing_sum(s: Suspect) -> str:
     return ""
 
 
-def _missing_term(s: Suspect) -> str:
+def missing_term(s: Suspect) -> str:
     """Is what is missing the same along some axes, or a multiple of the value along them?"""
     shape = s.claimed.shape
     for what, array in (("the same", torch.ones_like(s.claimed)), ("a multiple of the value", s.y)):
         for axes in _subsets(len(shape)) if array.shape == shape else ():
             if math.prod(shape[a] for a in axes) > 1 and s.explained(s.claimed, without=array, over=axes):
-                return f"what is missing is {what} along {_named(axes)}: was a sum or a mean over it dropped?"
+                return f"what is missing is {what} along {named(axes)}: was a sum or a mean over it dropped?"
     return ""
 
 
-def _subsets(axes: int, *, smallest_first: bool = False) -> Iterator[Axes]:
-    for size in range(1, axes + 1) if smallest_first else range(axes, 0, -1):
+def _subsets(axes: int) -> Iterator[Axes]:
+    """Every choice of axes, the largest first."""
+    for size in range(axes, 0, -1):
         yield from combinations(range(axes), size)
-
-
-def _named(axes: Axes) -> str:
-    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"
