@@ -1,34 +1,53 @@
 """Layers, one family a file: the primitive (forward and pullback) and the module that owns its parameters."""
 
-from .activation import LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, glu, leaky_relu, relu, sigmoid, silu, tanh
+from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, gelu, glu, leaky_relu, relu, sigmoid, silu, tanh
 from .attention import CBAM, ChannelAttention, SpatialAttention, SqueezeExcitation
 from .conv import Conv2d, conv2d
+from .cross_entropy import CrossEntropyLoss, NLLLoss, cross_entropy, nll_loss
 from .dropout import Dropout, dropout
+from .embedding import Embedding, embedding
+from .flatten import Flatten, Unflatten
 from .gated import GatedConv2d
+from .layer_norm import LayerNorm, layer_norm
 from .linear import Linear, linear
+from .loss import BCEWithLogitsLoss, L1Loss, MSELoss, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from .multihead_attention import MultiheadAttention, scaled_dot_product_attention
 from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, batch_norm, group_norm
 from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, avg_pool2d, max_pool2d
 from .residual import Residual, ResidualBlock, SkipConnection, recompute_blocks
-from .sequential import Sequential
+from .sequential import Identity, Sequential
 from .shuffle import PixelShuffle, PixelUnshuffle, pixel_shuffle, pixel_unshuffle
+from .softmax import LogSoftmax, Softmax, log_softmax, logsumexp, softmax
 from .spectral_norm import SpectralConv2d, spectral_norm
 from .upsample import UpsampleBilinear, UpsampleNearest, upsample_bilinear, upsample_nearest
 
 __all__ = [
     "CBAM",
+    "GELU",
     "AvgPool2d",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "ChannelAttention",
     "Conv2d",
+    "CrossEntropyLoss",
     "Dropout",
+    "Embedding",
+    "Flatten",
     "GatedConv2d",
     "GlobalAvgPool2d",
     "GlobalMaxPool2d",
     "GroupNorm",
+    "Identity",
+    "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LogSoftmax",
+    "MSELoss",
     "MaxPool2d",
+    "MultiheadAttention",
+    "NLLLoss",
     "PixelShuffle",
     "PixelUnshuffle",
     "ReLU",
@@ -38,27 +57,41 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SkipConnection",
+    "Softmax",
     "SpatialAttention",
     "SpectralConv2d",
     "SqueezeExcitation",
     "Tanh",
+    "Unflatten",
     "UpsampleBilinear",
     "UpsampleNearest",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy_with_logits",
     "conv2d",
+    "cross_entropy",
     "dropout",
+    "embedding",
+    "gelu",
     "glu",
     "group_norm",
+    "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
+    "log_softmax",
+    "logsumexp",
     "max_pool2d",
+    "mse_loss",
+    "nll_loss",
     "pixel_shuffle",
     "pixel_unshuffle",
     "recompute_blocks",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "silu",
+    "softmax",
     "spectral_norm",
     "tanh",
     "upsample_bilinear",

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
+from .standardise import wide
+
+#: GELU's approximation by tanh: √(2/π), and the weight of x³.
+_SLOPE, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
 def indicator(x: Array) -> Array:
@@ -81,6 +87,35 @@ def silu(x: Array) -> tuple[Array, Pullback]:
 
 
 @primitive
+def gelu(x: Array, *, approximate: str = "none") -> tuple[Array, Pullback]:
+    """y = x · Φ(x), where Φ is the normal distribution function ½ (1 + erf(x / √2)): dy = (Φ(x) + x φ(x)) dx with its
+    density φ(x) = Φ′(x) = e^(−x²/2) / √(2π).
+
+    ``approximate="tanh"`` takes Φ(x) = ½ (1 + tanh u) with u = √(2/π) (x + 0.044715 x³), of which the density is
+    Φ′(x) = ½ (1 − tanh² u) u′ = 2 Φ (1 − Φ) u′ with u′ = √(2/π) (1 + 0.134145 x²). Computed in float32 at least.
+
+    Source: Hendrycks & Gimpel, *Gaussian error linear units* (2016).
+
+    Raises:
+        ValueError: there is no such approximation.
+    """
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"gelu: approximate (={approximate!r}) must be 'none' or 'tanh'")
+    exact, z = approximate == "none", wide(x)
+    Φ = ((z * math.sqrt(0.5)).erf_() if exact else ((z + _CUBIC * z**3) * _SLOPE).tanh_()).add_(1).mul_(0.5)
+
+    def gelu_pullback(ȳ: Array):
+        z = wide(x)
+        if exact:
+            zφ = z.square().mul_(-0.5).exp_().mul_(z).mul_(1 / math.sqrt(2 * math.pi))
+        else:
+            zφ = z.square().mul_(3 * _CUBIC).add_(1).mul_(2 * _SLOPE).mul_(z).mul_(Φ).mul_(1 - Φ)
+        return zφ.add_(Φ).mul_(ȳ).to(x.dtype)
+
+    return (z * Φ).to(x.dtype), gelu_pullback
+
+
+@primitive
 def glu(x: Array) -> tuple[Array, Pullback]:
     """y = a · σ(g) for x = (a, g), the two halves of the channels (axis 1): ā = ȳ σ(g), ḡ = ȳ y (1 − σ(g)).
 
@@ -130,6 +165,19 @@ class SiLU(Module):
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return silu(x)
+
+
+class GELU(Module):
+    """x · Φ(x), or its approximation by tanh; see `gelu`."""
+
+    def __init__(self, *, approximate: str = "none") -> None:
+        self.approximate = approximate
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return gelu(x, approximate=self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
 
 
 class Sigmoid(Module):

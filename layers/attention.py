@@ -1,6 +1,7 @@
 """Attention: weigh channels by what the whole image shows, and pixels by what all channels show.
 
-Both are gates on features. (A transformer's attention, of queries to keys, is something else.)
+"Attention" has two meanings: here it is a gate on features, in `multihead_attention.py` a look-up of values by how well
+queries match their keys.
 
 Sources: Hu, Shen & Sun, *Squeeze-and-excitation networks* (2018); Woo et al., *CBAM: Convolutional block attention
 module* (2018).

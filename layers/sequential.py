@@ -1,4 +1,4 @@
-"""One layer after another."""
+"""One layer after another, and the layer that does nothing."""
 
 from __future__ import annotations
 
@@ -33,3 +33,10 @@ class Sequential(Module):
         for layer in self._layers:
             y = layer(y)
         return y
+
+
+class Identity(Module):
+    """x as it is: for a place in a network where there may be a layer."""
+
+    def forward(self, x: Array | Tensor) -> Array | Tensor:
+        return x

@@ -104,7 +104,7 @@ def _pixel_mean(x: Array) -> Array:
 
 def _by_blocks(moments: Callable[..., tuple[Array, ...]], *arrays: Array) -> list[Array]:
     """What `moments` makes of a few images at a time of arrays (N or 1, …), joined again."""
-    found = [moments(*map(_wide, block)) for block in _blocks(*arrays)]
+    found = [moments(*map(wide, block)) for block in _blocks(*arrays)]
     return [torch.cat(pieces) for pieces in zip(*found, strict=True)]
 
 
@@ -115,7 +115,7 @@ def _combined(shift: Array, *terms: tuple[Array, Array]) -> Array:
     for target, total, *factors in _blocks(result, shift, *chain(*terms)):
         out = target if target.dtype == total.dtype else None
         for array, scale in zip(factors[::2], factors[1::2], strict=True):
-            total = torch.addcmul(total, _wide(array), scale, out=out)
+            total = torch.addcmul(total, wide(array), scale, out=out)
         if out is None:
             target.copy_(total)
     return result
@@ -131,9 +131,9 @@ def _blocks(first: Array, *others: Array) -> list[tuple[Array, ...]]:
 
 def _per_channel(values: Array, x: Array) -> Array:
     """(C,) → (1, C, 1, …), to broadcast against x (N, C, …)."""
-    return _wide(values).reshape(1, -1, *[1] * (x.ndim - 2))
+    return wide(values).reshape(1, -1, *[1] * (x.ndim - 2))
 
 
-def _wide(x: Array) -> Array:
+def wide(x: Array) -> Array:
     """What is computed with: float32 for half precision."""
     return x.to(torch.float32) if x.dtype in HALF_PRECISION else x

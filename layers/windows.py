@@ -1,4 +1,4 @@
-"""What layers share: checked sizes, the output size of a sliding window, and its taps."""
+"""What layers share: checked sizes and axes, the output size of a sliding window, and its taps."""
 
 from __future__ import annotations
 
@@ -27,6 +27,24 @@ def _index(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def axis(op: str, name: str, value: Any, ndim: int) -> int:
+    """An argument called `name` as an axis of an array with `ndim` axes, counted from the front; −1 is the last one.
+
+    Raises:
+        ValueError: it isn't an integer, or there is no such axis; the message names `op`, `name` and the value.
+    """
+    number, axes = _index(value), max(ndim, 1)  # a single number has an axis 0, as in torch
+    if number is None or not -axes <= number < axes:
+        raise ValueError(f"{op}: {name} (={value}) must be an axis of an array with {ndim} axes")
+    return number % axes
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` can be repeated to one of the shape `to`."""
+    pairs = zip(reversed(shape), reversed(to), strict=False)
+    return len(shape) <= len(to) and all(n in (1, size) for n, size in pairs)
 
 
 def pair(value: IntOrPair, name: str, least: int) -> Pair:

@@ -64,6 +64,29 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.group_norm(X, num_groups=4), "group_norm: channels (=6) must be divisible by num_groups (=4)"),
     (lambda: L.group_norm(X, torch.ones(5), num_groups=2), "group_norm: weight of shape (5,) must be (6,)"),
     (lambda: L.glu(X[:, :5]), "glu: input of shape (2, 5, 5, 4) must have an even number of channels"),
+    (lambda: L.Softmax(4)(X), "softmax: dim (=4) must be an axis of an array with 4 axes"),
+    (lambda: L.mse_loss(X, X[:1]), "mse_loss: target of shape (1, 6, 5, 4) must be (2, 6, 5, 4), as input"),
+    (lambda: L.l1_loss(X, X, reduction="avg"), "l1_loss: reduction (='avg') must be 'none', 'mean' or 'sum'"),
+    (
+        lambda: L.CrossEntropyLoss(reduction="avg"),
+        "CrossEntropyLoss: reduction (='avg') must be 'none', 'mean' or 'sum'",
+    ),
+    (
+        lambda: L.binary_cross_entropy_with_logits(X, X, pos_weight=torch.ones(6)),
+        "binary_cross_entropy_with_logits: pos_weight of shape (6,) doesn't broadcast to (2, 6, 5, 4)",
+    ),
+    (
+        lambda: L.cross_entropy(X, torch.ones(2, 5, 4)),
+        "cross_entropy: target of shape (2, 5, 4) and torch.float32 must be classes, integers of shape (2, 5, 4), "
+        "for an input of shape (2, 6, 5, 4)",
+    ),
+    (
+        lambda: L.nll_loss(X, torch.zeros(2, 6, dtype=torch.int64)),
+        "nll_loss: target of shape (2, 6) and torch.int64 must",
+    ),
+    (lambda: L.cross_entropy(X, X, torch.ones(5)), "cross_entropy: weight of shape (5,) must be (6,)"),
+    (lambda: L.cross_entropy(X, X, label_smoothing=1.5), "cross_entropy: label_smoothing (=1.5) must be in [0, 1]"),
+    (lambda: L.cross_entropy(X.sum(), X), "cross_entropy: input of shape () must be (N, C, …) or (C,)"),
     (lambda: L.MaxPool2d(6)(X), "kernel_size (=(6, 6))"),
     (lambda: L.MaxPool2d(2, padding=2)(X), "padding (=(2, 2)) must be at most half of kernel_size (=(2, 2))"),
     (lambda: L.AvgPool2d(2)(X[0]), "avg_pool2d: input of shape (6, 5, 4) must be (N, C, H, W)"),

@@ -14,6 +14,8 @@ def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Iden
 
 
 _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
+_MASK = "lambda: sum_to_shape(Z̄, added.shape)"
+_AT_POINTS = "torch.where((q == 0).all(dim=axis, keepdim=True), 0, l̄.unsqueeze(axis) if l̄.ndim else l̄)"
 
 #: By the reason why each computes the same gradients.
 EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
@@ -224,6 +226,16 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             "centre.clamp(0, size - 1)[:, None] - torch.arange(size)",
             "torch.arange(size) - centre.clamp(0, size - 1)[:, None]",
         ),
+    ),
+    "Where q is 0 a finite cotangent passes 0 on, whatever it is.": _of(
+        "layers/cross_entropy.py",
+        "_at_points",
+        *(("change_constant", _AT_POINTS, _AT_POINTS.replace("True), 0", f"True), {n}")) for n in (1, -1)),
+    ),
+    "A mask of bools is no Tensor, so nobody asks for its gradient.": _of(
+        "layers/multihead_attention.py",
+        "scaled_dot_product_attention",
+        ("take_branch", f"None if added is None else {_MASK}", _MASK),
     ),
     "It is applied twice, to rows and to columns, and (−1)² = 1.": _of(
         "layers/upsample.py", "_add", ("negate", "total", "-1 * total")

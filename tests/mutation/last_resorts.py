@@ -6,8 +6,10 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
+import torch.nn.functional as F
+from photomend.layers import cross_entropy
 from photomend.tests.core import test_changed_in_place, test_empty, test_rules, test_tape
-from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour
+from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour, test_loss
 
 _ONE_TAP = partial(test_convolution.test_one_tap_copies_nothing_that_is_channels_last, torch.channels_last)
 
@@ -41,6 +43,7 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_convolution.test_kernels_of_three_rows_and_one_column_see_every_pixel,
         *(partial(test_convolution.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
     ),
+    "layers/cross_entropy.py": (partial(test_loss.test_nothing_counts, cross_entropy, F.cross_entropy, 0.0),),
     "layers/pooling.py": (
         test_kinks.test_max_pooling_of_nothing_but_minus_infinity,
         partial(test_kinks.test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding, (5, 4), (2, 2), 1),

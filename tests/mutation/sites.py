@@ -100,6 +100,10 @@ HELPERS = (
     Site("photomend.layers.windows", "taps", _POOLS),
     Site("photomend.layers.shuffle", "_shuffle", _SHUFFLES, gradient=True),
     Site("photomend.layers.shuffle", "_unshuffle", _SHUFFLES, gradient=True),
+    Site("photomend.layers.softmax", "softmax_cotangent", ("softmax",), gradient=True),
+    Site("photomend.layers.softmax", "log_softmax_cotangent", ("log_softmax",), gradient=True),
+    Site("photomend.layers.loss", "reduced", ("mse_loss", "cross_entropy")),
+    Site("photomend.layers.cross_entropy", "_at_points", ("cross_entropy", "nll_loss"), gradient=True),
     Site("photomend.layers.upsample", "_add", ("upsample_nearest",), gradient=True),
     Site("photomend.layers.upsample", "_interpolation", ("upsample_bilinear",)),
 )

@@ -143,6 +143,16 @@ def group_norm(
     return F.group_norm(x, weight=weight, bias=bias, **options)
 
 
+def layer_norm(
+    x: torch.Tensor, weight: torch.Tensor | None = None, bias: torch.Tensor | None = None, **options: Any
+) -> torch.Tensor:
+    return F.layer_norm(x, weight=weight, bias=bias, **options)
+
+
+def embedding(weight: torch.Tensor, indices: torch.Tensor, padding_idx: int | None = None) -> torch.Tensor:
+    return F.embedding(indices, weight, padding_idx)
+
+
 def upsample(mode: str) -> Callable[..., torch.Tensor]:
     def upsample_to(x: torch.Tensor, scale_factor: int) -> torch.Tensor:
         return F.interpolate(x, scale_factor=float(scale_factor), mode=mode)

@@ -15,10 +15,11 @@ import torch.nn.functional as F
 from photomend import core, layers
 from photomend.core import Array, Tensor
 from photomend.tests.reference import gan_twins
-from photomend.tests.reference.loops import activation, gan, pooling
+from photomend.tests.reference.loops import activation, gan, loss, pooling
 from photomend.tests.reference.loops import core as loops
 from photomend.tests.reference.loops.activation import elementwise
 from photomend.tests.verification.case import Case, Draw, op
+from photomend.tests.verification.cases_sequences import WORDS, embedding_case
 from photomend.tests.verification.cases_train import hole_loss_case
 from photomend.train.losses import hinge_loss
 
@@ -111,12 +112,30 @@ _HINGES = [
     for sign in (1, -1)
 ]
 
+_L1 = [
+    op(
+        f"l1_loss/no difference, {reduction}",
+        layers.l1_loss,
+        _AROUND_ZERO,
+        _exactly([[-1.0, 0.0, 2.5], [0.0, -0.5, -2.0]]),
+        twin=F.l1_loss,
+        loops=loss.l1_loss,
+        reduction=reduction,
+    )
+    for reduction in ("none", "mean")
+]
+
+#: A row that gets no gradient, though the value depends on it.
+_PADDING = [embedding_case(f"embedding/padding {index}", WORDS, padding_idx=index) for index in (2, 0, -2)]
+
 KINK_CASES: list[Case] = [
     *_ACTIVATIONS,
     *_CHOICES,
     *_POWERS,
     *_POOLING,
     *_HINGES,
+    *_L1,
+    *_PADDING,
     hole_loss_case(
         "hole_loss/perfect pixels", lambda generator: torch.zeros(2, 3, 3, 4, dtype=torch.float64), target=0.0
     ),

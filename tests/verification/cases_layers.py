@@ -1,4 +1,4 @@
-"""The cases of activations, pooling and resampling: each family's primitives, and the modules around them."""
+"""The cases of activations, pooling, resampling, flattening: each family's primitives, and the modules around them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from photomend import layers
 from photomend.tests.reference import twins
-from photomend.tests.reference.loops import activation, pooling, resampling
+from photomend.tests.reference.loops import activation, core, pooling, resampling
 from photomend.tests.reference.loops.activation import elementwise
 from photomend.tests.verification.case import Case, apart, layer, normal, op
 from torch import nn
@@ -32,6 +32,7 @@ _ACTIVATIONS = [
         ("sigmoid", "Sigmoid", nn.Sigmoid, activation.sigmoid, normal(2, 3, 4)),
         ("tanh", "Tanh", nn.Tanh, activation.tanh, normal(2, 3, 4)),
         ("silu", "SiLU", nn.SiLU, activation.silu, normal(2, 3, 4)),
+        ("gelu", "GELU", nn.GELU, activation.gelu, normal(2, 3, 4)),
     )
     for case in (
         op(name, getattr(layers, name), draw, twin=twin(), loops=partial(elementwise, f)),
@@ -56,6 +57,22 @@ _ACTIVATIONS += [
         lambda: nn.LeakyReLU(0.3),
         apart(2, 3, 4),
         lambda state, x: elementwise(lambda v: activation.leaky_relu(v, 0.3), x),
+    ),
+    op(
+        "gelu/tanh",
+        layers.gelu,
+        normal(2, 3, 4),
+        twin=F.gelu,
+        loops=lambda x, approximate: elementwise(activation.gelu_tanh, x),
+        approximate="tanh",
+    ),
+    layer(
+        "GELU/tanh",
+        (),
+        lambda: nn.GELU(approximate="tanh"),
+        normal(2, 3, 4),
+        _stateless(elementwise, activation.gelu_tanh),
+        approximate="tanh",
     ),
     op("glu/images", layers.glu, normal(2, 4, 2, 3), twin=lambda x: F.glu(x, 1), loops=activation.glu),
     op("glu/vectors", layers.glu, normal(3, 6), twin=lambda x: F.glu(x, 1), loops=activation.glu),
@@ -143,4 +160,25 @@ _RESAMPLING = [
     )
 ]  # fmt: skip
 
-LAYER_CASES: list[Case] = [*_ACTIVATIONS, *_POOLING, *_RESAMPLING]
+_SHAPES = [
+    layer("Flatten", (), nn.Flatten, normal(2, 3, 2, 4), lambda s, x: core.reshape(x, shape=(2, -1)), linear_in=X),
+    layer(
+        "Flatten/first axes",
+        (0, 2),
+        lambda: nn.Flatten(0, 2),
+        normal(2, 3, 2, 4),
+        lambda s, x: core.reshape(x, shape=(-1, 4)),
+        linear_in=X,
+    ),
+    layer(
+        "Unflatten",
+        (-2, (3, -1)),
+        lambda: nn.Unflatten(-2, (3, 2)),
+        normal(2, 6, 2),
+        lambda s, x: core.reshape(x, shape=(2, 3, 2, 2)),
+        linear_in=X,
+    ),
+    layer("Identity", (), nn.Identity, normal(2, 3), lambda s, x: x, linear_in=X),
+]
+
+LAYER_CASES: list[Case] = [*_ACTIVATIONS, *_POOLING, *_RESAMPLING, *_SHAPES]

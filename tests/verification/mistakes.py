@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from photomend.tests.verification.mistake import Break
 from photomend.tests.verification.mistakes_layers import LAYER_MISTAKES
+from photomend.tests.verification.mistakes_loss import LOSS_MISTAKES
+from photomend.tests.verification.mistakes_sequences import SEQUENCE_MISTAKES
 
 _TAPE = [
     Break(
@@ -174,4 +176,12 @@ _LOSS = [
     ),
 ]
 
-MISTAKES: tuple[Break, ...] = (*_TAPE, *_CORE, *_ACTIVATION, *LAYER_MISTAKES, *_LOSS)
+MISTAKES: tuple[Break, ...] = (
+    *_TAPE,
+    *_CORE,
+    *_ACTIVATION,
+    *LAYER_MISTAKES,
+    *LOSS_MISTAKES,
+    *SEQUENCE_MISTAKES,
+    *_LOSS,
+)

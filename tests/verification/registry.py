@@ -13,10 +13,22 @@ from photomend.tests.verification.cases_convolution import CONVOLUTION_CASES
 from photomend.tests.verification.cases_core import CORE_CASES
 from photomend.tests.verification.cases_gan import GAN_CASES
 from photomend.tests.verification.cases_layers import LAYER_CASES
+from photomend.tests.verification.cases_loss import LOSS_CASES
 from photomend.tests.verification.cases_models import MODEL_CASES
+from photomend.tests.verification.cases_sequences import SEQUENCE_CASES
 from photomend.tests.verification.cases_train import TRAIN_CASES
 
-_FAMILIES = (CORE_CASES, CONVOLUTION_CASES, LAYER_CASES, COMPOSITION_CASES, MODEL_CASES, TRAIN_CASES, GAN_CASES)
+_FAMILIES = (
+    CORE_CASES,
+    CONVOLUTION_CASES,
+    LAYER_CASES,
+    COMPOSITION_CASES,
+    LOSS_CASES,
+    SEQUENCE_CASES,
+    MODEL_CASES,
+    TRAIN_CASES,
+    GAN_CASES,
+)
 
 
 def registry(cases: Iterable[Case]) -> dict[str, Case]:

@@ -19,13 +19,18 @@ from photomend.tests.reference import cell_twins, gan_twins, model_twins, twins
 from photomend.tests.verification.case import Case, Draw, layer, normal, op, positive
 from photomend.tests.verification.cases_core import _where
 from photomend.tests.verification.cases_gan import _hinge_loss, _patch_mean
+from photomend.tests.verification.cases_loss import loss_layer
 from photomend.tests.verification.cases_models import discriminator, model
+from photomend.tests.verification.cases_sequences import attention_case, embedding, looking_up
 from photomend.tests.verification.cases_train import _hole_loss, _twin
 from torch import nn
 
 IMAGES = normal(4, 32, 56, 56)
 DEEP = normal(4, 64, 56, 56)
 SMALL = normal(4, 64, 28, 28)
+VECTORS = normal(256, 1024)
+WORDS = torch.arange(16 * 64).reshape(16, 64) * 7 % 1000
+CLASSES = torch.arange(256) * 5 % 1024
 KEEP = torch.arange(4 * 32 * 56 * 56).reshape(4, 32, 56, 56) % 5 != 0
 PATCHES = (torch.arange(8 * 28 * 28).reshape(8, 1, 28, 28) % 5 != 0).float()
 
@@ -82,6 +87,18 @@ _LAYER_PRIMITIVES = [
     _op("tanh", IMAGES, twin=F.tanh),
     _op("silu", IMAGES, twin=F.silu),
     _op("glu", IMAGES, twin=lambda x: F.glu(x, 1)),
+    _op("softmax", VECTORS, twin=torch.softmax, dim=1),
+    _op("log_softmax", VECTORS, twin=torch.log_softmax, dim=1),
+    _op("logsumexp", VECTORS, twin=torch.logsumexp, dim=1),
+    _op("gelu", IMAGES, twin=F.gelu),
+    _op("layer_norm", VECTORS, normal(1024), normal(1024), twin=twins.layer_norm, normalized_shape=(1024,)),
+    op("embedding", embedding, normal(1024, 256), twin=twins.embedding, loops=_not_asked, indices=WORDS),
+    _op("scaled_dot_product_attention", *[normal(8, 8, 64, 32)] * 3, twin=F.scaled_dot_product_attention),
+    _op("cross_entropy", VECTORS, twin=F.cross_entropy, target=CLASSES),
+    _op("nll_loss", VECTORS, twin=F.nll_loss, target=CLASSES),
+    _op("mse_loss", VECTORS, VECTORS, twin=F.mse_loss),
+    _op("l1_loss", VECTORS, VECTORS, twin=F.l1_loss),
+    _op("binary_cross_entropy_with_logits", VECTORS, VECTORS, twin=F.binary_cross_entropy_with_logits),
     _op("dropout", IMAGES, twin=twins.dropout, keep=KEEP, p=0.2),
     _op("conv2d", DEEP, normal(64, 64, 3, 3), normal(64), twin=F.conv2d, padding=1),
     _op("spectral_norm", normal(256, 128, 4, 4), twin=gan_twins.spectral_norm, u=_unit(256), v=_unit(2048)),
@@ -103,6 +120,13 @@ _LAYERS = [
     _layer("Sigmoid", twin=nn.Sigmoid, draw=IMAGES),
     _layer("Tanh", twin=nn.Tanh, draw=IMAGES),
     _layer("SiLU", twin=nn.SiLU, draw=IMAGES),
+    _layer("Softmax", 1, twin=partial(nn.Softmax, 1), draw=VECTORS),
+    _layer("LogSoftmax", 1, twin=partial(nn.LogSoftmax, 1), draw=VECTORS),
+    _layer("GELU", twin=nn.GELU, draw=IMAGES),
+    _layer("LayerNorm", 1024, twin=partial(nn.LayerNorm, 1024), draw=VECTORS),
+    _layer("Flatten", twin=nn.Flatten, draw=IMAGES),
+    _layer("Unflatten", 1, (4, 8), twin=partial(nn.Unflatten, 1, (4, 8)), draw=IMAGES),
+    _layer("Identity", twin=nn.Identity, draw=IMAGES),
     _layer("Dropout", 0.2, twin=partial(nn.Dropout, 0.2), draw=IMAGES),
     _layer("Conv2d", 64, 64, 3, twin=partial(nn.Conv2d, 64, 64, 3, padding=1), padding=1),
     _layer("SpectralConv2d", 64, 128, 4, twin=partial(gan_twins.spectral_conv2d, 64, 128, 4, stride=2), stride=2),
@@ -136,13 +160,24 @@ def _path(name: str, ours: Any, twin: Any) -> Case:
     return Case(name, make, lambda: twin(nn.Conv2d(32, 32, 3, padding=1)), (IMAGES,), _not_asked)
 
 
-_PATHS = [
+_PATHS: list[Case] = [
     _path("Sequential", lambda c: layers.Sequential(c, layers.SiLU()), lambda c: nn.Sequential(c, nn.SiLU())),
     _path("Residual", layers.Residual, twins.Residual),
+    Case("Embedding", looking_up(layers.Embedding, WORDS, 1024, 256), looking_up(nn.Embedding, WORDS, 1024, 256), (),
+         _not_asked),
+    attention_case("MultiheadAttention", (normal(16, 64, 256),), size=(256, 8), need_weights=False),
     _path("SkipConnection", layers.SkipConnection, twins.SkipConnection),
-]
+]  # fmt: skip
 
 _LOSSES = [
+    *(
+        loss_layer(name, VECTORS, target, _not_asked)
+        for target, names in (
+            (CLASSES, ("CrossEntropyLoss", "NLLLoss")),
+            (torch.zeros(256, 1024), ("MSELoss", "L1Loss", "BCEWithLogitsLoss")),
+        )
+        for name in names
+    ),
     op(
         "hole_loss",
         _hole_loss,

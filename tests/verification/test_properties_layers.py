@@ -214,3 +214,160 @@ def test_hole_loss(images, channels, size, weights, seed, layout) -> None:
         layout,
         floor=1e-6,
     )
+
+
+@pytest.mark.parametrize("kind", ["softmax", "log_softmax", "logsumexp"])
+@few
+@given(shape=shapes(), seed=seeds, layout=layouts, spread=st.booleans(), data=st.data())
+def test_softmax_family(kind, shape, seed, layout, spread, data) -> None:
+    dim = data.draw(st.integers(-max(len(shape), 1), max(len(shape), 1) - 1))
+    ours: Any = getattr(layers, kind)
+    theirs: Any = getattr(torch, kind)
+    agree(
+        lambda x: ours(x, dim=dim), lambda x: theirs(x, dim), (normal(shape, seed),), layout, spread=spread,
+        differences=False, floor=0.01,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["mse_loss", "l1_loss", "binary_cross_entropy_with_logits"])
+@few
+@given(shape=shapes(), reduction=st.sampled_from(["none", "mean", "sum"]), seed=seeds, layout=layouts)
+def test_losses_of_numbers(kind, shape, reduction, seed, layout) -> None:
+    x, t = spaced(shape, seed), 0.1 * positive(shape, seed + 1) - 5
+    agree(
+        lambda x, t: getattr(layers, kind)(x, t, reduction=reduction),
+        lambda x, t: getattr(F, kind)(x, t, reduction=reduction),
+        (x, t),
+        layout,
+        floor=1e-3,
+    )
+
+
+@few
+@given(
+    points=sizes,
+    classes=sizes,
+    rest=shapes(most=2),
+    reduction=st.sampled_from(["none", "mean", "sum"]),
+    smoothing=st.sampled_from([0.0, 0.1, 1.0]),
+    weighted=st.booleans(),
+    ignored=st.integers(-1, 4),
+    seed=seeds,
+    layout=layouts,
+)
+def test_cross_entropy(points, classes, rest, reduction, smoothing, weighted, ignored, seed, layout) -> None:
+    """Of classes, some of which may not count."""
+    target = (positive((points, *rest), seed) * 1000).long() % classes
+    assume((target != ignored).any())
+    options: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": ignored}
+    weight = positive((classes,), seed + 1) if weighted else None
+    agree(
+        lambda x: layers.cross_entropy(x, target, weight, **options),
+        lambda x: F.cross_entropy(x, target, weight, **options),
+        (normal((points, classes, *rest), seed + 2),),
+        layout,
+        differences=classes > 1,
+        floor=1e-3,
+    )
+
+
+@few
+@given(
+    points=sizes,
+    classes=sizes,
+    rest=shapes(most=2),
+    reduction=st.sampled_from(["none", "mean", "sum"]),
+    smoothing=st.sampled_from([0.0, 0.1]),
+    seed=seeds,
+    layout=layouts,
+)
+def test_cross_entropy_of_probabilities(points, classes, rest, reduction, smoothing, seed, layout) -> None:
+    shape = (points, classes, *rest)
+    agree(
+        lambda x, t: layers.cross_entropy(x, t, reduction=reduction, label_smoothing=smoothing),
+        lambda x, t: F.cross_entropy(x, t, reduction=reduction, label_smoothing=smoothing),
+        (normal(shape, seed), positive(shape, seed + 1)),
+        layout,
+        differences=classes > 1,
+        floor=1e-3,
+    )
+
+
+@few
+@given(shape=shapes(), seed=seeds, layout=layouts, approximate=st.sampled_from(["none", "tanh"]), spread=st.booleans())
+def test_gelu(shape, seed, layout, approximate, spread) -> None:
+    agree(
+        lambda x: layers.gelu(x, approximate=approximate),
+        lambda x: F.gelu(x, approximate=approximate),
+        (spaced(shape, seed),),
+        layout,
+        spread=spread,
+        floor=1e-3,
+    )
+
+
+@few
+@given(
+    leading=shapes(most=2),
+    inner=shapes(least=1, most=2),
+    eps=epsilons,
+    affine=st.sampled_from([0, 1, 2]),
+    seed=seeds,
+    layout=layouts,
+    spread=st.booleans(),
+)
+def test_layer_norm(leading, inner, eps, affine, seed, layout, spread) -> None:
+    assume(math.prod(inner) > 1)
+    arrays = (spaced((*leading, *inner), seed), normal(inner, seed + 1), normal(inner, seed + 2))[: affine + 1]
+    agree(
+        lambda x, w=None, b=None: layers.layer_norm(x, w, b, normalized_shape=inner, eps=eps),
+        lambda x, w=None, b=None: F.layer_norm(x, inner, w, b, eps=eps),
+        arrays,
+        layout,
+        linear_in=((1, 2),) if affine == 2 else (),
+        spread=spread,
+        differences=eps == LARGE,
+        floor=0.01,
+    )
+
+
+@few
+@given(shape=shapes(), words=sizes, features=sizes, seed=seeds, layout=layouts, spread=st.booleans())
+def test_embedding(shape, words, features, seed, layout, spread) -> None:
+    indices = (positive(shape, seed) * 1000).long() % words
+    agree(
+        lambda w: layers.embedding(indices, w),
+        lambda w: F.embedding(indices, w),
+        (normal((words, features), seed),),
+        layout,
+        linear_in=INPUT,
+        spread=spread,
+    )
+
+
+@few
+@given(
+    leading=shapes(most=2),
+    lengths=st.tuples(sizes, sizes),
+    features=st.tuples(sizes, sizes),
+    mask=st.sampled_from(["none", "bool", "added"]),
+    causal=st.booleans(),
+    seed=seeds,
+    layout=layouts,
+    spread=st.booleans(),
+)
+def test_attention(leading, lengths, features, mask, causal, seed, layout, spread) -> None:
+    (length, keys), (inner, outer) = lengths, features
+    shapes_ = ((length, inner), (keys, inner), (keys, outer), (length, keys))
+    arrays = tuple(normal((*leading, *shape), seed + i) for i, shape in enumerate(shapes_))
+    assume(not causal or mask == "none")  # torch won't have both
+    fixed: dict[str, Any] = {"attn_mask": arrays[3] > -1} if mask == "bool" else {"is_causal": causal}
+    agree(
+        lambda *a: layers.scaled_dot_product_attention(*a, **fixed),
+        lambda *a: F.scaled_dot_product_attention(*a, **fixed),
+        arrays if mask == "added" else arrays[:3],
+        layout,
+        linear_in=((2,),),
+        spread=spread,
+        floor=0.01,
+    )

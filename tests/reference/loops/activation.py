@@ -37,6 +37,15 @@ def silu(x: float) -> float:
     return x * sigmoid(x)
 
 
+def gelu(x: float) -> float:
+    """x times the probability that a number from N(0, 1) is below it."""
+    return x * (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def gelu_tanh(x: float) -> float:
+    return x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+
+
 def glu(x: np.ndarray) -> np.ndarray:
     """The first half of the channels (axis 1) times σ of the second half."""
     half = x.shape[1] // 2

@@ -101,3 +101,42 @@ def group_norm(
                 y[at] = (x[at] - mean) / math.sqrt(variance + eps)
                 y[at] = y[at] * (1 if weight is None else weight[at[1]]) + (0 if bias is None else bias[at[1]])
     return y
+
+
+def layer_norm(
+    x: np.ndarray,
+    weight: np.ndarray | None = None,
+    bias: np.ndarray | None = None,
+    *,
+    normalized_shape: tuple[int, ...],
+    eps: float = 1e-5,
+) -> np.ndarray:
+    """x (…, *normalized_shape): each point's numbers by themselves."""
+    y = np.empty(x.shape)
+    leading = x.shape[: x.ndim - len(normalized_shape)]
+    inner = list(np.ndindex(*normalized_shape))
+    for point in np.ndindex(*leading):
+        mean, variance = mean_and_variance(x, [(*point, *at) for at in inner])
+        for at in inner:
+            x̂ = (x[(*point, *at)] - mean) / math.sqrt(variance + eps)
+            y[(*point, *at)] = x̂ * (1 if weight is None else weight[at]) + (0 if bias is None else bias[at])
+    return y
+
+
+def layer_norm_backward(
+    ȳ: np.ndarray, x: np.ndarray, weight: np.ndarray, eps: float = 1e-5
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cotangents (x̄, weight's, bias's) for x (N, D): as in batch norm, but one point has the mean and not one
+    channel, and γ differs among those that share it."""
+    x̄, weight_bar, bias_bar = np.zeros(x.shape), np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    n = x.shape[1]
+    for point in range(x.shape[0]):
+        mean, variance = mean_and_variance(x, [(point, i) for i in range(n)])
+        s = math.sqrt(variance + eps)
+        x̂ = [(x[point, i] - mean) / s for i in range(n)]
+        for i in range(n):
+            weight_bar[i] += ȳ[point, i] * x̂[i]
+            bias_bar[i] += ȳ[point, i]
+            for j in range(n):
+                x̄[point, j] += ȳ[point, i] * weight[i] * ((i == j) - 1 / n - x̂[i] * x̂[j] / n) / s
+    return x̄, weight_bar, bias_bar
