@@ -17,6 +17,7 @@ from .ops.elementwise import (
     exp,
     log,
     maximum,
+    minimum,
     multiply,
     negative,
     power,
@@ -25,8 +26,21 @@ from .ops.elementwise import (
     where,
 )
 from .ops.matmul import matmul
-from .ops.reductions import amax, mean, sum, variance
-from .ops.shaping import broadcast_to, concatenate, getitem, pad, permute, reshape
+from .ops.reductions import amax, amin, mean, sum, variance
+from .ops.shaping import (
+    broadcast_to,
+    cat,
+    concatenate,
+    getitem,
+    pad,
+    permute,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    transpose,
+    unsqueeze,
+)
 from .primitive import Primitive, all_primitives, primitive
 from .recompute import recompute
 from .tape import HALF_PRECISION, Array, Pullback
@@ -49,8 +63,10 @@ __all__ = [
     "add",
     "all_primitives",
     "amax",
+    "amin",
     "broadcast_to",
     "cast",
+    "cat",
     "check",
     "clamp",
     "concatenate",
@@ -68,6 +84,7 @@ __all__ = [
     "matmul",
     "maximum",
     "mean",
+    "minimum",
     "multiply",
     "negative",
     "no_grad",
@@ -79,9 +96,14 @@ __all__ = [
     "replacing",
     "reshape",
     "runtime",
+    "split",
     "sqrt",
+    "squeeze",
+    "stack",
     "subtract",
     "sum",
+    "transpose",
+    "unsqueeze",
     "variance",
     "where",
 ]

@@ -12,7 +12,8 @@ The rule computes the value and returns it with a *named* inner function, the pu
 - One gradient for each positional argument, in order; for an argument that can't have one, None.
 - A gradient may be a function: it is called only if somebody asked for that gradient.
 - Gradients are fresh arrays or views of ȳ, never of anything the caller still holds; ȳ is not changed.
-- Keyword arguments are options (stride, dim, …) and never differentiable.
+- Keyword-only arguments are options (stride, dim, …) and never differentiable. As in torch, callers may give them by
+  position after the arrays, and any number of arrays in a list: ``sum(x, 1)``, ``concatenate([a, b], 1)``.
 
 A barred letter is a cotangent, the gradient of what the backward pass started at: x̄ is x's, W̄ that of W. So "x̄ = ȳ · b"
 in a docstring is what the pullback computes. dx is a small change of x.
@@ -32,15 +33,13 @@ import torch
 
 from .arrays import not_an_array, recorded_by_torch, require_plain
 from .mode import is_keeping, is_recording
-from .rules import not_a_rule
+from .operators import PRIMITIVES
+from .rules import arranged, not_a_rule
 from .saved import saved_by, variable_of
 from .tape import Array, Node, Pullback, Version
-from .tensor import PRIMITIVES, Tensor, made
+from .tensor import Tensor, made
 
 Rule = Callable[..., tuple[Array, Pullback]]
-
-#: What torch's operations would silently make an array of.
-_NOT_ARRAYS = (np.ndarray, list, tuple)
 
 
 class Primitive:
@@ -59,13 +58,14 @@ class Primitive:
         self._names = set(parameters)
         self._positional = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
         self._variadic = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), "")
+        self._options = [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
 
     def __call__(self, *args: Any, **options: Any) -> Any:
-        if len(args) < len(self._positional):
-            args = self._complete(args, options)
+        if len(args) != len(self._positional):
+            args = arranged(self.name, self._positional, self._options, bool(self._variadic), args, options)
         arrays: list[Any] = []
         sources: list[Tensor | None] = []
         among = tracked = False
@@ -110,8 +110,7 @@ class Primitive:
             if source is None:
                 parents.append(None)
             else:
-                parent = source.node
-                parents.append(parent)
+                parents.append(parent := source.node)
                 if parent.leaf is not None:
                     try:
                         versions.append((parent.array, source.data._version))
@@ -151,16 +150,7 @@ class Primitive:
         return parameter.annotation not in (Array, "Array") and (value is not None or parameter.default is None)
 
     def _complete(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
-        """`args` with those given by name, and the defaults of those left out, in their places: a pullback returns
-        one gradient for each argument of its rule."""
-        for parameter in self._positional[len(args) :]:
-            if parameter.name in options:
-                args = (*args, options.pop(parameter.name))
-            elif parameter.default is not parameter.empty:
-                args = (*args, parameter.default)
-            else:
-                break  # Python's own message for a missing argument is the best one
-        return args
+        return arranged(self.name, self._positional, self._options, bool(self._variadic), args, options)
 
     def _check_alike(self, arrays: list[Any]) -> None:
         """All floating-point arrays of one call share their dtype and device, and torch records none of them; say who
@@ -168,7 +158,7 @@ class Primitive:
         dtype = device = None
         for position, array in enumerate(arrays):
             if not isinstance(array, Array):
-                if isinstance(array, _NOT_ARRAYS):
+                if isinstance(array, np.ndarray | list | tuple):  # of which torch would silently make an array
                     self._refuse(position, array)
                 continue
             if recorded_by_torch(array):

@@ -1,7 +1,8 @@
-"""What a rule must return, and what an error says of one that returns something else."""
+"""How a rule is called and what it must return, and what an error says of one that returns something else."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from .arrays import recorded_by_torch
@@ -22,3 +23,36 @@ def not_a_rule(returned: Any) -> str:
         is_ours = "; rules compute with arrays, so call other primitives' rules" if isinstance(value, Tensor) else ""
         return f"{asked}; the value is a {type(value).__name__}{is_ours}"
     return f"{asked}; the pullback is a {type(pullback).__name__}, which can't be called"
+
+
+def arranged(
+    name: str,
+    positional: list[inspect.Parameter],
+    option_names: list[str],
+    variadic: bool,
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+) -> tuple[Any, ...]:
+    """The `args` of a call of the primitive `name` in their places, with those given by name and the defaults of those
+    left out: a pullback returns one gradient for each argument of its rule. Options that were given by position are put
+    among the `options`, and arrays in a list, for a `variadic` rule, are unpacked."""
+    if not variadic:
+        args, more = args[: len(positional)], args[len(positional) :]
+    elif args and isinstance(args[0], list | tuple):
+        args, more = tuple(args[0]), args[1:]
+    else:
+        return args
+    if len(more) > len(option_names):
+        raise TypeError(f"{name}: {len(more) - len(option_names)} arguments too many are given")
+    for option, value in zip(option_names, more, strict=False):
+        if option in options:
+            raise TypeError(f"{name}: {option} is given twice, by position and by name")
+        options[option] = value
+    for parameter in positional[len(args) :]:
+        if parameter.name in options:
+            args = (*args, options.pop(parameter.name))
+        elif parameter.default is not parameter.empty:
+            args = (*args, parameter.default)
+        else:
+            break  # Python's own message for a missing argument is the best one
+    return args

@@ -7,25 +7,16 @@ from it is recorded, and `backward` brings its gradient back (both in `photomend
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import Any, Self, cast
 
 import torch
 
 from .arrays import not_an_array, recorded_by_torch, require_plain
+from .methods import Methods
 from .tape import Array, Node, walk
-from .torch_calls import NotForTorch
-
-#: Every primitive by name, filled by `photomend.core.primitive`; the operators below look themselves up here.
-PRIMITIVES: dict[str, Callable[..., Any]] = {}
 
 
-def _operators(name: str) -> tuple[Callable[[Any, Any], Tensor], Callable[[Any, Any], Tensor]]:
-    """The methods for ``a · b`` and ``b · a``, where · is the primitive called `name`."""
-    return lambda self, other: PRIMITIVES[name](self, other), lambda self, other: PRIMITIVES[name](other, self)
-
-
-class Tensor(NotForTorch):
+class Tensor(Methods):
     """An array that remembers how it was made.
 
     Args:
@@ -34,6 +25,9 @@ class Tensor(NotForTorch):
 
     After ``backward()``, `grad` holds the gradient on leaves (Tensors that no primitive made), an array of the
     shape of `data`; a second backward pass adds to it.
+
+    Operators and methods have torch's names: ``(x @ w + b).exp().sum(dim=1)``. What has no derivative, such as
+    ``x > 0`` and ``x.argmax(1)``, is a raw array. Tensors are told apart by which they are, in sets and as keys.
     """
 
     __slots__ = ("__weakref__", "_node", "data", "grad", "tracked")
@@ -71,14 +65,6 @@ class Tensor(NotForTorch):
         return self._node is None or self._node.leaf is not None
 
     @property
-    def shape(self) -> torch.Size:
-        return self.data.shape
-
-    @property
-    def ndim(self) -> int:
-        return self.data.ndim
-
-    @property
     def dtype(self) -> torch.dtype:
         return self.data.dtype
 
@@ -86,20 +72,9 @@ class Tensor(NotForTorch):
     def device(self) -> torch.device:
         return self.data.device
 
-    def item(self) -> float:
-        """The value of a Tensor with one element, as a Python number."""
-        return self.data.item()
-
     def detach(self) -> Array:
         """The raw array: a constant to everything that is computed from it."""
         return self.data
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def __bool__(self) -> bool:
-        """The truth of a single element; of several it is ambiguous, and torch's error says so."""
-        return bool(self.data)
 
     def __repr__(self) -> str:
         made_by = "" if self.is_leaf else f", made by {self.node.name}"
@@ -179,21 +154,6 @@ class Tensor(NotForTorch):
                 f"but the Tensor is {self.dtype} on {self.device}"
             )
         walk(self.node, cotangent)
-
-    __add__, __radd__ = _operators("add")
-    __sub__, __rsub__ = _operators("subtract")
-    __mul__, __rmul__ = _operators("multiply")
-    __truediv__, __rtruediv__ = _operators("divide")
-    __matmul__, __rmatmul__ = _operators("matmul")
-
-    def __neg__(self) -> Tensor:
-        return PRIMITIVES["negative"](self)
-
-    def __pow__(self, exponent: float) -> Tensor:
-        return PRIMITIVES["power"](self, exponent=exponent)
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return PRIMITIVES["getitem"](self, index=index)
 
 
 def made(value: Array, node: Node | None) -> Tensor:

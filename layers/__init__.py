@@ -8,22 +8,31 @@ from .dropout import Dropout, dropout
 from .embedding import Embedding, embedding
 from .flatten import Flatten, Unflatten
 from .gated import GatedConv2d
+from .global_pooling import AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d
 from .layer_norm import LayerNorm, layer_norm
 from .linear import Linear, linear
 from .loss import BCEWithLogitsLoss, L1Loss, MSELoss, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from .multihead_attention import MultiheadAttention, scaled_dot_product_attention
 from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, batch_norm, group_norm
-from .pooling import AvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d, MaxPool2d, avg_pool2d, max_pool2d
+from .pooling import AvgPool2d, MaxPool2d, avg_pool2d, max_pool2d
 from .residual import Residual, ResidualBlock, SkipConnection, recompute_blocks
 from .sequential import Identity, Sequential
 from .shuffle import PixelShuffle, PixelUnshuffle, pixel_shuffle, pixel_unshuffle
 from .softmax import LogSoftmax, Softmax, log_softmax, logsumexp, softmax
 from .spectral_norm import SpectralConv2d, spectral_norm
-from .upsample import UpsampleBilinear, UpsampleNearest, upsample_bilinear, upsample_nearest
+from .upsample import (
+    Upsample,
+    UpsampleBilinear,
+    UpsampleNearest,
+    interpolate,
+    upsample_bilinear,
+    upsample_nearest,
+)
 
 __all__ = [
     "CBAM",
     "GELU",
+    "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
@@ -63,6 +72,7 @@ __all__ = [
     "SqueezeExcitation",
     "Tanh",
     "Unflatten",
+    "Upsample",
     "UpsampleBilinear",
     "UpsampleNearest",
     "avg_pool2d",
@@ -75,6 +85,7 @@ __all__ = [
     "gelu",
     "glu",
     "group_norm",
+    "interpolate",
     "l1_loss",
     "layer_norm",
     "leaky_relu",

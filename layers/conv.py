@@ -23,30 +23,38 @@ from __future__ import annotations
 
 import torch
 
-from ..core import Array, Module, Parameter, Pullback, Tensor, init, primitive
+from ..core import Array, Module, Parameter, Pullback, Tensor, getitem, init, pad, primitive
 from .convolution import Problem, choose
-from .windows import IntOrPair, integer, pair
+from .windows import IntOrPair, integer, pair, single_images
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 @primitive
+@single_images
 def conv2d(
     x: Array,
     w: Array,
     b: Array | None = None,
     *,
     stride: IntOrPair = 1,
-    padding: IntOrPair = 0,
+    padding: IntOrPair | str = 0,
     dilation: IntOrPair = 1,
     groups: int = 1,
 ) -> tuple[Array, Pullback]:
-    """Convolve x (N, C, H, W) with w (O, C / groups, kernel rows, kernel columns) and add b (O,).
+    """Convolve x (N, C, H, W) or (C, H, W) with w (O, C / groups, kernel rows, kernel columns) and add b (O,).
 
-    Returns (N, O, H', W') with H' = ⌊(H + 2 padding − dilation (rows − 1) − 1) / stride⌋ + 1. The pullback keeps x and
-    w, nothing else.
+    Returns (N, O, H', W') with H' = ⌊(H + 2 padding − dilation (rows − 1) − 1) / stride⌋ + 1. ``padding="valid"`` is
+    none, and ``padding="same"`` as much as keeps the size, the larger half of an odd number below and on the right.
+    The pullback keeps x and w, nothing else.
 
     Raises:
         ValueError: shapes, stride, padding, dilation or groups don't fit together.
     """
+    padding, below, right = _padding(w, stride, padding, dilation)
+    inside = (slice(None), *(slice(n) for n in x.shape[-2:]))
+    if below or right:
+        x, _ = pad.rule(x, pad=(0, right, 0, below))
     problem = Problem.of(x, w, b, stride, padding, dilation, groups)
     plan = choose(problem)
     x = _channels_last(x)
@@ -54,12 +62,36 @@ def conv2d(
     def conv2d_pullback(ȳ: Array):
         ȳ = _channels_last(ȳ)
         return (
-            lambda: _channels_first(plan.input_gradient(ȳ, w, problem)),
+            lambda: _channels_first(plan.input_gradient(ȳ, w, problem)[inside]),
             lambda: plan.weight_gradient(x, ȳ, problem),
             lambda: ȳ.sum(dim=(0, 1, 2)),
         )
 
     return _channels_first(plan.forward(x, w, b, problem)), conv2d_pullback
+
+
+def _padding(w: Array, stride: IntOrPair, padding: IntOrPair | str, dilation: IntOrPair) -> tuple[IntOrPair, int, int]:
+    """`padding` in numbers, and how many more rows below and columns on the right there are."""
+    if padding == "valid":
+        return 0, 0, 0
+    if isinstance(padding, str) and padding != "same":
+        raise ValueError(f"conv2d: padding (={padding!r}) must be a number, two, 'same' or 'valid'")
+    if not isinstance(padding, str):
+        return pair(padding, "padding", 0), 0, 0
+    if pair(stride, "stride", 1) != (1, 1):
+        raise ValueError(f"conv2d: padding='same' goes with a stride of 1 only, not with stride (={stride})")
+    rows, columns = (d * (k - 1) for d, k in zip(pair(dilation, "dilation", 1), w.shape[-2:], strict=True))
+    return (rows // 2, columns // 2), rows % 2, columns % 2
+
+
+def _positions(size: int, before: int, after: int, mode: str) -> Array:
+    """Along an axis of so many pixels, the ones that stand `before` it, on it and `after` it by this padding mode."""
+    if max(before, after) > (size - 1 if mode == "reflect" else size) and mode != "replicate":
+        raise ValueError(f"Conv2d: padding (={max(before, after)}) is too much for {size} pixels with {mode!r}")
+    positions = torch.arange(-before, size + after)
+    if mode == "circular":
+        return positions % size
+    return positions.clamp(0, size - 1) if mode == "replicate" else size - 1 - (size - 1 - positions.abs()).abs()
 
 
 def _channels_last(images: Array) -> Array:
@@ -77,9 +109,12 @@ class Conv2d(Module):
 
     Args:
         in_channels, out_channels: C and O; both divisible by `groups`.
-        kernel_size, stride, padding, dilation: one number for both axes, or (rows, columns).
+        kernel_size, stride, padding, dilation: one number for both axes, or (rows, columns); `padding` may be "valid"
+            (none) or "same" (as much as keeps the size).
         groups: the input channels of each group feed the output channels of the same group only.
         bias: whether a number is added to each output channel.
+        padding_mode: what lies outside: "zeros", the "reflect"-ed pixels (without the edge), the edge's own
+            ("replicate"), or those of the other side ("circular").
 
     Weights start from the Kaiming normal distribution for ReLU (gain √2), the bias from 0.
 
@@ -96,10 +131,11 @@ class Conv2d(Module):
         out_channels: int,
         kernel_size: IntOrPair,
         stride: IntOrPair = 1,
-        padding: IntOrPair = 0,
+        padding: IntOrPair | str = 0,
         dilation: IntOrPair = 1,
         groups: int = 1,
         bias: bool = True,
+        padding_mode: str = "zeros",
     ) -> None:
         in_channels = integer("Conv2d", "in_channels", in_channels)
         out_channels = integer("Conv2d", "out_channels", out_channels)
@@ -109,26 +145,44 @@ class Conv2d(Module):
                 raise ValueError(f"Conv2d: {name} (={channels}) must be divisible by groups (={groups})")
         kernel = pair(kernel_size, "kernel_size", 1)
         self.stride = pair(stride, "stride", 1)
-        self.padding = pair(padding, "padding", 0)
+        if padding_mode not in PADDING_MODES:
+            raise ValueError(f"Conv2d: padding_mode (={padding_mode!r}) must be one of {', '.join(PADDING_MODES)}")
+        self.padding = padding if isinstance(padding, str) else pair(padding, "padding", 0)
+        self.padding_mode = padding_mode
         self.dilation = pair(dilation, "dilation", 1)
         self.groups = groups
         self.weight = Parameter(init.kaiming_normal((out_channels, in_channels // groups, *kernel)))
         self.bias = Parameter(torch.zeros(out_channels)) if bias else None
 
+        _padding(self.weight.data, self.stride, self.padding, self.dilation)
+
     def forward(self, x: Array | Tensor) -> Tensor:
+        padding: IntOrPair | str = self.padding
+        if self.padding_mode != "zeros":
+            x, padding = self._framed(x), 0
         return conv2d(
             x,
             self.weight,
             self.bias,
             stride=self.stride,
-            padding=self.padding,
+            padding=padding,
             dilation=self.dilation,
             groups=self.groups,
         )
+
+    def _framed(self, x: Array | Tensor) -> Tensor:
+        """x with pixels of its own around it."""
+        padding, *further = _padding(self.weight.data, self.stride, self.padding, self.dilation)
+        rows, columns = (
+            _positions(size, before, before + more, self.padding_mode).to(x.device)
+            for size, before, more in zip(x.shape[-2:], pair(padding, "padding", 0), further, strict=True)
+        )
+        return getitem(x, index=(..., rows[:, None], columns))
 
     def extra_repr(self) -> str:
         o, c, *kernel = self.weight.shape
         return (
             f"{c * self.groups}, {o}, kernel_size={tuple(kernel)}, stride={self.stride}, padding={self.padding}, "
             f"dilation={self.dilation}, groups={self.groups}, bias={self.bias is not None}"
+            + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
         )

@@ -28,4 +28,6 @@ class GatedConv2d(Module):
         self.conv = Conv2d(in_channels, 2 * out_channels, kernel_size, stride, padding, dilation)
 
     def forward(self, x: Array | Tensor) -> Tensor:
+        if x.ndim == 3:  # a single image, whose channels aren't the axis that glu halves
+            return self.forward(x.unsqueeze(0)).squeeze(0)
         return glu(self.conv(x))

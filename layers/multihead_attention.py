@@ -165,7 +165,7 @@ class MultiheadAttention(Module):
         mask = self._mask(q, shape, key_padding_mask, attn_mask, is_causal)
         if not need_weights:
             return self._joined(scaled_dot_product_attention(q, k, v, mask)), None
-        scores = matmul(q * (1 / math.sqrt(q.shape[-1])), permute(k, axes=(0, 1, 3, 2)))
+        scores = matmul(q * (1 / math.sqrt(q.shape[-1])), permute(k, dims=(0, 1, 3, 2)))
         weights = softmax(scores if mask is None else scores + mask, -1)
         return self._joined(matmul(weights, v)), mean(weights, dim=1) if average_attn_weights else weights
 
@@ -192,11 +192,11 @@ class MultiheadAttention(Module):
         bias = None if self.in_proj_bias is None else self.in_proj_bias[mine]
         y = linear(x, self.in_proj_weight[mine], bias)
         heads = reshape(y, shape=(*y.shape[:2], self.num_heads, -1))
-        return permute(heads, axes=(0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
+        return permute(heads, dims=(0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
 
     def _joined(self, y: Tensor) -> Tensor:
         """(N, H, L, E / H) → the output."""
-        y = permute(y, axes=(0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
+        y = permute(y, dims=(0, 2, 1, 3) if self.batch_first else (2, 0, 1, 3))
         return self.out_proj(reshape(y, shape=(*y.shape[:2], self.embed_dim)))
 
     def _mask(

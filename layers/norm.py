@@ -13,10 +13,11 @@ import torch
 
 from ..core import HALF_PRECISION, Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
 from .standardise import standardise, standardise_by
-from .windows import integer
+from .windows import integer, positive
 
 
-def _check(op: str, x: Array, **per_channel: Array | None) -> None:
+def _check(op: str, x: Array, eps: float, **per_channel: Array | None) -> None:
+    positive(op, "eps", eps)
     if x.ndim < 2:
         raise ValueError(f"{op}: input of shape {tuple(x.shape)} must be (N, C, …)")
     for name, values in per_channel.items():
@@ -48,11 +49,12 @@ def batch_norm(
     biased one, as in torch. In evaluation the running statistics are used, and are constants.
 
     Raises:
-        ValueError: shapes don't fit, or a channel has fewer than two values in training (their variance says nothing).
+        ValueError: shapes don't fit, eps isn't above 0, or a channel has fewer than two values in training (whose
+            variance says nothing).
         TypeError: an argument's dtype or device isn't that of x; but beside x in half precision the running statistics
             may be in float32.
     """
-    _check("batch_norm", x, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    _check("batch_norm", x, eps, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training:
         return standardise_by(running_mean, running_var, x, weight, bias, eps)
     n = len(x) * x.shape[2:].numel()
@@ -73,9 +75,9 @@ def group_norm(
     channels and all their pixels; γ = `weight` (C,), β = `bias` (C,).
 
     Raises:
-        ValueError: shapes don't fit, or C isn't divisible by num_groups.
+        ValueError: shapes don't fit, eps isn't above 0, or C isn't divisible by num_groups.
     """
-    _check("group_norm", x, weight=weight, bias=bias)
+    _check("group_norm", x, eps, weight=weight, bias=bias)
     num_groups = integer("group_norm", "num_groups", num_groups)
     if x.shape[1] % num_groups:
         raise ValueError(f"group_norm: channels (={x.shape[1]}) must be divisible by num_groups (={num_groups})")
@@ -93,9 +95,9 @@ class _BatchNorm(Module):
 
     axes: tuple[int, ...] = ()
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
         num_features = integer(type(self).__name__, "num_features", num_features)
-        self.eps = eps
+        self.eps = positive(type(self).__name__, "eps", eps)
         self.momentum = momentum
         self.weight = Parameter(torch.ones(num_features)) if affine else None
         self.bias = Parameter(torch.zeros(num_features)) if affine else None
@@ -110,8 +112,11 @@ class _BatchNorm(Module):
                 f"{type(self).__name__}: input of shape {tuple(x.shape)} must have {num_features} channels (axis 1) "
                 f"and {' or '.join(map(str, self.axes))} axes"
             )
+        momentum = self.momentum
         if self.training:
             self.num_batches_tracked.data += 1
+        if momentum is None:  # the mean of all batches so far
+            momentum = 1 / max(1, int(self.num_batches_tracked.data))
         return batch_norm(
             x,
             self.weight,
@@ -119,7 +124,7 @@ class _BatchNorm(Module):
             running_mean=self.running_mean.data,
             running_var=self.running_var.data,
             training=self.training,
-            momentum=self.momentum,
+            momentum=momentum,
             eps=self.eps,
         )
 
@@ -133,13 +138,13 @@ class BatchNorm1d(_BatchNorm):
     Args:
         num_features: C.
         eps: added to the variance.
-        momentum: how far the running statistics move towards each batch's.
+        momentum: how far the running statistics move towards each batch's; None: they are the mean over all batches.
         affine: whether a scale `weight` (C,) and a shift `bias` (C,) are trained.
 
-    `num_batches_tracked` is there for torch's state dicts; nothing reads it.
+    `num_batches_tracked` counts the batches, under torch's name.
 
     Raises:
-        ValueError: num_features isn't a whole number above 0.
+        ValueError: num_features isn't a whole number above 0, or eps not a number above 0.
     """
 
     axes = (2, 3)
@@ -161,7 +166,7 @@ class GroupNorm(Module):
         affine: whether a scale `weight` (C,) and a shift `bias` (C,) are trained.
 
     Raises:
-        ValueError: a number isn't whole and above 0, or the groups don't divide the channels.
+        ValueError: a number isn't above 0 or a size not whole, or the groups don't divide the channels.
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
@@ -172,7 +177,7 @@ class GroupNorm(Module):
                 f"GroupNorm: num_channels (={num_channels}) must be divisible by num_groups (={num_groups})"
             )
         self.num_groups = num_groups
-        self.eps = eps
+        self.eps = positive("GroupNorm", "eps", eps)
         self.weight = Parameter(torch.ones(num_channels)) if affine else None
         self.bias = Parameter(torch.zeros(num_channels)) if affine else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import product
 
 from ..core import Array, Module, Pullback, Tensor, primitive
-from .windows import integer, require_images
+from .windows import integer, require_images, single_images
 
 # Both copy one pixel of all blocks at a time: several times faster than one copy of a permuted view of six axes.
 
@@ -33,6 +33,7 @@ def _unshuffle(x: Array, r: int) -> Array:
 
 
 @primitive
+@single_images
 def pixel_shuffle(x: Array, *, upscale_factor: int) -> tuple[Array, Pullback]:
     """(N, C r², H, W) → (N, C, r H, r W): each pixel's r² channels become an r × r block; the pullback unshuffles.
 
@@ -51,6 +52,7 @@ def pixel_shuffle(x: Array, *, upscale_factor: int) -> tuple[Array, Pullback]:
 
 
 @primitive
+@single_images
 def pixel_unshuffle(x: Array, *, downscale_factor: int) -> tuple[Array, Pullback]:
     """(N, C, r H, r W) → (N, C r², H, W): each r × r block becomes r² channels of one pixel; the pullback shuffles.
 

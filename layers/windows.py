@@ -1,9 +1,14 @@
-"""What layers share: checked sizes and axes, the output size of a sliding window, and its taps."""
+"""What layers share: checked settings, axes and images, the output size of a sliding window, and its taps."""
 
 from __future__ import annotations
 
+import functools
 import operator
+from collections.abc import Callable
+from numbers import Real
 from typing import Any
+
+from ..core import Array, Pullback
 
 Pair = tuple[int, int]
 IntOrPair = int | Pair
@@ -60,18 +65,37 @@ def pair(value: IntOrPair, name: str, least: int) -> Pair:
     return numbers[0], numbers[1]
 
 
-def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1)) -> Pair:
+def positive(op: str, name: str, value: Any) -> float:
+    """An argument called `name`, a number above 0.
+
+    Raises:
+        ValueError: it isn't one; the message names `op`, `name` and the value.
+    """
+    if not isinstance(value, Real) or not float(value) > 0:
+        raise ValueError(f"{op}: {name} (={value}) must be a number above 0")
+    return float(value)
+
+
+def output_size(
+    size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair = (1, 1), ceil_mode: bool = False
+) -> Pair:
     """⌊(size + 2 · padding − dilation · (kernel − 1) − 1) / stride⌋ + 1 for rows and columns.
 
+    With `ceil_mode` it is rounded up: a last window may reach beyond the padding, if it starts before its end.
     Source: Dumoulin & Visin, *A guide to convolution arithmetic for deep learning* (2016), relationship 15.
 
     Raises:
         ValueError: the window is larger than the padded input.
     """
-    out = tuple(
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)
-    )
+
+    def along(n: int, k: int, s: int, p: int, d: int) -> int:
+        room = n + 2 * p - d * (k - 1) - 1
+        if not ceil_mode:
+            return room // s + 1
+        count = -(-room // s) + 1
+        return count - 1 if (count - 1) * s >= n + p else count
+
+    out = tuple(along(*axis) for axis in zip(size, kernel, stride, padding, dilation, strict=True))
     if min(out) < 1:
         raise ValueError(
             f"kernel_size (={kernel}) with dilation (={dilation}) is larger than the input "
@@ -80,15 +104,41 @@ def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation:
     return out[0], out[1]
 
 
-def taps(kernel: Pair, stride: Pair, out: Pair) -> list[Any]:
+def taps(kernel: Pair, stride: Pair, out: Pair, dilation: Pair = (1, 1)) -> list[Any]:
     """For each tap of a window, row by row, the index of the inputs that all windows have under that tap.
 
     ``x[index]`` of a padded (N, C, H, W) array is a strided view of shape (N, C, *out).
     """
     rows, columns = (
-        [slice(i, i + s * (n - 1) + 1, s) for i in range(k)] for k, s, n in zip(kernel, stride, out, strict=True)
+        [slice(d * i, d * i + s * (n - 1) + 1, s) for i in range(k)]
+        for k, s, n, d in zip(kernel, stride, out, dilation, strict=True)
     )
     return [(..., row, column) for row in rows for column in columns]
+
+
+def single_images(rule: Callable[..., tuple[Array, Pullback]]) -> Callable[..., tuple[Array, Pullback]]:
+    """Let a rule for images (N, C, H, W) take a single one (C, H, W) too, as torch does: a batch of one."""
+
+    @functools.wraps(rule)
+    def rule_for_both(x: Array, *arguments: Any, **options: Any) -> tuple[Array, Pullback]:
+        return _of_one_image(rule, x, *arguments, **options) if x.ndim == 3 else rule(x, *arguments, **options)
+
+    return rule_for_both
+
+
+def _of_one_image(
+    rule: Callable[..., tuple[Array, Pullback]], x: Array, *arguments: Any, **options: Any
+) -> tuple[Array, Pullback]:
+    y, pullback = rule(x.unsqueeze(0), *arguments, **options)
+
+    def one_image_pullback(ȳ: Array) -> Any:
+        returned: Any = pullback(ȳ.unsqueeze(0))
+        gradients = list(returned) if isinstance(returned, tuple) else [returned]
+        x̄ = gradients[0]
+        gradients[0] = lambda: (x̄() if callable(x̄) else x̄).squeeze(0)
+        return gradients
+
+    return y.squeeze(0), one_image_pullback
 
 
 def require_images(x: Any, op: str, channels: int | None = None) -> None:
@@ -98,6 +148,6 @@ def require_images(x: Any, op: str, channels: int | None = None) -> None:
         ValueError: it is not, or has not.
     """
     if x.ndim != 4:
-        raise ValueError(f"{op}: input of shape {tuple(x.shape)} must be (N, C, H, W)")
+        raise ValueError(f"{op}: input of shape {tuple(x.shape)} must be (N, C, H, W), or (C, H, W) for one image")
     if channels is not None and x.shape[1] != channels:
         raise ValueError(f"{op}: input of shape {tuple(x.shape)} must have {channels} channels")

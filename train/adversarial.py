@@ -119,7 +119,7 @@ class AdversarialTrainer(PhotoTrainer[AdversarialConfig]):
         self.discriminator.eval().freeze()
 
         def score(output: Tensor) -> Tensor:
-            filled = where(mask > 0.5, clamp(output, low=0.0, high=1.0), photo)
+            filled = where(mask > 0.5, clamp(output, min=0.0, max=1.0), photo)
             return patch_mean(self.discriminator(filled, mask), patches)
 
         return value_and_gradient(score, prediction)

@@ -5,6 +5,7 @@ A pullback keeps alive whatever array it names, so one that needs only a shape t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -17,6 +18,11 @@ Scalar = float | int
 
 def _shape(a: Array | Scalar) -> torch.Size:
     return a.shape if isinstance(a, Array) else torch.Size()
+
+
+def _as_array(number: Array | Scalar, like: Any) -> Array:
+    """A number as an array without axes, beside an array `like`; an array as it is."""
+    return number if isinstance(number, Array) else torch.as_tensor(number, dtype=like.dtype, device=like.device)
 
 
 def _for(argument: Array | Scalar, needed: Array | Scalar) -> Any:
@@ -114,16 +120,29 @@ def sqrt(x: Array) -> tuple[Array, Pullback]:
 
 
 @primitive
-def power(x: Array, *, exponent: Scalar) -> tuple[Array, Pullback]:
-    """xⁿ for a fixed number n; x̄ = ȳ · n · xⁿ⁻¹.
+def power(x: Array | Scalar, exponent: Array | Scalar) -> tuple[Array, Pullback]:
+    """xⁿ; x̄ = ȳ · n · xⁿ⁻¹ and n̄ = ȳ · xⁿ · ln x. For x < 0 only whole n give a number, and n̄ is NaN.
 
     At x = 0, as in torch: 0⁰ = 1, so for n = 1 the derivative is 1 and for n = 0 it is 0; for n < 1 it is infinite.
+    n̄ = 0 there for n ≥ 0.
     """
+    n, shape_x, shape_n = exponent, _shape(x), _shape(exponent)
+    y: Array = x**n  # type: ignore[assignment]
+    kept = _for(n, y)
 
     def power_pullback(ȳ: Array):
-        return (x ** (exponent - 1)).mul_(exponent).mul_(ȳ) if exponent != 0 else torch.zeros_like(x)
+        def x̄() -> Array:
+            lower = n - 1 + (n == 0)  # for n = 0 the slope is 0 everywhere: 0 · x⁰, for 0 · x⁻¹ is NaN at 0
+            return sum_to_shape((x**lower).mul_(n).mul_(ȳ), shape_x)  # type: ignore[union-attr]
 
-    return x**exponent, power_pullback
+        def n̄() -> Array:
+            base = _as_array(x, ȳ)
+            slope = torch.where((base == 0) & (n >= 0), 0, kept * torch.log(base))
+            return sum_to_shape(slope * ȳ, shape_n)
+
+        return x̄, n̄
+
+    return y, power_pullback
 
 
 @primitive
@@ -137,39 +156,58 @@ def absolute(x: Array) -> tuple[Array, Pullback]:
 
 
 @primitive
-def clamp(x: Array, *, low: Scalar, high: Scalar) -> tuple[Array, Pullback]:
-    """x held within [low, high]; x̄ = ȳ where low ≤ x ≤ high (edges included, as in torch), else 0.
+def clamp(x: Array, *, min: Scalar | None = None, max: Scalar | None = None) -> tuple[Array, Pullback]:
+    """x held within [min, max]; x̄ = ȳ where min ≤ x ≤ max (edges included, as in torch), else 0. None is no bound.
 
     Raises:
-        ValueError: low is above high.
+        ValueError: min is above max, or neither is given.
     """
-    if low > high:
-        raise ValueError(f"clamp: low (={low}) must not be above high (={high})")
+    if min is None and max is None:
+        raise ValueError("clamp: at least one of min and max must be given")
+    if min is not None and max is not None and min > max:
+        raise ValueError(f"clamp: min (={min}) must not be above max (={max})")
 
     def clamp_pullback(ȳ: Array):
-        held = torch.clamp(x, low, high)
+        held = torch.clamp(x, min, max)
         return torch.eq(x, held, out=held).mul_(ȳ)  # 1 where it was not changed, else 0
 
-    return torch.clamp(x, low, high), clamp_pullback
+    return torch.clamp(x, min, max), clamp_pullback
+
+
+def _winners(wins: Callable[..., Array], a: Array, b: Array, ȳ: Array) -> tuple[Callable[[], Array], ...]:
+    """The gradients of an elementwise choice between a and b: a receives ȳ where it `wins`, half of it at a tie."""
+    # Comparisons that write numbers: those that write booleans cost torch several times as much on a CPU.
+    share = wins(a, b, out=torch.empty_like(ȳ))
+    share.add_(torch.eq(a, b, out=torch.empty_like(ȳ)), alpha=0.5)
+    return lambda: sum_to_shape(ȳ * share, a.shape), lambda: sum_to_shape((1 - share).mul_(ȳ), b.shape)
 
 
 @primitive
-def maximum(a: Array, b: Array) -> tuple[Array, Pullback]:
+def maximum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
     """The larger of a and b; the larger one receives ȳ, and where they tie each receives half, as in torch."""
+    a, b = _as_array(a, b), _as_array(b, a)
 
     def maximum_pullback(ȳ: Array):
-        # Comparisons that write numbers: those that write booleans cost torch several times as much on a CPU.
-        share = torch.gt(a, b, out=torch.empty_like(ȳ))
-        share.add_(torch.eq(a, b, out=torch.empty_like(ȳ)), alpha=0.5)
-        return lambda: sum_to_shape(ȳ * share, a.shape), lambda: sum_to_shape((1 - share).mul_(ȳ), b.shape)
+        return _winners(torch.gt, a, b, ȳ)
 
     return torch.maximum(a, b), maximum_pullback
 
 
 @primitive
-def where(condition: Array, a: Array, b: Array) -> tuple[Array, Pullback]:
+def minimum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
+    """The smaller of a and b; the smaller one receives ȳ, and where they tie each receives half, as in torch."""
+    a, b = _as_array(a, b), _as_array(b, a)
+
+    def minimum_pullback(ȳ: Array):
+        return _winners(torch.lt, a, b, ȳ)
+
+    return torch.minimum(a, b), minimum_pullback
+
+
+@primitive
+def where(condition: Array, a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
     """a where `condition` (a bool array) holds, b elsewhere; each receives ȳ where it was taken."""
-    shape_a, shape_b = a.shape, b.shape
+    shape_a, shape_b = _shape(a), _shape(b)
 
     def where_pullback(ȳ: Array):
         zero = torch.zeros((), dtype=ȳ.dtype, device=ȳ.device)

@@ -1,20 +1,21 @@
-"""Primitives that take the sum, the mean, the variance or the largest element along axes."""
+"""Primitives that take the sum, the mean, the variance, the largest or the smallest element along axes."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from ..primitive import primitive
 from ..tape import Array, Pullback
 
-Axes = int | tuple[int, ...] | None
+Axes = int | Sequence[int] | None
 
 
 def _axes(x: Array, dim: Axes) -> tuple[int, ...]:
     """The axes of `dim` counted from the front; None means all of them, and so does () as in torch."""
-    if dim is None or dim == ():
+    if dim is None or (not isinstance(dim, int) and not len(dim)):
         return tuple(range(x.ndim))
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     for d in dims:
@@ -55,19 +56,27 @@ def mean(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
 
 
 @primitive
-def variance(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
-    """The (biased) variance Σ(x − μ)² / n over the axes `dim`, in two passes; x̄ = ȳ · 2 (x − μ) / n, μ the mean.
+def variance(x: Array, *, dim: Axes = None, keepdim: bool = False, correction: float = 0) -> tuple[Array, Pullback]:
+    """The variance Σ(x − μ)² / (n − c) over the axes `dim`, in two passes; x̄ = ȳ · 2 (x − μ) / (n − c), μ the mean.
 
-    The derivative of μ drops out, because the deviations sum to 0.
+    With the `correction` c = 0 it is the biased one, of which norms are made; with c = 1 (Bessel's) that of torch's
+    `var`. The derivative of μ drops out, because the deviations sum to 0.
     """
     axes, shape = _axes(x, dim), x.shape
-    n = math.prod(shape[a] for a in axes)
+    n = max(0, math.prod(shape[a] for a in axes) - correction)
     deviation = x - x.mean(dim=axes, keepdim=True)
 
     def variance_pullback(ȳ: Array):
         return deviation * _spread(ȳ * 2 / n, shape, axes, keepdim)
 
-    return deviation.square().mean(dim=axes, keepdim=keepdim), variance_pullback
+    return deviation.square().sum(dim=axes, keepdim=keepdim) / n, variance_pullback
+
+
+def _ties(x: Array, y: Array, ȳ: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
+    """ȳ for the elements of x that are y, their extreme along the axes; several that tie share it evenly."""
+    # 1 where they are equal, as a number: torch takes several times as long over booleans on a CPU.
+    equal = torch.eq(x, y, out=torch.empty_like(x))
+    return equal.mul_(_spread(ȳ, y.shape, axes, keepdim) / equal.sum(dim=axes, keepdim=True))
 
 
 @primitive
@@ -77,8 +86,18 @@ def amax(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
     y = torch.amax(x, dim=axes, keepdim=True)
 
     def amax_pullback(ȳ: Array):
-        # 1 where x is the largest, as a number: torch takes several times as long over booleans on a CPU.
-        largest = torch.eq(x, y, out=torch.empty_like(x))
-        return largest.mul_(_spread(ȳ, y.shape, axes, keepdim) / largest.sum(dim=axes, keepdim=True))
+        return _ties(x, y, ȳ, axes, keepdim)
 
     return (y if keepdim else y.squeeze(axes)), amax_pullback
+
+
+@primitive
+def amin(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
+    """The smallest element along the axes `dim`; it receives ȳ, and several that tie share ȳ evenly, as in torch."""
+    axes = _axes(x, dim)
+    y = torch.amin(x, dim=axes, keepdim=True)
+
+    def amin_pullback(ȳ: Array):
+        return _ties(x, y, ȳ, axes, keepdim)
+
+    return (y if keepdim else y.squeeze(axes)), amin_pullback

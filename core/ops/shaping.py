@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..primitive import primitive, sum_to_shape
 from ..tape import Array, Pullback
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
 
 
 @primitive
@@ -22,16 +26,26 @@ def reshape(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
 
 
 @primitive
-def permute(x: Array, *, axes: tuple[int, ...]) -> tuple[Array, Pullback]:
+def permute(x: Array, *, dims: tuple[int, ...]) -> tuple[Array, Pullback]:
     """x with its axes in another order (a view); the pullback applies the inverse permutation."""
-    inverse = [0] * len(axes)
-    for to, source in enumerate(axes):
+    inverse = [0] * len(dims)
+    for to, source in enumerate(dims):
         inverse[source] = to
 
     def permute_pullback(ȳ: Array):
         return ȳ.permute(inverse)
 
-    return x.permute(axes), permute_pullback
+    return x.permute(dims), permute_pullback
+
+
+@primitive
+def transpose(x: Array, *, dim0: int, dim1: int) -> tuple[Array, Pullback]:
+    """x with two axes exchanged (a view); the pullback exchanges them again."""
+
+    def transpose_pullback(ȳ: Array):
+        return ȳ.transpose(dim0, dim1)
+
+    return x.transpose(dim0, dim1), transpose_pullback
 
 
 @primitive
@@ -46,21 +60,43 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
 
 
 @primitive
-def concatenate(*xs: Array, dim: int = 1) -> tuple[Array, Pullback]:
-    """The arrays joined along the axis `dim`; each receives its own part of ȳ.
-
-    Raises:
-        TypeError: a list stands where the arrays should stand one by one.
-    """
-    for i, x in enumerate(xs):
-        if not isinstance(x, Array):
-            raise TypeError(f"concatenate: xs[{i}] is a {type(x).__name__}; unpack it: concatenate(*arrays)")
+def concatenate(*xs: Array, dim: int = 0) -> tuple[Array, Pullback]:
+    """The arrays, one by one or in a list, joined along the axis `dim`; each receives its own part of ȳ."""
     sizes = [x.shape[dim] for x in xs]
 
     def concatenate_pullback(ȳ: Array):
         return ȳ.split(sizes, dim)
 
     return torch.cat(xs, dim), concatenate_pullback
+
+
+cat = concatenate  # torch's shorter name
+
+
+@primitive
+def stack(*xs: Array, dim: int = 0) -> tuple[Array, Pullback]:
+    """The arrays, one by one or in a list, along a new axis `dim`; each receives its own slice of ȳ."""
+
+    def stack_pullback(ȳ: Array):
+        return ȳ.unbind(dim)
+
+    return torch.stack(xs, dim), stack_pullback
+
+
+def split(x: Array | Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+    """x in parts along the axis `dim`; see `Tensor.split`. No primitive, because a primitive has one result: each part
+    is a `getitem`."""
+    return x.split(split_size_or_sections, dim)
+
+
+def squeeze(x: Array | Tensor, dim: int | tuple[int, ...] | None = None) -> Any:
+    """x without the axes `dim` (None: all) as far as their length is 1: a `reshape`."""
+    return x.squeeze() if dim is None else x.squeeze(dim)
+
+
+def unsqueeze(x: Array | Tensor, dim: int) -> Any:
+    """x with a new axis of length 1 before the axis `dim`: a `reshape`."""
+    return x.unsqueeze(dim)
 
 
 @primitive
@@ -87,21 +123,27 @@ def _is_basic(index: Any) -> bool:
 
 
 @primitive
-def pad(x: Array, *, padding: tuple[int, int, int, int]) -> tuple[Array, Pullback]:
-    """Zeros around the last two axes, (left, right, top, bottom) of them; the pullback cuts them off again.
+def pad(x: Array, *, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> tuple[Array, Pullback]:
+    """`value` around the last axes of x: ``pad`` is (before, after) of the last one, then of the one before, … as in
+    torch, so (left, right, top, bottom) of images; the pullback cuts it off again.
 
     Raises:
-        ValueError: a padding is negative.
+        ValueError: a padding is negative, there are not two for each axis, or more than x has axes; or another `mode`.
     """
-    left, right, top, bottom = padding
-    if min(padding) < 0:
-        raise ValueError(f"pad: padding (={padding}) must not be negative")
-    height, width = x.shape[-2:]
-    y = x.new_zeros(*x.shape[:-2], top + height + bottom, left + width + right)
-    inside = (..., slice(top, top + height), slice(left, left + width))
-    y[inside] = x
+    if mode != "constant":
+        raise ValueError(f"pad: mode (={mode!r}) must be 'constant', the only one there is")
+    if len(pad) % 2 or len(pad) > 2 * x.ndim:
+        raise ValueError(f"pad: pad (={tuple(pad)}) must have two numbers for each axis, of {x.ndim} at most")
+    if any(n < 0 for n in pad):
+        raise ValueError(f"pad: pad (={tuple(pad)}) must not be negative")
+    shape, inside = list(x.shape), [slice(None)] * x.ndim
+    for axis, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
+        shape[-axis] += before + after
+        inside[-axis] = slice(before, before + x.shape[-axis])
+    y, index = x.new_full(shape, value), tuple(inside)
+    y[index] = x
 
     def pad_pullback(ȳ: Array):
-        return ȳ[inside]
+        return ȳ[index]
 
     return y, pad_pullback

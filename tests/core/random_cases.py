@@ -110,7 +110,7 @@ def _clamp(d: Draw) -> Drawn:
     x = d.spread(*d.shape())
     gap = max(0.06, 4 / x.numel())
     low, high = -d.size(0, 3) * gap, d.size(1, 4) * gap
-    return (lambda x: core.clamp(x, low=low, high=high)), (x,)
+    return (lambda x: core.clamp(x, min=low, max=high)), (x,)
 
 
 def _where(d: Draw) -> Drawn:
@@ -129,7 +129,7 @@ def _reshape(d: Draw) -> Drawn:
 def _permute(d: Draw) -> Drawn:
     shape = d.shape(1)
     axes = tuple(d.python.sample(range(len(shape)), len(shape)))
-    return (lambda x: core.permute(x, axes=axes)), (d.normal(*shape),)
+    return (lambda x: core.permute(x, dims=axes)), (d.normal(*shape),)
 
 
 def _broadcast_to(d: Draw) -> Drawn:
@@ -152,7 +152,7 @@ def _getitem(d: Draw) -> Drawn:
 
 def _pad(d: Draw) -> Drawn:
     padding = tuple(d.size(0, 2) for _ in range(4))
-    return (lambda x: core.pad(x, padding=padding)), (d.normal(*d.image(1, 3)),)
+    return (lambda x: core.pad(x, padding)), (d.normal(*d.image(1, 3)),)
 
 
 def _conv2d(d: Draw) -> Drawn:

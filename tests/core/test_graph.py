@@ -27,10 +27,10 @@ COTANGENTS: dict[str, Array] = {
 
 GRAPHS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
-    "sum of views": lambda x: reshape(permute(x, axes=(1, 0)), shape=(3, 4)) + x,
+    "sum of views": lambda x: reshape(permute(x, dims=(1, 0)), shape=(3, 4)) + x,
     "diamond": lambda x: (x + 1) * (x * x),
     "three ways": lambda x: (x + x) + x,
-    "diamond under views": lambda x: permute((y := permute(x * 2, axes=(1, 0))) + y * y, axes=(1, 0)),
+    "diamond under views": lambda x: permute((y := permute(x * 2, dims=(1, 0))) + y * y, dims=(1, 0)),
 }
 
 

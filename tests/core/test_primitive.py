@@ -74,6 +74,24 @@ def test_arguments_by_name_and_left_out() -> None:
         conv2d(Tensor(x), w, strid=2)
 
 
+def test_options_by_position() -> None:
+    """As torch has them; and a list of arrays in the place of any number of them."""
+    x = torch.arange(6.0).reshape(2, 3)
+    assert torch.equal(sum(x, 1), torch.tensor([3.0, 12.0]))
+    assert sum(x, 1, True).shape == (2, 1)
+    assert sum(Tensor(x), (0, 1), keepdim=True).shape == (1, 1)
+    for joined in (concatenate([x, x], 1), concatenate((Tensor(x), x), dim=1).data, concatenate(x, x, dim=1)):
+        assert torch.equal(joined, torch.cat((x, x), 1))
+    with pytest.raises(TypeError, match="sum: dim is given twice, by position and by name"):
+        sum(x, 1, dim=1)
+    with pytest.raises(TypeError, match="concatenate: dim is given twice"):
+        concatenate([x, x], 1, dim=0)
+    with pytest.raises(TypeError, match="sum: 1 arguments too many are given"):
+        sum(x, 1, True, 3)
+    with pytest.raises(TypeError, match="add: 1 arguments too many are given"):
+        add(x, x, x)
+
+
 @pytest.mark.parametrize(
     ("shape", "target"), [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 3), (2, 1)), ((4, 2, 3), (1, 3)), ((2, 3), ())]
 )

@@ -23,7 +23,7 @@ from photomend.core import (
     multiply,
     primitive,
 )
-from photomend.core.tensor import PRIMITIVES
+from photomend.core.operators import PRIMITIVES
 from photomend.layers import conv2d, linear, relu
 
 X: Any = Tensor(torch.ones(2))

@@ -78,7 +78,7 @@ def test_leaves_never_share_gradient_memory() -> None:
 
 def test_views_of_a_cotangent_are_not_shared_either() -> None:
     a, b = Tensor(torch.ones(2, 3)), Tensor(torch.ones(3, 2))
-    y = reshape(a, shape=(3, 2)) + permute(b, axes=(0, 1)) + b
+    y = reshape(a, shape=(3, 2)) + permute(b, dims=(0, 1)) + b
     v = torch.ones(3, 2)
     y.backward(v)
     assert a.grad is not None

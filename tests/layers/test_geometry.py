@@ -8,7 +8,7 @@ import pytest
 import torch.nn.functional as F
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from photomend.layers import avg_pool2d, conv2d, max_pool2d
+from photomend.layers import AdaptiveAvgPool2d, avg_pool2d, conv2d, interpolate, max_pool2d
 from photomend.tests.verification.oracles import LAYOUTS, Layout
 from photomend.tests.verification.properties import agree, few, layouts, normal, spaced
 
@@ -50,16 +50,26 @@ def test_convolution(images, channels, size, kernel, stride, padding, dilation, 
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     stride=pairs,
     padding=st.tuples(st.integers(0, 2), st.integers(0, 2)),
+    dilation=pairs,
+    ceil_mode=st.booleans(),
+    counted=st.booleans(),
     layout=layouts,
     spread=st.booleans(),
 )
 @pytest.mark.parametrize("kind", ["max", "avg"])
-def test_pooling(kind, size, kernel, stride, padding, layout, spread) -> None:
-    assume(all(2 * p <= k <= n + 2 * p for n, p, k in zip(size, padding, kernel, strict=True)))
+def test_pooling(kind, size, kernel, stride, padding, dilation, ceil_mode, counted, layout, spread) -> None:
+    if kind == "avg":
+        dilation = (1, 1)
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    axes = list(zip(size, padding, kernel, reach, strict=True))
+    assume(all(2 * p <= k and r <= n + 2 * p for n, p, k, r in axes))
     ours: Any
     theirs: Any
     ours, theirs = {"max": (max_pool2d, F.max_pool2d), "avg": (avg_pool2d, F.avg_pool2d)}[kind]
-    options = {"kernel_size": kernel, "stride": stride, "padding": padding}
+    options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
+    options |= {"dilation": dilation} if kind == "max" else {"count_include_pad": counted}
+    expected = theirs(spaced((2, 2, *size), 0), **options)
+    assume(bool(expected.isfinite().all()))  # a dilated window may see nothing but padding
     agree(
         lambda x: ours(x, **options),
         lambda x: theirs(x, **options),
@@ -68,6 +78,58 @@ def test_pooling(kind, size, kernel, stride, padding, layout, spread) -> None:
         linear_in=((0,),),  # max pooling too, while the winners stay
         spread=spread,
     )
+
+
+@few
+@given(
+    size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    dilation=pairs,
+    layout=layouts,
+)
+def test_convolution_that_keeps_the_size(size, kernel, dilation, layout) -> None:
+    agree(
+        lambda x, w: conv2d(x, w, padding="same", dilation=dilation),
+        lambda x, w: F.conv2d(x, w, padding="same", dilation=dilation),
+        (normal((2, 2, *size), 0), normal((3, 2, *kernel), 1)),
+        layout,
+        linear_in=((0,), (1,)),
+    )
+
+
+@few
+@given(
+    size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    to=st.tuples(st.integers(1, 15), st.integers(1, 15)) | st.floats(0.3, 3.5),
+    mode=st.sampled_from(["nearest", "bilinear"]),
+    corners=st.booleans(),
+    layout=layouts,
+    spread=st.booleans(),
+)
+def test_interpolation(size, to, mode, corners, layout, spread) -> None:
+    options: dict[str, Any] = {"size": to} if isinstance(to, tuple) else {"scale_factor": to}
+    assume(isinstance(to, tuple) or int(min(size) * to) >= 1)
+    if mode == "bilinear":
+        options["align_corners"] = corners
+    agree(
+        lambda x: interpolate(x, mode=mode, **options),
+        lambda x: F.interpolate(x, mode=mode, **options),
+        (normal((2, 2, *size), 0),),
+        layout,
+        linear_in=((0,),),
+        spread=spread,
+    )
+
+
+@few
+@given(
+    size=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    out=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    layout=layouts,
+)
+def test_adaptive_pooling(size, out, layout) -> None:
+    x = normal((2, 2, *size), 0)
+    agree(AdaptiveAvgPool2d(out), lambda x: F.adaptive_avg_pool2d(x, out), (x,), layout, linear_in=((0,),))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ PLATEAU = torch.tensor([[1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 2.0, 2.0], [0.0, 0.0, 2
         (relu, F.relu, (ZERO,), [[0.0, 0.0, 0.0, 4.0]]),
         (lambda x: leaky_relu(x, negative_slope=0.5), lambda x: F.leaky_relu(x, 0.5), (ZERO,), [[0.5, 1.0, 1.5, 4.0]]),
         (absolute, torch.abs, (ZERO,), [[-1.0, 0.0, 0.0, 4.0]]),
-        (lambda x: clamp(x, low=-1, high=0), lambda x: torch.clamp(x, -1, 0), (ZERO,), [[1.0, 2.0, 3.0, 0.0]]),
+        (lambda x: clamp(x, min=-1, max=0), lambda x: torch.clamp(x, -1, 0), (ZERO,), [[1.0, 2.0, 3.0, 0.0]]),
         (
             maximum,
             torch.maximum,
@@ -205,7 +205,7 @@ def test_at_zero_what_the_docstrings_say() -> None:
 
 
 def test_a_clamp_of_no_width_lets_the_gradient_pass_at_its_only_value() -> None:
-    found = gradients(lambda x: clamp(x, low=0, high=0), ZERO)
+    found = gradients(lambda x: clamp(x, min=0, max=0), ZERO)
     assert found == torch_gradients(lambda x: torch.clamp(x, 0, 0), ZERO) == [[0.0, 2.0, 3.0, 0.0]]
 
 
@@ -257,3 +257,11 @@ def test_values_at_kinks_and_beyond() -> None:
     x = torch.tensor([-torch.inf, torch.inf, torch.nan])
     for ours, theirs in ((relu, F.relu), (leaky_relu, F.leaky_relu), (absolute, torch.abs)):
         assert torch.equal(ours(x).nan_to_num(7), theirs(x).nan_to_num(7))
+
+
+def test_the_exponent_of_0() -> None:
+    """0ⁿ is 0 for every n above 0, so its derivative in n is 0; below it is infinite, and so is the derivative."""
+    x, n = torch.zeros(3), torch.tensor([-0.5, 0.0, 2.0])
+    found = gradients(power, x, n)
+    assert found == torch_gradients(torch.pow, x, n)
+    assert found[1] == [-torch.inf, 0.0, 0.0]

@@ -8,7 +8,25 @@ from unittest import mock
 import pytest
 import torch
 from photomend.core import Array, Module, Tensor, matmul, no_grad, sum
-from photomend.layers import BatchNorm1d, BatchNorm2d, Conv2d, GroupNorm, Linear, ResidualBlock, Sequential, standardise
+from photomend.layers import (
+    AdaptiveAvgPool2d,
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv2d,
+    GatedConv2d,
+    GlobalAvgPool2d,
+    GlobalMaxPool2d,
+    GroupNorm,
+    Linear,
+    MaxPool2d,
+    PixelShuffle,
+    PixelUnshuffle,
+    ResidualBlock,
+    Sequential,
+    Upsample,
+    standardise,
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Array:
@@ -20,6 +38,7 @@ def normal(*shape: int, seed: int = 0) -> Array:
     [
         (BatchNorm1d(3, momentum=0.3), torch.nn.BatchNorm1d(3, momentum=0.3), (4, 3)),
         (BatchNorm2d(3, eps=1e-3), torch.nn.BatchNorm2d(3, eps=1e-3), (2, 3, 2, 2)),
+        (BatchNorm2d(3, momentum=None), torch.nn.BatchNorm2d(3, momentum=None), (2, 3, 2, 2)),
     ],
 )
 def test_running_statistics_over_steps(ours: Module, twin: torch.nn.Module, shape: tuple[int, ...]) -> None:
@@ -45,6 +64,51 @@ def test_variance_survives_a_large_mean() -> None:
     """E[x²] − E[x]² would lose all digits here."""
     x = normal(8, 2, 4, 4) + 1e4
     torch.testing.assert_close(BatchNorm2d(2)(x).data, torch.nn.BatchNorm2d(2)(x).detach(), atol=2e-3, rtol=0)
+
+
+def test_batch_norm_of_no_images_is_of_no_images() -> None:
+    """In evaluation, and group norm always; in training there is nothing to take a mean of, which is an error."""
+    empty = torch.empty(0, 4, 3, 2)
+    assert BatchNorm2d(4).eval()(empty).shape == empty.shape
+    layer = GroupNorm(2, 4)
+    layer(Tensor(empty)).backward(empty)
+    assert layer.weight is not None
+    assert layer.weight.grad is not None
+    assert torch.equal(layer.weight.grad, torch.zeros(4))
+
+
+IMAGE_LAYERS: list[Callable[[], Module]] = [
+    lambda: Conv2d(4, 2, 3, padding=1),
+    lambda: Conv2d(4, 2, 3, padding="same", padding_mode="circular"),
+    lambda: GatedConv2d(4, 2, 3),
+    lambda: MaxPool2d(2),
+    lambda: AvgPool2d(2, ceil_mode=True),
+    lambda: AdaptiveAvgPool2d((2, 3)),
+    lambda: AdaptiveAvgPool2d(1),
+    lambda: GlobalAvgPool2d(),
+    lambda: GlobalMaxPool2d(),
+    lambda: Upsample(scale_factor=2),
+    lambda: Upsample(7, mode="bilinear"),
+    lambda: PixelShuffle(2),
+    lambda: PixelUnshuffle(2),
+]
+
+
+@pytest.mark.parametrize("make", IMAGE_LAYERS)
+def test_a_single_image_is_a_batch_of_one(make: Callable[[], Module]) -> None:
+    layer, batch = make(), Tensor(normal(1, 4, 6, 8))
+    image = Tensor(batch.data[0])
+    y, expected = layer(image), layer(batch)
+    torch.testing.assert_close(y.data, expected.data[0])
+    v = normal(*expected.shape, seed=1)
+    expected.backward(v)
+    gradients = {name: parameter.grad for name, parameter in layer.named_parameters()}
+    layer.zero_grad()
+    y.backward(v[0])
+    assert batch.grad is not None
+    torch.testing.assert_close(image.grad, batch.grad[0])
+    for name, parameter in layer.named_parameters():
+        torch.testing.assert_close(parameter.grad, gradients[name])
 
 
 def test_frozen_convolution_passes_the_gradient_on() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from photomend import layers as L
-from photomend.core import Array, Tensor, clamp, concatenate, getitem, matmul, mean, pad
+from photomend.core import Array, Tensor, clamp, getitem, matmul, mean, pad
 
 X = torch.ones(2, 6, 5, 4)
 
@@ -34,7 +34,23 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.Conv2d(8, 6, 3, groups=2.0), "Conv2d: groups (=2.0) must be an integer"),  # type: ignore[arg-type]
     (lambda: L.conv2d(X, torch.ones(6, 3, 1, 1), groups=2.0), "conv2d: groups (=2.0) must be an integer of at least 1"),
     (lambda: L.Conv2d(3, 6, 3)(X), "input of shape (2, 6, 5, 4) must have 3 channels"),
-    (lambda: L.Conv2d(6, 6, 3)(X[0]), "conv2d: input of shape (6, 5, 4) must be (N, C, H, W)"),
+    (
+        lambda: L.Conv2d(6, 6, 3)(X[0, 0]),
+        "conv2d: input of shape (5, 4) must be (N, C, H, W), or (C, H, W) for",
+    ),
+    (lambda: L.Conv2d(3, 6, 3, padding="full"), "conv2d: padding (='full') must be a number, two, 'same' or 'valid'"),
+    (
+        lambda: L.Conv2d(3, 6, 3, 2, padding="same"),
+        "padding='same' goes with a stride of 1 only, not with stride (=(2",
+    ),
+    (
+        lambda: L.Conv2d(3, 6, 3, padding_mode="wrap"),
+        "padding_mode (='wrap') must be one of zeros, reflect",
+    ),
+    (
+        lambda: L.Conv2d(6, 6, 9, padding=4, padding_mode="reflect")(X),
+        "padding (=4) is too much for 4 pixels with 'reflect'",
+    ),
     (
         lambda: L.Conv2d(6, 6, 3, dilation=3)(X),
         "kernel_size (=(3, 3)) with dilation (=(3, 3)) is larger than the input",
@@ -58,6 +74,10 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.BatchNorm2d(5)(X), "BatchNorm2d: input of shape (2, 6, 5, 4) must have 5 channels (axis 1) and 4 axes"),
     (lambda: L.BatchNorm1d(6)(X), "BatchNorm1d: input of shape (2, 6, 5, 4) must have 6 channels (axis 1) and 2 or 3"),
     (lambda: L.BatchNorm1d(6)(X[:1, :, 0, 0]), "input of shape (1, 6) has one value per channel in training"),
+    (lambda: L.BatchNorm2d(6)(X[:0]), "batch_norm: input of shape (0, 6, 5, 4) has no values per channel in training"),
+    (lambda: L.BatchNorm2d(6, eps=0), "BatchNorm2d: eps (=0) must be a number above 0"),
+    (lambda: L.GroupNorm(2, 6, eps=-1e-5), "GroupNorm: eps (=-1e-05) must be a number above 0"),
+    (lambda: L.group_norm(X, num_groups=2, eps=0.0), "group_norm: eps (=0.0) must be a number above 0"),
     (lambda: L.GroupNorm(4, 6), "GroupNorm: num_channels (=6) must be divisible by num_groups (=4)"),
     (lambda: L.GroupNorm(2.0, 6), "GroupNorm: num_groups (=2.0) must be an integer"),  # type: ignore[arg-type]
     (lambda: L.group_norm(X, num_groups=0), "group_norm: num_groups (=0) must be an integer of at least 1"),
@@ -89,25 +109,42 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.cross_entropy(X.sum(), X), "cross_entropy: input of shape () must be (N, C, …) or (C,)"),
     (lambda: L.MaxPool2d(6)(X), "kernel_size (=(6, 6))"),
     (lambda: L.MaxPool2d(2, padding=2)(X), "padding (=(2, 2)) must be at most half of kernel_size (=(2, 2))"),
-    (lambda: L.AvgPool2d(2)(X[0]), "avg_pool2d: input of shape (6, 5, 4) must be (N, C, H, W)"),
+    (lambda: L.AvgPool2d(2)(X[0, 0]), "avg_pool2d: input of shape (5, 4) must be (N, C, H, W)"),
+    (
+        lambda: L.AvgPool2d(2, divisor_override=0)(X),
+        "divisor_override (=0) must be an integer of at least 1",
+    ),
+    (lambda: L.MaxPool2d(2, padding=2, dilation=2)(X), "half of kernel_size (=(2, 2)) with dilation (=(2, 2))"),
+    (lambda: L.AdaptiveAvgPool2d(0), "AdaptiveAvgPool2d: output_size (=0) must be an integer of at least 1"),
+    (lambda: L.AdaptiveAvgPool2d(2)(X[0, 0]), "AdaptiveAvgPool2d: input of shape (5, 4) must be (N, C, H, W)"),
     (lambda: L.PixelShuffle(2)(X), "channels (=6) must be divisible by upscale_factor² (=4)"),
     (lambda: L.PixelShuffle(0), "upscale_factor (=0) must be an integer of at least 1"),
     (lambda: L.PixelUnshuffle(2)(X), "size (=(5, 4)) must be divisible by downscale_factor (=2)"),
     (lambda: L.PixelUnshuffle(-1), "downscale_factor (=-1) must be an integer of at least 1"),
     (lambda: L.pixel_shuffle(X, upscale_factor=0), "pixel_shuffle: upscale_factor (=0)"),
-    (lambda: L.UpsampleNearest(0), "UpsampleNearest: scale_factor (=0) must be an integer of at least 1"),
-    (lambda: L.UpsampleBilinear(1.5), "scale_factor (=1.5) must be an integer"),  # type: ignore[arg-type]
+    (lambda: L.UpsampleNearest(0), "UpsampleNearest: scale_factor (=0) must be a number above 0"),
+    (lambda: L.UpsampleBilinear("2"), "scale_factor (=2) must be a number above 0"),  # type: ignore[arg-type]
+    (lambda: L.Upsample(), "Upsample: exactly one of size (=None) and scale_factor (=None) must be given"),
+    (lambda: L.Upsample(2, 2), "Upsample: exactly one of size (=2) and scale_factor (=2) must be given"),
+    (lambda: L.Upsample(0), "Upsample: size (=0) must be an integer, or two, of at least 1"),
+    (lambda: L.Upsample(2, mode="cubic"), "Upsample: mode (='cubic') must be 'nearest' or 'bilinear'"),
+    (lambda: L.Upsample(2, align_corners=True), "align_corners (=True) can be set with mode 'bilinear' only"),
+    (lambda: L.interpolate(X, scale_factor=0.2), "scale_factor (=0.2) leaves no pixel of an input of size (5, 4)"),
+    (lambda: L.interpolate(X[0, 0], 2), "upsample_nearest: input of shape (5, 4) must be (N, C, H, W)"),
     (lambda: L.SqueezeExcitation(8, 16), "SqueezeExcitation: channels (=8) must be at least reduction (=16)"),
     (lambda: L.ChannelAttention(8, 0), "ChannelAttention: reduction (=0) must be an integer of at least 1"),
     (lambda: L.SpatialAttention(4), "SpatialAttention: kernel_size (=4) must be odd"),
     (lambda: L.SqueezeExcitation(8, 2.0), "SqueezeExcitation: reduction (=2.0) must be an integer"),  # type: ignore[arg-type]
     (lambda: L.dropout(X, keep=X > 0, p=1), "dropout: p (=1) must be in [0, 1)"),
     (lambda: L.dropout(X, keep=X > 0, p=-0.1), "dropout: p (=-0.1) must be in [0, 1)"),
-    (lambda: clamp(X, low=2, high=1), "clamp: low (=2) must not be above high (=1)"),
+    (lambda: clamp(X, min=2, max=1), "clamp: min (=2) must not be above max (=1)"),
     (lambda: matmul(torch.ones(3), torch.ones(3, 2)), "matmul: a (3,) and b (3, 2) must both have at least two axes"),
     (lambda: matmul(torch.ones(2, 3), torch.ones(2, 3)), "matmul: a (2, 3) has 3 columns but b (2, 3) 2 rows"),
     (lambda: mean(X, dim=4), "dim (=4) is out of range for an array with 4 axes"),
-    (lambda: pad(X, padding=(0, -1, 0, 0)), "padding (=(0, -1, 0, 0)) must not be negative"),
+    (lambda: pad(X, (0, -1, 0, 0)), "pad: pad (=(0, -1, 0, 0)) must not be negative"),
+    (lambda: pad(X, (1, 1, 1)), "pad: pad (=(1, 1, 1)) must have two numbers for each axis, of 4 at most"),
+    (lambda: pad(X[0, 0, 0], (1, 1, 1, 1)), "pad: pad (=(1, 1, 1, 1)) must have two numbers for each axis, of 1 at"),
+    (lambda: pad(X, (1, 1), mode="reflect"), "pad: mode (='reflect') must be 'constant', the only one there is"),
 ]
 
 
@@ -123,11 +160,6 @@ def test_running_statistics_of_another_kind(training: bool) -> None:
         TypeError, match=r"batch_norm: running_var is torch.float64 on cpu, but x is torch.float32 on cpu"
     ):
         batch_norm(torch.ones(6), torch.ones(6).double(), training)
-
-
-def test_a_list_of_arrays() -> None:
-    with pytest.raises(TypeError, match=r"concatenate: xs\[0\] is a list; unpack it: concatenate\(\*arrays\)"):
-        concatenate([Tensor(X), X], dim=1)
 
 
 def test_integers_of_numpy_are_integers() -> None:

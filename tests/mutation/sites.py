@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from photomend.core import all_primitives
 from photomend.tests.verification.registry import CASES  # importing it defines every primitive
 
-_BROADCASTING = ("add", "subtract", "multiply", "divide", "maximum", "where", "matmul", "broadcast_to")
-_REDUCTIONS = ("sum", "mean", "variance", "amax")
+_ARITHMETIC = ("add", "subtract", "multiply", "divide", "power")
+_BROADCASTING = (*_ARITHMETIC, "maximum", "minimum", "where", "matmul", "broadcast_to")
+_REDUCTIONS = ("sum", "mean", "variance", "amax", "amin")
 _NORMS = ("batch_norm", "group_norm")
 _POOLS = ("max_pool2d", "avg_pool2d")
 _SHUFFLES = ("pixel_shuffle", "pixel_unshuffle")
@@ -48,9 +49,12 @@ class Site:
 #: changes no gradient, and its matrices are made once and kept: tests/layers/ has tests of both.
 HELPERS = (
     Site("photomend.core.primitive", "sum_to_shape", _BROADCASTING, gradient=True),
-    Site("photomend.core.ops.elementwise", "_shape", ("add", "subtract", "multiply", "divide")),
+    Site("photomend.core.ops.elementwise", "_shape", (*_ARITHMETIC, "where")),
+    Site("photomend.core.ops.elementwise", "_as_array", ("power", "maximum", "minimum")),
+    Site("photomend.core.ops.elementwise", "_winners", ("maximum", "minimum"), gradient=True),
     Site("photomend.core.ops.reductions", "_axes", _REDUCTIONS),
     Site("photomend.core.ops.reductions", "_spread", _REDUCTIONS, gradient=True),
+    Site("photomend.core.ops.reductions", "_ties", ("amax", "amin"), gradient=True),
     Site("photomend.core.ops.shaping", "_is_basic", ("getitem",)),
     Site("photomend.core.tape", "topological_order", _GRAPHS),
     Site("photomend.core.tape", "walk", _GRAPHS),
@@ -104,6 +108,11 @@ HELPERS = (
     Site("photomend.layers.softmax", "log_softmax_cotangent", ("log_softmax",), gradient=True),
     Site("photomend.layers.loss", "reduced", ("mse_loss", "cross_entropy")),
     Site("photomend.layers.cross_entropy", "_at_points", ("cross_entropy", "nll_loss"), gradient=True),
+    Site("photomend.layers.pooling", "_counts", ("avg_pool2d",)),
+    Site("photomend.layers.windows", "_of_one_image", ("conv2d", "max_pool2d"), whole=False),
+    Site("photomend.layers.conv", "_padding", ("conv2d",)),
+    Site("photomend.layers.upsample", "_nearest_by_index", ("upsample_nearest",), whole=False),
+    Site("photomend.layers.upsample", "_nearest", ("upsample_nearest",)),
     Site("photomend.layers.upsample", "_add", ("upsample_nearest",), gradient=True),
     Site("photomend.layers.upsample", "_interpolation", ("upsample_bilinear",)),
 )

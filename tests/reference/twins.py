@@ -118,10 +118,6 @@ def concatenate(*xs: torch.Tensor, dim: int) -> torch.Tensor:
     return torch.cat(xs, dim)
 
 
-def pad(x: torch.Tensor, padding: tuple[int, int, int, int]) -> torch.Tensor:
-    return F.pad(x, padding)
-
-
 def where(a: torch.Tensor, b: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
     return torch.where(condition, a, b)
 
@@ -154,7 +150,13 @@ def embedding(weight: torch.Tensor, indices: torch.Tensor, padding_idx: int | No
 
 
 def upsample(mode: str) -> Callable[..., torch.Tensor]:
-    def upsample_to(x: torch.Tensor, scale_factor: int) -> torch.Tensor:
-        return F.interpolate(x, scale_factor=float(scale_factor), mode=mode)
+    def upsample_to(x: torch.Tensor, scale_factor: Any = None, **options: Any) -> torch.Tensor:
+        factor = float(scale_factor) if isinstance(scale_factor, int) else scale_factor
+        return F.interpolate(x, scale_factor=factor, mode=mode, **options)
 
     return upsample_to
+
+
+def upsample_one(mode: str) -> Callable[..., torch.Tensor]:
+    """Of a single image, which torch's interpolation doesn't take."""
+    return lambda x, **options: upsample(mode)(x[None], **options)[0]

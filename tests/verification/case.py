@@ -126,6 +126,11 @@ def op(
     )
 
 
+def of_one_image(loops: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """The loops over images (N, C, H, W) for a single one (C, H, W)."""
+    return lambda x, *others, **options: loops(x[None], *others, **options)[0]
+
+
 def layer(
     name: str,
     arguments: tuple[Any, ...],

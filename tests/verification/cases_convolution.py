@@ -18,7 +18,7 @@ from photomend.layers.convolution import Problem, im2col, winograd, winograd_row
 from photomend.layers.convolution.choose import ALGORITHMS, Plan, choose, only
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import conv
-from photomend.tests.verification.case import Case, State, layer, normal, op
+from photomend.tests.verification.case import Case, State, layer, normal, of_one_image, op
 from torch import nn
 
 
@@ -65,9 +65,17 @@ _GEOMETRIES: list[tuple[str, tuple[int, ...], tuple[int, int, int, int], dict[st
      {"stride": (2, 3), "padding": (0, 2), "dilation": (3, 2), "groups": 2}),
 ]  # fmt: skip
 
+#: Padding by a word.
+_WORDS: list[tuple[str, tuple[int, ...], tuple[int, int, int, int], dict[str, Any]]] = [
+    ("same", (2, 3, 5, 4), (2, 3, 3, 5), {"padding": "same"}),
+    ("same, uneven", (1, 2, 5, 4), (3, 2, 4, 2), {"padding": "same", "dilation": (1, 3)}),
+    ("same, uneven rows", (1, 4, 4, 3), (2, 2, 2, 1), {"padding": "same", "groups": 2}),
+    ("valid", (2, 2, 5, 6), (3, 2, 3, 2), {"padding": "valid", "stride": 2}),
+]
+
 CONVOLUTION_CASES: list[Case] = [
     case
-    for setting, x, w, options in _GEOMETRIES
+    for setting, x, w, options in (*_GEOMETRIES, *_WORDS)
     for case in (
         _case(f"conv2d/{setting}", layers.conv2d, x, w, **options),
         layer(
@@ -179,6 +187,34 @@ CONVOLUTION_CASES += [
     )
 ]
 CONVOLUTION_CASES += [
+    layer(
+        f"Conv2d/{mode}, {setting}",
+        (2, 3, kernel),
+        partial(nn.Conv2d, 2, 3, kernel, padding_mode=mode, **options),
+        normal(1, 2, 4, 5),
+        partial(_conv2d, {"padding_mode": mode, **options}),
+        linear_in=((0, "bias"), ("weight", "bias")),
+        padding_mode=mode,
+        **options,
+    )
+    for mode in ("reflect", "replicate", "circular")
+    for setting, kernel, options in (
+        ("padding", (3, 3), {"padding": (2, 1), "stride": 2}),
+        ("same", (2, 3), {"padding": "same", "dilation": (3, 1)}),
+    )
+]
+CONVOLUTION_CASES += [
+    op(
+        "conv2d/one image",
+        layers.conv2d,
+        normal(3, 4, 5),
+        normal(2, 3, 3, 3),
+        normal(2),
+        twin=F.conv2d,
+        loops=of_one_image(conv.conv2d),
+        linear_in=((0, 2), (1, 2)),
+        padding=1,
+    ),
     _case("conv2d/no bias", layers.conv2d, (2, 3, 4, 5), (2, 3, 3, 3), bias=False, padding=1),
     layer(
         "Conv2d/no bias",
@@ -225,6 +261,16 @@ CONVOLUTION_CASES += [
         twin=F.linear,
         loops=conv.linear,
         linear_in=((0,), (1,)),
+    ),
+    op(
+        "linear/one vector",
+        layers.linear,
+        normal(4),
+        normal(2, 4),
+        normal(2),
+        twin=F.linear,
+        loops=conv.linear,
+        linear_in=((0, 2), (1, 2)),
     ),
     layer(
         "Linear",

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from photomend import core
 from photomend.core import Tensor
 from photomend.tests.reference import twins
@@ -110,32 +111,88 @@ _POWER = [
     )
     for exponent in (0, 1, 2, 3, 0.5, -1.5)
 ]
+_POWER += [
+    op(f"power/{setting}", function, *draws, twin=twin, loops=reference)
+    for setting, function, draws, twin, reference in (
+        (
+            "of arrays",
+            core.power,
+            (positive(3, 4), normal(3, 4)),
+            torch.pow,
+            partial(elementwise, operator.pow),
+        ),
+        (
+            "first broadcast",
+            core.power,
+            (positive(3, 1), normal(2, 3, 4)),
+            torch.pow,
+            partial(elementwise, operator.pow),
+        ),
+        (
+            "second broadcast",
+            core.power,
+            (positive(2, 3, 4), normal(3, 1)),
+            torch.pow,
+            partial(elementwise, operator.pow),
+        ),
+        (
+            "a number first",
+            partial(core.power, 1.7),
+            (normal(2, 3),),
+            partial(torch.pow, 1.7),
+            partial(elementwise, lambda n: 1.7**n),
+        ),
+    )
+]
 
 _CHOICES = [
     op(
         "clamp",
         core.clamp,
         away_from((-0.6, 0.8), 4, 6),
-        twin=lambda x, low, high: torch.clamp(x, low, high),
-        loops=lambda x, low, high: elementwise(lambda v: min(max(v, low), high), x),
-        low=-0.6,
-        high=0.8,
+        twin=torch.clamp,
+        loops=loops.clamp,
+        min=-0.6,
+        max=0.8,
     ),
-    op(
-        "maximum/alike",
-        core.maximum,
-        apart(4, 5),
-        lambda generator: apart(4, 5)(generator) + 0.12,
-        twin=torch.maximum,
-        loops=lambda a, b: elementwise(max, a, b),
-    ),
-    op(
-        "maximum/broadcast",
-        core.maximum,
-        apart(4, 1),
-        lambda generator: apart(2, 1, 5)(generator) + 0.12,
-        twin=torch.maximum,
-        loops=lambda a, b: elementwise(max, a, b),
+    op("clamp/from below", core.clamp, away_from((0.2,), 4, 6), twin=torch.clamp, loops=loops.clamp, min=0.2),
+    op("clamp/from above", core.clamp, away_from((0.2,), 4, 6), twin=torch.clamp, loops=loops.clamp, max=0.2),
+    *(
+        case
+        for name, twin, f in (("maximum", torch.maximum, max), ("minimum", torch.minimum, min))
+        for primitive in (core.all_primitives()[name],)
+        for case in (
+            op(
+                f"{name}/alike",
+                primitive,
+                apart(4, 5),
+                lambda generator: apart(4, 5)(generator) + 0.12,
+                twin=twin,
+                loops=lambda a, b, f=f: elementwise(f, a, b),
+            ),
+            op(
+                f"{name}/broadcast",
+                primitive,
+                apart(4, 1),
+                lambda generator: apart(2, 1, 5)(generator) + 0.12,
+                twin=twin,
+                loops=lambda a, b, f=f: elementwise(f, a, b),
+            ),
+            op(
+                f"{name}/a number second",
+                partial(_with_second, primitive, 0.1),
+                apart(4, 6),
+                twin=lambda x, f=twin: f(x, torch.tensor(0.1, dtype=x.dtype)),
+                loops=lambda x, f=f: elementwise(lambda v: f(v, 0.1), x),
+            ),
+            op(
+                f"{name}/a number first",
+                partial(primitive, 0.1),
+                apart(4, 6),
+                twin=lambda x, f=twin: f(torch.tensor(0.1, dtype=x.dtype), x),
+                loops=lambda x, f=f: elementwise(lambda v: f(0.1, v), x),
+            ),
+        )
     ),
     *(
         op(
@@ -151,6 +208,22 @@ _CHOICES = [
             ("alike", (normal(2, 4), normal(2, 4))),
             ("broadcast", (normal(3, 2, 1), normal(4))),
         )
+    ),
+    op(
+        "where/a number second",
+        lambda x, *, condition: core.where(condition, x, 1.5),
+        normal(2, 4),
+        twin=lambda x, condition: torch.where(condition, x, 1.5),
+        loops=lambda x, condition: elementwise(lambda c, v: v if c else 1.5, condition, x),
+        condition=_CONDITION,
+    ),
+    op(
+        "where/a number first",
+        lambda x, *, condition: core.where(condition, 1.5, x),
+        normal(2, 4),
+        twin=lambda x, condition: torch.where(condition, 1.5, x),
+        loops=lambda x, condition: elementwise(lambda c, v: 1.5 if c else v, condition, x),
+        condition=_CONDITION,
     ),
 ]
 
@@ -178,7 +251,7 @@ _REDUCTIONS = [
     op(
         f"{name}/dim {dim}{', kept' if keepdim else ''}",
         core.all_primitives()[name],
-        apart(2, 3, 4) if name == "amax" else normal(2, 3, 4),
+        apart(2, 3, 4) if name in ("amax", "amin") else normal(2, 3, 4),
         twin=lambda x, dim, keepdim, f=twin: f(
             x, dim=tuple(range(x.ndim)) if dim in (None, ()) else dim, keepdim=keepdim
         ),
@@ -192,6 +265,7 @@ _REDUCTIONS = [
         ("mean", torch.mean, loops.mean_of),
         ("variance", lambda x, dim, keepdim: torch.var(x, dim, correction=0, keepdim=keepdim), loops.variance_of),
         ("amax", torch.amax, max),
+        ("amin", torch.amin, min),
     )
     for dim, keepdim in (
         (None, False),
@@ -202,6 +276,18 @@ _REDUCTIONS = [
         ((-1, 0), True),
         (-2, True),
     )
+]
+_REDUCTIONS += [
+    op(
+        f"variance/dim {dim}, correction {correction}",
+        core.variance,
+        normal(2, 3, 4),
+        twin=torch.var,
+        loops=lambda x, dim, correction: loops.reduce(partial(loops.variance_of, correction=correction))(x, dim=dim),
+        dim=dim,
+        correction=correction,
+    )
+    for dim, correction in ((1, 1), ((0, 2), 1), (2, 0.5))
 ]
 
 _SHAPING = [
@@ -226,9 +312,9 @@ _SHAPING = [
         (
             "permute",
             core.permute,
-            lambda x, axes: x.permute(axes),
+            lambda x, dims: x.permute(dims),
             loops.permute,
-            "axes",
+            "dims",
             ((normal(2, 3, 4), (2, 0, 1)), (normal(2, 3, 4, 5), (0, -1, 1, 2))),
         ),
         (
@@ -242,10 +328,16 @@ _SHAPING = [
         (
             "pad",
             core.pad,
-            twins.pad,
+            F.pad,
             loops.pad,
-            "padding",
-            ((normal(2, 3, 4), (1, 2, 3, 0)), (normal(1, 2, 2, 3), (0, 0, 1, 1))),
+            "pad",
+            (
+                (normal(2, 3, 4), (1, 2, 3, 0)),
+                (normal(1, 2, 2, 3), (0, 0, 1, 1)),
+                (normal(3, 4), (2, 1)),
+                (normal(2, 3, 2), (1, 0, 0, 2, 3, 1)),
+                (normal(3), ()),
+            ),
         ),
         (
             "getitem",
@@ -268,6 +360,23 @@ _SHAPING = [
     for number, (draw, value) in enumerate(settings)
 ]
 
+_SHAPING += [
+    *(
+        op(
+            f"transpose/{dim0} and {dim1}",
+            core.transpose,
+            normal(2, 3, 4),
+            twin=torch.transpose,
+            loops=loops.transpose,
+            linear_in=((0,),),
+            dim0=dim0,
+            dim1=dim1,
+        )
+        for dim0, dim1 in ((0, 2), (-2, -1), (1, 1))
+    ),
+    op("pad/with another value", core.pad, normal(2, 3), twin=F.pad, loops=loops.pad, pad=(1, 2), value=0.7),
+]
+
 _CONCATENATE = [
     op(
         f"concatenate/{dim}",
@@ -283,6 +392,18 @@ _CONCATENATE = [
         (1, (normal(2, 3, 2), normal(2, 1, 2), normal(2, 2, 2))),
         (-1, (normal(2, 3), normal(2, 2))),
     )
+]
+_CONCATENATE += [
+    op(
+        f"stack/{dim}",
+        core.stack,
+        *[normal(2, 3)] * count,
+        twin=lambda *xs, dim: torch.stack(xs, dim),
+        loops=loops.stack,
+        linear_in=(tuple(range(count)),),
+        dim=dim,
+    )
+    for dim, count in ((0, 3), (1, 2), (-1, 2))
 ]
 
 CORE_CASES: list[Case] = [

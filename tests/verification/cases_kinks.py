@@ -51,29 +51,33 @@ _CHOICES = [
         "clamp/at its edges",
         core.clamp,
         _AROUND_ZERO,
-        twin=lambda x, low, high: torch.clamp(x, low, high),
-        loops=lambda x, low, high: elementwise(lambda v: min(max(v, low), high), x),
-        low=-1.0,
-        high=0.5,
-    ),
-    op(
-        "maximum/ties",
-        core.maximum,
-        _exactly([1, 2, 3]),
-        _exactly([[1, 3, 2], [0, 2, 4]]),
-        twin=torch.maximum,
-        loops=lambda a, b: elementwise(max, a, b),
+        twin=torch.clamp,
+        loops=loops.clamp,
+        min=-1.0,
+        max=0.5,
     ),
     *(
         op(
-            f"amax/ties, dim {dim}",
-            core.amax,
+            f"{primitive.name}/ties",
+            primitive,
+            _exactly([1, 2, 3]),
+            _exactly([[1, 3, 2], [0, 2, 4]]),
+            twin=twin,
+            loops=lambda a, b, f=f: elementwise(f, a, b),
+        )
+        for primitive, twin, f in ((core.maximum, torch.maximum, max), (core.minimum, torch.minimum, min))
+    ),
+    *(
+        op(
+            f"{primitive.name}/ties, dim {dim}",
+            primitive,
             _TIES,
-            twin=lambda x, dim, keepdim: x.amax(dim, keepdim),
-            loops=loops.reduce(max),
+            twin=twin,
+            loops=loops.reduce(f),
             dim=dim,
             keepdim=keepdim,
         )
+        for primitive, twin, f in ((core.amax, torch.amax, max), (core.amin, torch.amin, min))
         for dim, keepdim in ((1, False), ((0, 1), True))
     ),
 ]
@@ -88,6 +92,16 @@ _POWERS = [
         exponent=exponent,
     )
     for exponent in (0, 1, 2)
+]
+_POWERS += [
+    op(
+        "power/exponents in an array, at 0",  # below 0 their own gradient is NaN
+        core.power,
+        _exactly([[1.5, 0.0, 0.0], [0.0, 0.5, 0.0]]),
+        _exactly([[0.0, 1.0, 3.0], [0.0, 0.0, 2.0]]),
+        twin=torch.pow,
+        loops=partial(elementwise, lambda v, n: v**n),
+    )
 ]
 
 _WINDOWS: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from photomend import layers
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, core, pooling, resampling
 from photomend.tests.reference.loops.activation import elementwise
-from photomend.tests.verification.case import Case, apart, layer, normal, op
+from photomend.tests.verification.case import Case, apart, layer, normal, of_one_image, op
 from torch import nn
 
 X = ((0,),)  # linear in the input
@@ -117,6 +117,67 @@ _POOLING = [
     )
 ]
 _POOLING += [
+    case
+    for name, Kind, twin, f, loops, draw, linear, settings in (
+        (
+            "max_pool2d", "MaxPool2d", nn.MaxPool2d, F.max_pool2d, pooling.max_pool2d, apart(2, 2, 7, 6), (),
+            (
+                ("dilation", {"kernel_size": (3, 2), "stride": 1, "padding": 1, "dilation": (2, 3)}),
+                ("ceil_mode", {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+                ("ceil_mode, padding", {"kernel_size": (2, 3), "stride": (2, 4), "padding": 1, "ceil_mode": True}),
+                ("ceil_mode, dilation", {"kernel_size": 2, "stride": 3, "dilation": 2, "ceil_mode": True}),
+            ),
+        ),
+        (
+            "avg_pool2d", "AvgPool2d", nn.AvgPool2d, F.avg_pool2d, pooling.avg_pool2d, normal(2, 2, 7, 6), X,
+            (
+                ("ceil_mode", {"kernel_size": 3, "stride": 2, "ceil_mode": True}),
+                ("ceil_mode, padding", {"kernel_size": (2, 3), "stride": (2, 4), "padding": 1, "ceil_mode": True}),
+                ("count_include_pad", {"kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False}),
+                ("both", {"kernel_size": (2, 3), "stride": (2, 4), "padding": 1, "ceil_mode": True,
+                          "count_include_pad": False}),
+                ("divisor_override", {"kernel_size": (2, 3), "padding": 1, "divisor_override": 5}),
+            ),
+        ),
+    )
+    for setting, options in settings
+    for case in (
+        op(f"{name}/{setting}", getattr(layers, name), draw, twin=f, loops=loops, linear_in=linear, **options),
+        layer(f"{Kind}/{setting}", (), partial(twin, **options), draw, _stateless(loops, **options),
+              linear_in=linear, **options),
+    )
+]  # fmt: skip
+_POOLING += [
+    op(
+        f"{name}/one image",
+        getattr(layers, name),
+        apart(2, 4, 5),
+        twin=f,
+        loops=of_one_image(loops),
+        kernel_size=2,
+    )
+    for name, f, loops in (
+        ("max_pool2d", F.max_pool2d, pooling.max_pool2d),
+        ("avg_pool2d", F.avg_pool2d, pooling.avg_pool2d),
+    )
+]
+_POOLING += [
+    layer(
+        f"AdaptiveAvgPool2d/{setting}",
+        (given,),
+        partial(nn.AdaptiveAvgPool2d, given),
+        normal(2, 3, 5, 4),
+        _stateless(pooling.adaptive_avg_pool2d, output_size=size),
+        linear_in=X,
+    )
+    for setting, given, size in (
+        ("whole", 1, (1, 1)),
+        ("areas", (3, 2), (3, 2)),
+        ("more than there are", 7, (7, 7)),
+        ("rows kept", (None, 3), (5, 3)),
+    )
+]
+_POOLING += [
     layer(
         "GlobalAvgPool2d",
         (),
@@ -181,4 +242,74 @@ _SHAPES = [
     layer("Identity", (), nn.Identity, normal(2, 3), lambda s, x: x, linear_in=X),
 ]
 
-LAYER_CASES: list[Case] = [*_ACTIVATIONS, *_POOLING, *_RESAMPLING, *_SHAPES]
+#: Beside the whole factors above: (setting, options); the sizes are larger, smaller and unequal.
+_SIZES: list[tuple[str, dict[str, Any]]] = [
+    ("size", {"size": (6, 4)}),
+    ("smaller", {"size": 2}),
+    ("larger and smaller", {"size": (7, 3)}),
+    ("factor", {"scale_factor": 1.7}),
+    ("unequal factors", {"scale_factor": (0.6, 2.4)}),
+    ("nearly twice", {"scale_factor": (2.2, 2.0)}),
+    ("hardly larger", {"scale_factor": (1.1, 1.3)}),
+    ("whole factors", {"scale_factor": (3.0, 2.0)}),
+]
+_INTERPOLATION = [
+    case
+    for mode, f, loops, settings in (
+        ("nearest", layers.upsample_nearest, resampling.upsample_nearest, _SIZES),
+        (
+            "bilinear",
+            layers.upsample_bilinear,
+            resampling.upsample_bilinear,
+            [
+                *_SIZES,
+                ("corners", {"size": (5, 7), "align_corners": True}),
+                ("corners, one pixel", {"size": (1, 3), "align_corners": True}),
+                ("corners, factor", {"scale_factor": 1.7, "align_corners": True}),
+            ],
+        ),
+    )
+    for setting, options in settings
+    for case in (
+        op(
+            f"upsample_{mode}/{setting}",
+            f,
+            normal(2, 2, 4, 5),
+            twin=twins.upsample(mode),
+            loops=loops,
+            linear_in=X,
+            **options,
+        ),
+        layer(
+            f"Upsample/{mode}, {setting}",
+            (),
+            partial(nn.Upsample, mode=mode, **options),
+            normal(2, 2, 4, 5),
+            _stateless(loops, **options),
+            linear_in=X,
+            mode=mode,
+            **options,
+        ),
+    )
+]
+_INTERPOLATION += [
+    op(
+        f"{name}/one image",
+        getattr(layers, name),
+        draw,
+        twin=twin,
+        loops=of_one_image(loops),
+        linear_in=X,
+        **options,  # type: ignore[arg-type]
+    )
+    for name, draw, twin, loops, options in (
+        ("upsample_nearest", normal(2, 3, 2), twins.upsample_one("nearest"), resampling.upsample_nearest,
+         {"scale_factor": 2}),
+        ("upsample_bilinear", normal(2, 3, 2), twins.upsample_one("bilinear"), resampling.upsample_bilinear,
+         {"scale_factor": 2}),
+        ("pixel_shuffle", normal(4, 2, 3), F.pixel_shuffle, resampling.pixel_shuffle, {"upscale_factor": 2}),
+        ("pixel_unshuffle", normal(1, 4, 6), F.pixel_unshuffle, resampling.pixel_unshuffle, {"downscale_factor": 2}),
+    )
+]  # fmt: skip
+
+LAYER_CASES: list[Case] = [*_ACTIVATIONS, *_POOLING, *_RESAMPLING, *_INTERPOLATION, *_SHAPES]

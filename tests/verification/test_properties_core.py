@@ -36,13 +36,14 @@ BOTH: tuple[tuple[int, ...], ...] = ((0, 1),)
         ("multiply", torch.multiply, ((0,), (1,))),
         ("divide", torch.divide, ((0,),)),
         ("maximum", torch.maximum, BOTH),  # where the larger one stays the larger one
+        ("minimum", torch.minimum, BOTH),
     ],
 )
 @few
 @given(pair=broadcasting_pairs(), seed=seeds, layout=layouts, spread=st.booleans())
 def test_two_arrays(name, theirs, linear_in, pair, seed, layout, spread) -> None:
     a, b = normal(pair[0], seed), positive(pair[1], seed + 1)
-    if name == "maximum":
+    if name in ("maximum", "minimum"):
         a, b = spaced(pair[0], seed), spaced(pair[1], seed + 1) + 0.01
     agree(all_primitives()[name], theirs, (a, b), layout, linear_in=linear_in, spread=spread)
 
@@ -91,7 +92,7 @@ def test_clamp(shape, seed, layout, low, width) -> None:
         x = torch.where((x - edge).abs() < 0.01, edge + 0.01 + (x - edge).abs(), x)
     clear = ((x - low).abs() >= 0.01).all() and ((x - low - width).abs() >= 0.01).all()
     agree(
-        lambda x: core.clamp(x, low=low, high=low + width),
+        lambda x: core.clamp(x, min=low, max=low + width),
         lambda x: torch.clamp(x, low, low + width),
         (x,),
         layout,
@@ -116,6 +117,7 @@ def axes_of(draw: st.DrawFn, ndim: int) -> Any:
         ("mean", torch.mean, ((0,),)),
         ("variance", lambda x, dim, keepdim: torch.var(x, dim, correction=0, keepdim=keepdim), ()),
         ("amax", torch.amax, ((0,),)),  # where the largest stay the largest
+        ("amin", torch.amin, ((0,),)),
     ],
 )
 @few
@@ -193,7 +195,7 @@ def test_permute_reshape_and_broadcast(shape, data, seed, layout, spread) -> Non
     repeats = (data.draw(sizes), *joined)
 
     def ours(x: Any) -> Any:
-        y = core.reshape(core.permute(x, axes=axes), shape=joined)
+        y = core.reshape(core.permute(x, dims=axes), shape=joined)
         return core.broadcast_to(y, shape=repeats)
 
     def theirs(x: Array) -> Array:
@@ -203,22 +205,68 @@ def test_permute_reshape_and_broadcast(shape, data, seed, layout, spread) -> Non
 
 
 @few
-@given(
-    shape=shapes(least=2),
-    padding=st.tuples(*[st.integers(0, 3)] * 4),
-    seed=seeds,
-    layout=layouts,
-    spread=st.booleans(),
-)
-def test_pad(shape, padding, seed, layout, spread) -> None:
+@given(shape=shapes(), data=st.data(), value=st.sampled_from([0.0, 0.7]), seed=seeds, layout=layouts)
+def test_pad(shape, data, value, seed, layout) -> None:
+    axes = data.draw(st.integers(0, len(shape)))
+    pad = data.draw(st.lists(st.integers(0, 3), min_size=2 * axes, max_size=2 * axes))
     agree(
-        lambda x: core.pad(x, padding=padding),
-        lambda x: F.pad(x, padding),
+        lambda x: core.pad(x, pad, value=value),
+        lambda x: F.pad(x, pad, value=value),
         (normal(shape, seed),),
         layout,
-        linear_in=((0,),),
+        linear_in=() if value else ((0,),),
+    )
+
+
+@few
+@given(shape=shapes(least=1), data=st.data(), seed=seeds, layout=layouts, spread=st.booleans())
+def test_transpose(shape, data, seed, layout, spread) -> None:
+    dims = data.draw(st.tuples(*[st.integers(-len(shape), len(shape) - 1)] * 2))
+    x = normal(shape, seed)
+    agree(
+        lambda x: core.transpose(x, *dims), lambda x: x.transpose(*dims), (x,), layout, linear_in=((0,),), spread=spread
+    )
+
+
+@few
+@given(shape=shapes(), data=st.data(), count=st.integers(1, 4), seed=seeds, layout=layouts, spread=st.booleans())
+def test_stack(shape, data, count, seed, layout, spread) -> None:
+    dim = data.draw(st.integers(-len(shape) - 1, len(shape)))
+    agree(
+        lambda *xs: core.stack(xs, dim),
+        lambda *xs: torch.stack(xs, dim),
+        tuple(normal(shape, seed + i) for i in range(count)),
+        layout,
+        linear_in=(tuple(range(count)),),
         spread=spread,
     )
+
+
+@few
+@given(shape=shapes(least=1), data=st.data(), seed=seeds, layout=layouts)
+def test_split(shape, data, seed, layout) -> None:
+    """Each part weighted by another number, and the last one left out."""
+    axis = data.draw(st.integers(0, len(shape) - 1))
+    cuts = sorted(data.draw(st.lists(st.integers(0, shape[axis]), max_size=3)))
+    lengths = [b - a for a, b in zip([0, *cuts], [*cuts, shape[axis]], strict=True)]
+    sections = data.draw(st.sampled_from([lengths, max(1, shape[axis] // 2)]))
+    dim = axis - len(shape) * data.draw(st.booleans())
+
+    def joined(split, cat):
+        def weighted(x):
+            parts = split(x, sections, dim)
+            return cat([part * (i + 1) for i, part in enumerate(parts[: max(1, len(parts) - 1)])], dim)
+
+        return weighted
+
+    x = normal(shape, seed)
+    agree(joined(core.split, core.cat), joined(torch.split, torch.cat), (x,), layout, linear_in=((0,),))
+
+
+@few
+@given(pair=broadcasting_pairs(), seed=seeds, layout=layouts, spread=st.booleans())
+def test_power_of_arrays(pair, seed, layout, spread) -> None:
+    agree(core.power, torch.pow, (positive(pair[0], seed), normal(pair[1], seed + 1)), layout, spread=spread)
 
 
 @few

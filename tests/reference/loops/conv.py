@@ -37,11 +37,14 @@ def conv2d(
     b: np.ndarray | None = None,
     *,
     stride: Size = 1,
-    padding: Size = 0,
+    padding: Size | str = 0,
     dilation: Size = 1,
     groups: int = 1,
+    padding_mode: str = "zeros",
 ) -> np.ndarray:
     """x (N, C, H, W), w (O, C / groups, rows, columns), b (O,) → (N, O, H', W')."""
+    if isinstance(padding, str) or padding_mode != "zeros":
+        x, padding = framed(x, w, padding, dilation, padding_mode), 0
     sizes = zip(x.shape[2:], w.shape[2:], pair(stride), pair(padding), pair(dilation), strict=True)
     y = np.zeros((x.shape[0], w.shape[0], *(output_size(*size) for size in sizes)))
     for at_y, at_x, at_w in connections(x.shape, w.shape, stride, padding, dilation, groups):
@@ -50,6 +53,33 @@ def conv2d(
         for n, o, r, q in np.ndindex(y.shape):
             y[n, o, r, q] += b[o]
     return y
+
+
+def framed(x: np.ndarray, w: np.ndarray, padding: Size | str, dilation: Size, mode: str) -> np.ndarray:
+    """x with what lies around it; of "same" padding that is uneven the larger half comes below and on the right."""
+    reach = [d * (k - 1) for d, k in zip(pair(dilation), w.shape[2:], strict=True)]
+    if padding == "same":
+        (top, bottom), (left, right) = ((n // 2, n - n // 2) for n in reach)
+    else:
+        top, left = bottom, right = (0, 0) if isinstance(padding, str) else pair(padding)
+    (n_images, channels, height, width) = x.shape
+    y = np.zeros((n_images, channels, top + height + bottom, left + width + right))
+    for n, c, r, q in np.ndindex(y.shape):
+        row, column = r - top, q - left
+        if mode != "zeros":
+            row, column = outside(row, height, mode), outside(column, width, mode)
+        if 0 <= row < height and 0 <= column < width:
+            y[n, c, r, q] = x[n, c, row, column]
+    return y
+
+
+def outside(position: int, size: int, mode: str) -> int:
+    """Which pixel of an axis stands at a position that may lie outside of it."""
+    if mode == "circular":
+        return position % size
+    if mode == "replicate":
+        return min(max(position, 0), size - 1)
+    return size - 1 - abs(size - 1 - abs(position))  # reflect
 
 
 def conv2d_backward(

@@ -44,21 +44,40 @@ def mean_of(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-def variance_of(values: list[float]) -> float:
-    """The mean squared distance from the mean (biased)."""
+def variance_of(values: list[float], correction: float = 0) -> float:
+    """The mean squared distance from the mean; with `correction` 1 the unbiased estimate."""
     mean = mean_of(values)
-    return sum((v - mean) ** 2 for v in values) / len(values)
+    return sum((v - mean) ** 2 for v in values) / (len(values) - correction)
 
 
-def permute(x: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
-    """Axis k of the result is axis axes[k] of x."""
-    y = np.empty([x.shape[a] for a in axes])
+def clamp(x: np.ndarray, *, min: float | None = None, max: float | None = None) -> np.ndarray:
+    """What lies below `min` becomes `min`, what lies above `max` becomes `max`."""
+    y = np.empty(x.shape)
+    for at in np.ndindex(x.shape):
+        y[at] = x[at]
+        if min is not None and y[at] < min:
+            y[at] = min
+        if max is not None and y[at] > max:
+            y[at] = max
+    return y
+
+
+def permute(x: np.ndarray, *, dims: tuple[int, ...]) -> np.ndarray:
+    """Axis k of the result is axis dims[k] of x."""
+    y = np.empty([x.shape[a] for a in dims])
     for at in np.ndindex(y.shape):
         source = [0] * x.ndim
-        for position, axis in zip(at, axes, strict=True):
+        for position, axis in zip(at, dims, strict=True):
             source[axis] = position
         y[at] = x[tuple(source)]
     return y
+
+
+def transpose(x: np.ndarray, *, dim0: int, dim1: int) -> np.ndarray:
+    """The axes dim0 and dim1 exchanged."""
+    dims = list(range(x.ndim))
+    dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
+    return permute(x, dims=tuple(dims))
 
 
 def reshape(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
@@ -81,7 +100,7 @@ def broadcast_to(x: np.ndarray, *, shape: tuple[int, ...]) -> np.ndarray:
     return y
 
 
-def concatenate(*xs: np.ndarray, dim: int = 1) -> np.ndarray:
+def concatenate(*xs: np.ndarray, dim: int = 0) -> np.ndarray:
     """One after the other along the axis `dim`."""
     shape = list(xs[0].shape)
     shape[dim] = sum(x.shape[dim] for x in xs)
@@ -96,16 +115,30 @@ def concatenate(*xs: np.ndarray, dim: int = 1) -> np.ndarray:
     return y
 
 
+def stack(*xs: np.ndarray, dim: int = 0) -> np.ndarray:
+    """One after the other along a new axis `dim`."""
+    shape = list(xs[0].shape)
+    shape.insert(dim if dim >= 0 else dim + len(shape) + 1, len(xs))
+    y = np.empty(shape)
+    axis = dim % y.ndim
+    for i, x in enumerate(xs):
+        for at in np.ndindex(x.shape):
+            y[(*at[:axis], i, *at[axis:])] = x[at]
+    return y
+
+
 def getitem(x: np.ndarray, *, index: Any) -> np.ndarray:
     """NumPy's own indexing is the definition; a loop would only repeat its rules."""
     parts = index if isinstance(index, tuple) else (index,)
     return x[tuple(np.asarray(part) if hasattr(part, "numpy") else part for part in parts)]
 
 
-def pad(x: np.ndarray, *, padding: tuple[int, int, int, int]) -> np.ndarray:
-    """Zeros around the last two axes, (left, right, top, bottom) of them."""
-    left, right, top, bottom = padding
-    y = np.zeros((*x.shape[:-2], top + x.shape[-2] + bottom, left + x.shape[-1] + right))
-    for *at, r, q in np.ndindex(x.shape):
-        y[(*at, top + r, left + q)] = x[(*at, r, q)]
+def pad(x: np.ndarray, *, pad: tuple[int, ...], value: float = 0.0) -> np.ndarray:
+    """`value` around the last axes; `pad` is (before, after) of the last one, then of the one before it, and so on."""
+    around = [(0, 0)] * x.ndim
+    for i in range(len(pad) // 2):
+        around[x.ndim - 1 - i] = (pad[2 * i], pad[2 * i + 1])
+    y = np.full([before + n + after for n, (before, after) in zip(x.shape, around, strict=True)], value)
+    for at in np.ndindex(x.shape):
+        y[tuple(i + before for i, (before, _) in zip(at, around, strict=True))] = x[at]
     return y

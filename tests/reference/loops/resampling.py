@@ -25,42 +25,73 @@ def pixel_unshuffle(x: np.ndarray, *, downscale_factor: int) -> np.ndarray:
     return y
 
 
-def upsample_nearest(x: np.ndarray, *, scale_factor: int) -> np.ndarray:
-    """Every pixel becomes a block."""
-    s, (n_images, channels, height, width) = scale_factor, x.shape
-    y = np.empty((n_images, channels, height * s, width * s))
+Size = int | tuple[int, int] | None
+Factor = float | tuple[float, float] | None
+
+
+def resized(length: int, axis: int, size: Size, scale_factor: Factor) -> tuple[int, float]:
+    """How long the axis of so many pixels becomes, and how many of them an output pixel stands for."""
+    if size is not None:
+        out = size if isinstance(size, int) else size[axis]
+        return out, length / out
+    factor = scale_factor[axis] if isinstance(scale_factor, tuple) else scale_factor
+    assert factor is not None
+    return math.floor(length * factor), 1 / factor
+
+
+def upsample_nearest(x: np.ndarray, *, size: Size = None, scale_factor: Factor = None) -> np.ndarray:
+    """Every output pixel is the input pixel at its upper left corner."""
+    n_images, channels, height, width = x.shape
+    rows, down = resized(height, 0, size, scale_factor)
+    columns, across = resized(width, 1, size, scale_factor)
+    # What keeps its size is copied and what becomes twice as large doubled, by whatever factor: torch's convention.
+    down = height / rows if rows in (height, 2 * height) else down
+    across = width / columns if columns in (width, 2 * width) else across
+    y = np.empty((n_images, channels, rows, columns))
     for n, c, row, column in np.ndindex(y.shape):
-        y[n, c, row, column] = x[n, c, row // s, column // s]
+        # A corner on the edge of two pixels belongs to the later one, whichever way the product was rounded.
+        r, q = math.floor(row * down + 1e-6), math.floor(column * across + 1e-6)
+        y[n, c, row, column] = x[n, c, r, q]
     return y
 
 
-def between(position: int, scale: int, size: int) -> list[tuple[int, float]]:
+def between(
+    position: int, ratio: float, size: int, out: int = 0, align_corners: bool = False
+) -> list[tuple[int, float]]:
     """Which input positions an output position lies between, and how much of each it takes.
 
-    Pixels are areas: the centre of output pixel i is at (i + ½) / scale of the input's width, and that of input pixel
-    k at k + ½. Outside of the outermost centres the edge pixel is held.
+    Pixels are areas: an output pixel is as wide as `ratio` input pixels, the centre of output pixel i is at (i + ½) ·
+    ratio, and that of input pixel k at k + ½. Outside of the outermost centres the edge pixel is held. Or, with
+    `align_corners`, the outermost centres of input and output are the same points.
     """
-    centre = min(max((position + 0.5) / scale - 0.5, 0.0), size - 1.0)
+    centre = (position + 0.5) * ratio - 0.5
+    if align_corners:
+        centre = position * (size - 1) / (out - 1) if out > 1 else 0.0
+    centre = min(max(centre, 0.0), size - 1.0)
     low = math.floor(centre)
     return [(low, 1 - (centre - low)), (min(low + 1, size - 1), centre - low)]
 
 
-def upsample_bilinear(x: np.ndarray, *, scale_factor: int) -> np.ndarray:
+def upsample_bilinear(
+    x: np.ndarray, *, size: Size = None, scale_factor: Factor = None, align_corners: bool = False
+) -> np.ndarray:
     """Each output pixel is a weighted mean of the four input pixels around it."""
-    s, (n_images, channels, height, width) = scale_factor, x.shape
-    y = np.zeros((n_images, channels, height * s, width * s))
+    n_images, channels, height, width = x.shape
+    rows, down = resized(height, 0, size, scale_factor)
+    columns, across = resized(width, 1, size, scale_factor)
+    y = np.zeros((n_images, channels, rows, columns))
     for n, c, row, column in np.ndindex(y.shape):
-        for r, of_row in between(row, s, height):
-            for q, of_column in between(column, s, width):
+        for r, of_row in between(row, down, height, rows, align_corners):
+            for q, of_column in between(column, across, width, columns, align_corners):
                 y[n, c, row, column] += of_row * of_column * x[n, c, r, q]
     return y
 
 
 def upsample_bilinear_backward(ȳ: np.ndarray, x: np.ndarray, *, scale_factor: int) -> np.ndarray:
     """The same four weights the other way: what an output pixel took from an input pixel, its cotangent gives back."""
-    s, x̄ = scale_factor, np.zeros(x.shape)
+    ratio, x̄ = 1 / scale_factor, np.zeros(x.shape)
     for n, c, row, column in np.ndindex(ȳ.shape):
-        for r, of_row in between(row, s, x.shape[2]):
-            for q, of_column in between(column, s, x.shape[3]):
+        for r, of_row in between(row, ratio, x.shape[2]):
+            for q, of_column in between(column, ratio, x.shape[3]):
                 x̄[n, c, r, q] += of_row * of_column * ȳ[n, c, row, column]
     return x̄

@@ -10,9 +10,13 @@ def pair(size: Size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
-    """How many windows fit: counted by sliding one until its last tap leaves the padded image."""
-    count = 0
-    while count * stride + dilation * (kernel - 1) < size + 2 * padding:
+def output_size(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil_mode: bool = False) -> int:
+    """How many windows fit: counted by sliding one until its last tap leaves the padded image; in `ceil_mode` until its
+    first tap leaves the image and the padding before it, if the one before didn't end where the padding does."""
+    count, end = 0, size + 2 * padding
+    while count * stride + dilation * (kernel - 1) < end:
+        count += 1
+    ends_there = (count - 1) * stride + dilation * (kernel - 1) + 1 == end
+    if ceil_mode and not ends_there and count * stride < size + padding:
         count += 1
     return count
