@@ -14,9 +14,13 @@ pytestmark = pytest.mark.slow  # a process each
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/classic-mistakes.md", "docs/verification.md"])
-def test_the_example_prints_what_it_says(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "count"), [("README.md", 2), ("docs/classic-mistakes.md", 1), ("docs/verification.md", 1)]
+)
+def test_the_examples_print_what_they_say(page: str, count: int, tmp_path: Path) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
-    [(code, printed)] = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == printed
+    examples = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, flags=re.DOTALL)
+    assert len(examples) == count
+    for code, printed in examples:
+        run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+        assert run.stdout == printed
