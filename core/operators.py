@@ -91,6 +91,7 @@ class Operators(NotForTorch):
         def __getattr__(self, name: str) -> Any:
             """What torch calls a method may be a function here."""
             hint = f"; call the function: {name}(x)" if name in PRIMITIVES else ""
-            if not hint and (near := get_close_matches(name, dir(type(self)), n=1)):
+            # Python itself asks for names with underscores, as in a deep copy, and expects a quick no.
+            if not hint and not name.startswith("__") and (near := get_close_matches(name, dir(type(self)), n=1)):
                 hint = f"; did you mean {near[0]!r}?"
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}", name=name, obj=self)

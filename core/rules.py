@@ -47,6 +47,8 @@ def arranged(
     for option, value in zip(option_names, more, strict=False):
         if option in options:
             raise TypeError(f"{name}: {option} is given twice, by position and by name")
+        if isinstance(value, Array | Tensor) and len(positional) > 1:  # torch's order of arrays may be another one
+            raise TypeError(f"{name}: {option} is an array beside others; give it by name: {option}=…")
         options[option] = value
     for parameter in positional[len(args) :]:
         if parameter.name in options:

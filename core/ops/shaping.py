@@ -61,7 +61,14 @@ def broadcast_to(x: Array, *, shape: tuple[int, ...]) -> tuple[Array, Pullback]:
 
 @primitive
 def concatenate(*xs: Array, dim: int = 0) -> tuple[Array, Pullback]:
-    """The arrays, one by one or in a list, joined along the axis `dim`; each receives its own part of ȳ."""
+    """The arrays, one by one or in a list, joined along the axis `dim`; each receives its own part of ȳ.
+
+    Raises:
+        IndexError: an array has no such axis.
+    """
+    for i, x in enumerate(xs):
+        if not -x.ndim <= dim < x.ndim:
+            raise IndexError(f"concatenate: dim (={dim}) is out of range for xs[{i}] of shape {tuple(x.shape)}")
     sizes = [x.shape[dim] for x in xs]
 
     def concatenate_pullback(ȳ: Array):

@@ -24,7 +24,7 @@ from photomend.core import (
     primitive,
 )
 from photomend.core.operators import PRIMITIVES
-from photomend.layers import conv2d, linear, relu
+from photomend.layers import ReLU, SkipConnection, batch_norm, conv2d, linear, relu
 
 X: Any = Tensor(torch.ones(2))
 ONE: Any = [1.0]
@@ -81,6 +81,11 @@ def test_what_a_rule_must_return(returned: Callable[[Array], Any], message: str,
         (
             lambda: conv2d(torch.ones(1, 3, 4, 4, dtype=torch.uint8), Tensor(torch.ones(2, 3, 1, 1))),
             "conv2d: x is torch.uint8, not floating point",
+        ),
+        (
+            # In the order of torch.nn.functional: the statistics would be taken for the weights.
+            lambda: batch_norm(torch.ones(2, 1), *[torch.ones(1)] * 4, True),
+            "batch_norm: running_mean is an array beside others; give it by name: running_mean=…",
         ),
         (lambda: Tensor(ONE), "Tensor: data must be a torch.Tensor, not list; pass torch.as_tensor"),
         (lambda: Tensor(X), "Tensor: data must be a torch.Tensor, not a Tensor of photomend; pass its .data"),
@@ -213,3 +218,14 @@ def test_retained_gradients_add_up_and_belong_to_whoever_asked() -> None:
 def test_lists_of_numbers_are_no_arrays_for_concatenation() -> None:
     with pytest.raises(TypeError, match=r"concatenate: xs\[1\] must be an array, not list"):
         concatenate(X, [1.0], dim=0)
+
+
+def test_an_axis_that_a_single_number_lacks() -> None:
+    with pytest.raises(IndexError, match=r"concatenate: dim \(=1\) is out of range for xs\[0\] of shape \(\)"):
+        SkipConnection(ReLU())(Tensor(torch.tensor(1.0)))
+
+
+def test_python_asks_quickly_for_names_with_underscores() -> None:
+    """Each parameter of a deep copy is asked for `__deepcopy__`: no search for a similar name then."""
+    with pytest.raises(AttributeError, match=r"Tensor has no attribute '__deepcopy__'$"):
+        X.__deepcopy__  # noqa: B018
