@@ -1,9 +1,9 @@
 """photomend rebuilds missing rectangles in photographs with a deep-learning engine written from scratch.
 
 `photomend.repair` rebuilds the missing parts of a photo; `check` checks an operation and its gradient; `save`, `load`,
-`summary` and `draw` are for any module. The parts, each importable by name: `photomend.core` (tensors, tape, modules),
-`photomend.layers`, `photomend.models`, `photomend.data`, `photomend.train` (`fit` trains any module) and
-`photomend.app` (command line, photo repair).
+`summary` and `draw` are for any module. The parts: `photomend.core` (tensors, tape, modules), `photomend.layers`,
+`photomend.models`, `photomend.data`, `photomend.train` (`fit` trains any module, `optimizers` has SGD, Adam and others)
+and `photomend.app` (command line).
 """
 
 from importlib import import_module
@@ -11,6 +11,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import app as app
+    from . import core as core
+    from . import data as data
+    from . import layers as layers
+    from . import models as models
+    from . import train as train
     from .app.api import repair as repair
     from .core import check as check
     from .core.drawing import draw as draw
@@ -29,9 +35,16 @@ _LATER = {
     "save": ".models.weights",
     "summary": ".core.summary",
 }
+_PARTS = ("app", "core", "data", "layers", "models", "train")
 
 
 def __getattr__(name: str) -> object:
+    if name in _PARTS:
+        return import_module(f".{name}", __name__)
     if name in _LATER:
         return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_LATER, *_PARTS, "__version__"])

@@ -55,12 +55,13 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="photomend", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Rebuild missing parts of photos.
+    """Rebuild missing parts of photos, with a deep-learning engine written from scratch.
 
     \b
     photomend repair photo.png --box 40,60,50,30 -o repaired.png
     photomend train attention --photos DIR --out RUN
     photomend evaluate --photos DIR --models harmonic,RUN
+    photomend verify conv2d     (how its gradient is checked; the code is layers/conv.py)
     """
 
 

@@ -43,12 +43,12 @@ from .ops.shaping import (
 )
 from .primitive import Primitive, all_primitives, primitive
 from .recompute import recompute
-from .tape import HALF_PRECISION, Array, Pullback
+from .tape import HALF_PRECISION, Pullback
+from .tape import Array as Array  # not in __all__: help(photomend.core) would show the whole manual of torch.Tensor
 from .tensor import Tensor
 
 __all__ = [
     "HALF_PRECISION",
-    "Array",
     "Buffer",
     "Drawing",
     "GradientError",
@@ -107,3 +107,7 @@ __all__ = [
     "variance",
     "where",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "Array"])

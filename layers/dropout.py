@@ -17,7 +17,7 @@ def dropout(x: Array, *, keep: Array, p: float) -> tuple[Array, Pullback]:
     Raises:
         ValueError: p is outside [0, 1).
     """
-    check_p("dropout", p)
+    _check_p("dropout", p)
     scale = keep.to(x.dtype) / (1 - p)
 
     def dropout_pullback(ȳ: Array):
@@ -26,10 +26,9 @@ def dropout(x: Array, *, keep: Array, p: float) -> tuple[Array, Pullback]:
     return x * scale, dropout_pullback
 
 
-def check_p(op: str, p: float, name: str = "p") -> None:
-    """Raise ValueError unless the argument called `name` is a probability below 1."""
+def _check_p(op: str, p: float) -> None:
     if not 0 <= p < 1:
-        raise ValueError(f"{op}: {name} (={p}) must be in [0, 1)")
+        raise ValueError(f"{op}: p (={p}) must be in [0, 1)")
 
 
 class Dropout(Module):
@@ -41,7 +40,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        check_p("Dropout", p)
+        _check_p("Dropout", p)
         self.p = p
 
     def forward(self, x: Array | Tensor) -> Array | Tensor:

@@ -19,9 +19,14 @@ from .standardise import wide
 from .windows import axis
 
 
+def _largest(x: Array, dim: int | tuple[int, ...]) -> Array:
+    """The largest number along the axes `dim`, which stay; 0 where there is none."""
+    return x.amax(dim=dim, keepdim=True) if x.numel() else x.sum(dim=dim, keepdim=True)
+
+
 def softmax_along(x: Array, dim: int) -> Array:
     """eˣ / Σ eˣ along the axis `dim`, in x's own dtype."""
-    y = (x - x.amax(dim=dim, keepdim=True)).exp_()
+    y = (x - _largest(x, dim)).exp_()
     return y.div_(y.sum(dim=dim, keepdim=True))
 
 
@@ -33,7 +38,7 @@ def softmax_cotangent(ȳ: Array, y: Array, dim: int) -> Array:
 
 def log_softmax_along(x: Array, dim: int) -> Array:
     """x − ln Σ eˣ along the axis `dim`, in x's own dtype."""
-    y = x - x.amax(dim=dim, keepdim=True)
+    y = x - _largest(x, dim)
     return y.sub_(y.exp().sum(dim=dim, keepdim=True).log_())
 
 
@@ -100,7 +105,8 @@ def log_softmax(x: Array, dim: int) -> tuple[Array, Pullback]:
 def logsumexp(x: Array, *, dim: int | tuple[int, ...], keepdim: bool = False) -> tuple[Array, Pullback]:
     """y = ln Σ eˣ over the axes `dim`, a smooth maximum; dy = Σ p dx with p = softmax(x) = eˣ⁻ʸ, so x̄ = ȳ p.
 
-    Of nothing but −∞ the value is −∞, and with +∞ among them it is +∞; the derivative is NaN there, as in torch.
+    Of nothing, or nothing but −∞, the value is −∞, and with +∞ among them it is +∞; the derivative is NaN there, as in
+    torch.
 
     >>> logsumexp(torch.tensor([[200.0, 200.0], [0.0, -torch.inf]]), dim=1)
     tensor([200.6931,   0.0000])
@@ -110,7 +116,7 @@ def logsumexp(x: Array, *, dim: int | tuple[int, ...], keepdim: bool = False) ->
     """
     dims = tuple(axis("logsumexp", "dim", d, x.ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,)))
     exact = wide(x)
-    largest = exact.amax(dim=dims, keepdim=True)
+    largest = _largest(exact, dims)
     largest = torch.where(largest.isinf(), 0, largest)  # ∞ − ∞ would be NaN
     y = (exact - largest).exp_().sum(dim=dims, keepdim=True).log_().add_(largest)
 

@@ -3,17 +3,25 @@
 `fit` trains any model on any arrays, `loop.train` the networks that repair photos; both take the same step.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import losses as losses
+    from . import optimizers as optimizers
+    from . import schedules as schedules
     from .fitting import History as History
     from .fitting import fit as fit
 
 
 def __getattr__(name: str) -> object:
     """These are imported when they are first asked for: an optimizer alone needs no loop."""
+    if name in ("losses", "optimizers", "schedules"):
+        return import_module(f".{name}", __name__)
     if name in ("History", "fit"):
-        from . import fitting
-
-        return getattr(fitting, name)
+        return getattr(import_module(".fitting", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return ["History", "fit", "losses", "optimizers", "schedules"]

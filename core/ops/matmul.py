@@ -10,19 +10,29 @@ from ..tape import Array, Pullback
 def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
     """A B for (…, n, k) and (…, k, m), leading axes broadcast; Ā = Ȳ Bᵀ, B̄ = Aᵀ Ȳ.
 
+    A vector (k,) is a row (1, k) on the left and a column (k, 1) on the right, and the result lacks that axis.
+
     Source: Giles, *Collected matrix derivative results for forward and reverse mode AD* (2008), §2.2.1.
 
     Raises:
-        ValueError: an argument has fewer than two axes, or the inner sizes differ.
+        ValueError: an argument is a single number, or the inner sizes differ.
     """
-    if a.ndim < 2 or b.ndim < 2:
-        raise ValueError(f"matmul: a {tuple(a.shape)} and b {tuple(b.shape)} must both have at least two axes")
-    if a.shape[-1] != b.shape[-2]:
+    if not a.ndim or not b.ndim:
+        raise ValueError(f"matmul: a {tuple(a.shape)} and b {tuple(b.shape)} must both have at least one axis")
+    left = a if a.ndim > 1 else a[None]
+    right = b if b.ndim > 1 else b[:, None]
+    if left.shape[-1] != right.shape[-2]:
         raise ValueError(
-            f"matmul: a {tuple(a.shape)} has {a.shape[-1]} columns but b {tuple(b.shape)} {b.shape[-2]} rows"
+            f"matmul: a {tuple(a.shape)} has {left.shape[-1]} columns but b {tuple(b.shape)} {right.shape[-2]} rows"
         )
+    y = left @ right
 
     def matmul_pullback(Ȳ: Array):
-        return lambda: sum_to_shape(Ȳ @ b.mT, a.shape), lambda: sum_to_shape(a.mT @ Ȳ, b.shape)
+        Ȳ = Ȳ.reshape(y.shape)
+        return (
+            lambda: sum_to_shape(Ȳ @ right.mT, left.shape).reshape(a.shape),
+            lambda: sum_to_shape(left.mT @ Ȳ, right.shape).reshape(b.shape),
+        )
 
-    return a @ b, matmul_pullback
+    lacks = tuple([axis for axis, vector in ((-2, a), (-1, b)) if vector.ndim == 1])
+    return (y.squeeze(lacks) if lacks else y), matmul_pullback

@@ -14,14 +14,15 @@ Axes = int | Sequence[int] | None
 
 
 def _axes(x: Array, dim: Axes) -> tuple[int, ...]:
-    """The axes of `dim` counted from the front; None means all of them, and so does () as in torch."""
+    """The axes of `dim` counted from the front; None means all of them, and so does () as in torch, where a single
+    number, which has no axes, may also be reduced along the axis 0."""
     if dim is None or (not isinstance(dim, int) and not len(dim)):
         return tuple(range(x.ndim))
-    dims = (dim,) if isinstance(dim, int) else tuple(dim)
+    dims, ndim = (dim,) if isinstance(dim, int) else tuple(dim), max(1, x.ndim)
     for d in dims:
-        if not -x.ndim <= d < x.ndim:
+        if not -ndim <= d < ndim:
             raise ValueError(f"dim (={d}) is out of range for an array with {x.ndim} axes")
-    return tuple(d % x.ndim for d in dims)
+    return tuple(d % ndim for d in dims) if x.ndim else ()
 
 
 def _spread(ȳ: Array, shape: torch.Size, axes: tuple[int, ...], keepdim: bool) -> Array:
@@ -72,6 +73,14 @@ def variance(x: Array, *, dim: Axes = None, keepdim: bool = False, correction: f
     return deviation.square().sum(dim=axes, keepdim=keepdim) / n, variance_pullback
 
 
+def _some_of(op: str, x: Array, dim: Axes) -> tuple[int, ...]:
+    """The axes of `dim`, along which there must be elements: nothing has no extreme."""
+    axes = _axes(x, dim)
+    if empty := [axis for axis in axes if x.shape[axis] == 0]:
+        raise ValueError(f"{op}: input of shape {tuple(x.shape)} has no elements along dim (={empty[0]})")
+    return axes
+
+
 def _ties(x: Array, y: Array, ȳ: Array, axes: tuple[int, ...], keepdim: bool) -> Array:
     """ȳ for the elements of x that are y, their extreme along the axes; several that tie share it evenly."""
     # 1 where they are equal, as a number: torch takes several times as long over booleans on a CPU.
@@ -81,8 +90,12 @@ def _ties(x: Array, y: Array, ȳ: Array, axes: tuple[int, ...], keepdim: bool) -
 
 @primitive
 def amax(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
-    """The largest element along the axes `dim`; it receives ȳ, and several that tie share ȳ evenly, as in torch."""
-    axes = _axes(x, dim)
+    """The largest element along the axes `dim`; it receives ȳ, and several that tie share ȳ evenly, as in torch.
+
+    Raises:
+        ValueError: x has no such axis, or no elements along it.
+    """
+    axes = _some_of("amax", x, dim)
     y = torch.amax(x, dim=axes, keepdim=True)
 
     def amax_pullback(ȳ: Array):
@@ -93,8 +106,12 @@ def amax(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
 
 @primitive
 def amin(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, Pullback]:
-    """The smallest element along the axes `dim`; it receives ȳ, and several that tie share ȳ evenly, as in torch."""
-    axes = _axes(x, dim)
+    """The smallest element along the axes `dim`; it receives ȳ, and several that tie share ȳ evenly, as in torch.
+
+    Raises:
+        ValueError: x has no such axis, or no elements along it.
+    """
+    axes = _some_of("amin", x, dim)
     y = torch.amin(x, dim=axes, keepdim=True)
 
     def amin_pullback(ȳ: Array):

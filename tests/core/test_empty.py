@@ -35,16 +35,20 @@ def test_reductions_over_nothing(ours: Any, theirs: Any, shape: tuple[int, ...],
 
 @pytest.mark.parametrize(("ours", "theirs"), REDUCTIONS, ids=lambda f: getattr(f, "__name__", ""))
 def test_reductions_of_a_single_number(ours: Any, theirs: Any) -> None:
-    x, twin = Tensor(torch.tensor(3.0)), torch.tensor(3.0).requires_grad_()
-    y, expected = ours(x), theirs(twin, dim=None)
-    assert torch.equal(y.data, expected.detach())
-    y.backward()
-    expected.backward()
-    assert torch.equal(x.grad, twin.grad)  # type: ignore[arg-type]
+    for dim in (None, 0, -1):
+        x, twin = Tensor(torch.tensor(3.0)), torch.tensor(3.0).requires_grad_()
+        y, expected = ours(x, dim=dim), theirs(twin, dim=dim)
+        assert torch.equal(y.data, expected.detach())
+        y.backward()
+        expected.backward()
+        assert torch.equal(x.grad, twin.grad)  # type: ignore[arg-type]
+    for dim in (1, -2):
+        with pytest.raises(ValueError, match=rf"dim \(={dim}\) is out of range for an array with 0 axes"):
+            ours(torch.tensor(3.0), dim=dim)
 
 
 def test_the_largest_of_nothing() -> None:
-    with pytest.raises(IndexError, match=r"amax\(\): Expected reduction dim 0 to have non-zero size"):
+    with pytest.raises(ValueError, match=r"amax: input of shape \(0, 3\) has no elements along dim \(=0\)"):
         amax(Tensor(torch.ones(0, 3)), dim=0)
     x = Tensor(torch.ones(0, 3))
     y = amax(x, dim=1)

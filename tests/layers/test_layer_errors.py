@@ -138,7 +138,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: L.dropout(X, keep=X > 0, p=1), "dropout: p (=1) must be in [0, 1)"),
     (lambda: L.dropout(X, keep=X > 0, p=-0.1), "dropout: p (=-0.1) must be in [0, 1)"),
     (lambda: clamp(X, min=2, max=1), "clamp: min (=2) must not be above max (=1)"),
-    (lambda: matmul(torch.ones(3), torch.ones(3, 2)), "matmul: a (3,) and b (3, 2) must both have at least two axes"),
+    (lambda: matmul(torch.ones(()), torch.ones(3, 2)), "matmul: a () and b (3, 2) must both have at least one axis"),
     (lambda: matmul(torch.ones(2, 3), torch.ones(2, 3)), "matmul: a (2, 3) has 3 columns but b (2, 3) 2 rows"),
     (lambda: mean(X, dim=4), "dim (=4) is out of range for an array with 4 axes"),
     (lambda: pad(X, (0, -1, 0, 0)), "pad: pad (=(0, -1, 0, 0)) must not be negative"),

@@ -244,6 +244,11 @@ _MATMUL = [
         ("second broadcast", (normal(2, 3, 4), normal(4, 5))),
         ("first broadcast", (normal(3, 4), normal(2, 4, 5))),
         ("both broadcast", (normal(2, 1, 3, 4), normal(3, 4, 2))),
+        ("row and matrix", (normal(4), normal(4, 2))),
+        ("matrix and column", (normal(3, 4), normal(4))),
+        ("row and column", (normal(4), normal(4))),
+        ("row and batch", (normal(4), normal(2, 4, 3))),
+        ("batch and column", (normal(2, 3, 4), normal(4))),
     )
 ]
 

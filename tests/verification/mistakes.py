@@ -65,8 +65,8 @@ _CORE = [
         "The gradient of a matrix product's first factor is multiplied by B and not by Bᵀ.",
         "photomend.core.ops.matmul",
         "matmul",
-        "Ȳ @ b.mT",
-        "Ȳ @ b",
+        "Ȳ @ right.mT",
+        "Ȳ @ right",
         ("matmul",),
     ),
     Break(

@@ -11,7 +11,14 @@ Axes = int | tuple[int, ...] | None
 
 
 def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(…, n, k) times (…, k, m); leading axes are repeated where one of the two lacks them."""
+    """(…, n, k) times (…, k, m); leading axes are repeated where one of the two lacks them. A vector is a row on the
+    left and a column on the right."""
+    if a.ndim == 1:
+        return (
+            matmul(a[None], b)[..., 0, :] if b.ndim > 1 else np.asarray(sum(x * y for x, y in zip(a, b, strict=True)))
+        )
+    if b.ndim == 1:
+        return matmul(a, b[:, None])[..., 0]
     leading = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a = np.broadcast_to(a, (*leading, *a.shape[-2:]))
     b = np.broadcast_to(b, (*leading, *b.shape[-2:]))
