@@ -25,7 +25,7 @@ import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, getitem, init, pad, primitive
 from .convolution import Problem, choose
-from .windows import IntOrPair, integer, pair, single_images
+from .windows import IntOrPair, integer, pair, require_array, require_images, single_images
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -159,6 +159,7 @@ class Conv2d(Module):
     def forward(self, x: Array | Tensor) -> Tensor:
         padding: IntOrPair | str = self.padding
         if self.padding_mode != "zeros":
+            require_array(x, "Conv2d")
             x, padding = self._framed(x), 0
         return conv2d(
             x,
@@ -172,6 +173,8 @@ class Conv2d(Module):
 
     def _framed(self, x: Array | Tensor) -> Tensor:
         """x with pixels of its own around it."""
+        if x.ndim not in (3, 4):
+            require_images(x, "Conv2d")
         padding, *further = _padding(self.weight.data, self.stride, self.padding, self.dilation)
         rows, columns = (
             _positions(size, before, before + more, self.padding_mode).to(x.device)

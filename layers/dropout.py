@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
+from .windows import require_array
 
 
 @primitive
@@ -44,6 +45,7 @@ class Dropout(Module):
         self.p = p
 
     def forward(self, x: Array | Tensor) -> Array | Tensor:
+        require_array(x, "Dropout")
         if not self.training or self.p == 0:
             return x
         return dropout(x, keep=torch.rand(x.shape, device=x.device) >= self.p, p=self.p)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..core import Array, Module, Tensor
 from .activation import glu
 from .conv import Conv2d
-from .windows import IntOrPair
+from .windows import IntOrPair, require_array
 
 
 class GatedConv2d(Module):
@@ -28,6 +28,7 @@ class GatedConv2d(Module):
         self.conv = Conv2d(in_channels, 2 * out_channels, kernel_size, stride, padding, dilation)
 
     def forward(self, x: Array | Tensor) -> Tensor:
+        require_array(x, "GatedConv2d")
         if x.ndim == 3:  # a single image, whose channels aren't the axis that glu halves
             return self.forward(x.unsqueeze(0)).squeeze(0)
         return glu(self.conv(x))

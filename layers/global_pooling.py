@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Tensor, amax, matmul, mean
-from .windows import integer, require_images
+from .windows import integer, require_array, require_images
 
 
 class AdaptiveAvgPool2d(Module):
@@ -33,6 +33,7 @@ class AdaptiveAvgPool2d(Module):
         self.output_size = rows, columns
 
     def forward(self, x: Array | Tensor) -> Tensor:
+        require_array(x, "AdaptiveAvgPool2d")
         if x.ndim not in (3, 4):
             require_images(x, "AdaptiveAvgPool2d")
         if self.output_size == (1, 1):

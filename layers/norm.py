@@ -13,11 +13,12 @@ import torch
 
 from ..core import HALF_PRECISION, Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
 from .standardise import standardise, standardise_by
-from .windows import integer, positive
+from .windows import integer, positive, require_array
 
 
 def _check(op: str, x: Array, eps: float, **per_channel: Array | None) -> None:
     positive(op, "eps", eps)
+    require_array(x, op)
     if x.ndim < 2:
         raise ValueError(f"{op}: input of shape {tuple(x.shape)} must be (N, C, …)")
     for name, values in per_channel.items():
@@ -106,6 +107,7 @@ class _BatchNorm(Module):
         self.num_batches_tracked = Buffer(torch.tensor(0))
 
     def forward(self, x: Array | Tensor) -> Tensor:
+        require_array(x, type(self).__name__)
         num_features = self.running_mean.data.numel()
         if x.ndim not in self.axes or x.shape[1] != num_features:
             raise ValueError(

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from numbers import Real
 from typing import Any
 
-from ..core import Array, Pullback
+from ..core import Array, Pullback, Tensor
+from ..core.arrays import not_an_array
 
 Pair = tuple[int, int]
 IntOrPair = int | Pair
@@ -139,6 +140,18 @@ def _of_one_image(
         return gradients
 
     return y.squeeze(0), one_image_pullback
+
+
+def require_array(x: Any, op: str) -> None:
+    """Check that x is a floating-point Tensor or array: for layers that look at it before a primitive does.
+
+    Raises:
+        TypeError: it is not; the message says what to write.
+    """
+    if not isinstance(x, Array | Tensor):
+        raise TypeError(f"{op}: input must be an array, {not_an_array(x)}")
+    if not x.dtype.is_floating_point:
+        raise TypeError(f"{op}: input is {x.dtype}, not floating point; pass input.to(torch.float32)")
 
 
 def require_images(x: Any, op: str, channels: int | None = None) -> None:

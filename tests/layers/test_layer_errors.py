@@ -176,3 +176,28 @@ def test_integers_of_numpy_are_integers() -> None:
 def test_index_out_of_range() -> None:
     with pytest.raises(IndexError):
         getitem(Tensor(X), index=7)
+
+
+IMAGE_LAYERS: list[Callable[[], Any]] = [
+    lambda: L.Conv2d(3, 2, 3),
+    lambda: L.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"),
+    lambda: L.GatedConv2d(3, 2, 3),
+    lambda: L.BatchNorm2d(3),
+    lambda: L.GroupNorm(1, 3),
+    lambda: L.AvgPool2d(2),
+    lambda: L.GlobalAvgPool2d(),
+    lambda: L.AdaptiveAvgPool2d(2),
+    lambda: L.Linear(4, 2),
+    lambda: L.Dropout(0.5),
+]
+
+
+@pytest.mark.parametrize("make", IMAGE_LAYERS)
+def test_what_is_no_floating_point_array_is_named(make: Callable[[], Any]) -> None:
+    """Whatever the layer does first, the message says what was given and what to write."""
+    x = torch.ones(2, 3, 4, 4)
+    for given, name in ((x.numpy(), "ndarray"), (x.tolist(), "list")):
+        with pytest.raises(TypeError, match=rf"must be an array, not {name}; pass torch\.as_tensor"):
+            make()(given)
+    with pytest.raises(TypeError, match=r"is torch\.uint8, not floating point; pass \w+\.to\(torch\.float32\)"):
+        make()(x.to(torch.uint8))
