@@ -77,7 +77,7 @@ def _padding(w: Array, stride: IntOrPair, padding: IntOrPair | str, dilation: In
     if isinstance(padding, str) and padding != "same":
         raise ValueError(f"conv2d: padding (={padding!r}) must be a number, two, 'same' or 'valid'")
     if not isinstance(padding, str):
-        return pair(padding, "padding", 0), 0, 0
+        return padding, 0, 0
     if pair(stride, "stride", 1) != (1, 1):
         raise ValueError(f"conv2d: padding='same' goes with a stride of 1 only, not with stride (={stride})")
     rows, columns = (d * (k - 1) for d, k in zip(pair(dilation, "dilation", 1), w.shape[-2:], strict=True))

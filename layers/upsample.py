@@ -3,7 +3,7 @@
 Along one axis of n input pixels, output pixel i of m looks at the input position (i + ½) r − ½ with r = n / m: pixels
 are areas, and centres are at halves. With ``align_corners`` the first and the last centres coincide instead, and it
 looks at i (n − 1) / (m − 1). Torch's nearest neighbour rounds i r down. Where a `scale_factor` is given and not a size,
-r is its inverse and m = ⌊n / r⌋, again as in torch.
+r is its inverse and m = ⌊n / r⌋; but an axis that keeps its size is copied. All this is torch's convention.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _sizes(op: str, x: Array, size: IntOrPair | None, scale_factor: Factor | Non
     out = math.floor(h * down), math.floor(w * across)
     if min(out) < 1:
         raise ValueError(f"{op}: scale_factor (={scale_factor}) leaves no pixel of an input of size {(h, w)}")
-    return out, (1 / down, 1 / across)
+    return out, (1 if out[0] == h else 1 / down, 1 if out[1] == w else 1 / across)
 
 
 @primitive
@@ -91,10 +91,10 @@ def _nearest_by_index(x: Array, rows: Array, columns: Array) -> tuple[Array, Pul
 
 def _nearest(size: int, out: int, ratio: float) -> Array:
     """For each output pixel along an axis the input pixel ⌊i r⌋; in float32, where torch rounds it, too."""
-    if out in (size, 2 * size):  # as torch does, whatever the ratio
-        return torch.arange(out) // (out // size)
+    if out == 2 * size:  # as torch does, whatever the ratio
+        return torch.arange(out) // 2
     positions = torch.arange(out, dtype=torch.float32) * torch.tensor(ratio, dtype=torch.float32)
-    return positions.long().clamp_max(size - 1)
+    return positions.long()
 
 
 @primitive

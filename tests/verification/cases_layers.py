@@ -97,6 +97,7 @@ _POOLING = [
         ("overlapping", {"kernel_size": 3, "stride": 1, "padding": (0, 1)}),
         ("wide windows", {"kernel_size": (4, 5), "stride": 1, "padding": 2}),
         ("padding", {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ("unseen pixels", {"kernel_size": (2, 2), "stride": (3, 4), "padding": 1}),
         ("rows and columns", {"kernel_size": (3, 2), "stride": (2, 3), "padding": (1, 0)}),
     )
     for name, Kind, twin, f, loops, draw, linear in (
@@ -151,7 +152,7 @@ _POOLING += [
     op(
         f"{name}/one image",
         getattr(layers, name),
-        apart(2, 4, 5),
+        apart(1, 4, 5),
         twin=f,
         loops=of_one_image(loops),
         kernel_size=2,
@@ -252,6 +253,8 @@ _SIZES: list[tuple[str, dict[str, Any]]] = [
     ("nearly twice", {"scale_factor": (2.2, 2.0)}),
     ("hardly larger", {"scale_factor": (1.1, 1.3)}),
     ("whole factors", {"scale_factor": (3.0, 2.0)}),
+    ("nearly whole rows", {"scale_factor": (3.2, 2.0)}),
+    ("nearly whole columns", {"scale_factor": (3.0, 3.1)}),
 ]
 _INTERPOLATION = [
     case
@@ -265,6 +268,7 @@ _INTERPOLATION = [
                 *_SIZES,
                 ("corners", {"size": (5, 7), "align_corners": True}),
                 ("corners, one pixel", {"size": (1, 3), "align_corners": True}),
+                ("corners, two pixels", {"size": (2, 3), "align_corners": True}),
                 ("corners, factor", {"scale_factor": 1.7, "align_corners": True}),
             ],
         ),

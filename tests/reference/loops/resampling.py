@@ -36,7 +36,8 @@ def resized(length: int, axis: int, size: Size, scale_factor: Factor) -> tuple[i
         return out, length / out
     factor = scale_factor[axis] if isinstance(scale_factor, tuple) else scale_factor
     assert factor is not None
-    return math.floor(length * factor), 1 / factor
+    out = math.floor(length * factor)
+    return out, 1 if out == length else 1 / factor  # torch's convention: what keeps its size is copied
 
 
 def upsample_nearest(x: np.ndarray, *, size: Size = None, scale_factor: Factor = None) -> np.ndarray:
@@ -44,9 +45,8 @@ def upsample_nearest(x: np.ndarray, *, size: Size = None, scale_factor: Factor =
     n_images, channels, height, width = x.shape
     rows, down = resized(height, 0, size, scale_factor)
     columns, across = resized(width, 1, size, scale_factor)
-    # What keeps its size is copied and what becomes twice as large doubled, by whatever factor: torch's convention.
-    down = height / rows if rows in (height, 2 * height) else down
-    across = width / columns if columns in (width, 2 * width) else across
+    # What becomes twice as large is doubled, by whatever factor: torch's convention for this mode.
+    down, across = (0.5 if rows == 2 * height else down), (0.5 if columns == 2 * width else across)
     y = np.empty((n_images, channels, rows, columns))
     for n, c, row, column in np.ndindex(y.shape):
         # A corner on the edge of two pixels belongs to the later one, whichever way the product was rounded.
