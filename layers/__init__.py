@@ -4,6 +4,7 @@ from .activation import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, gelu, glu, l
 from .attention import CBAM, ChannelAttention, SpatialAttention, SqueezeExcitation
 from .conv import Conv2d, conv2d
 from .cross_entropy import CrossEntropyLoss, NLLLoss, cross_entropy, nll_loss
+from .dot_product_attention import scaled_dot_product_attention
 from .dropout import Dropout, dropout
 from .embedding import Embedding, embedding
 from .flatten import Flatten, Unflatten
@@ -12,7 +13,7 @@ from .global_pooling import AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d
 from .layer_norm import LayerNorm, layer_norm
 from .linear import Linear, linear
 from .loss import BCEWithLogitsLoss, L1Loss, MSELoss, binary_cross_entropy_with_logits, l1_loss, mse_loss
-from .multihead_attention import MultiheadAttention, scaled_dot_product_attention
+from .multihead_attention import MultiheadAttention
 from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, batch_norm, group_norm
 from .pooling import AvgPool2d, MaxPool2d, avg_pool2d, max_pool2d
 from .residual import Residual, ResidualBlock, SkipConnection, recompute_blocks

@@ -18,7 +18,7 @@ def dropout(x: Array, *, keep: Array, p: float) -> tuple[Array, Pullback]:
     Raises:
         ValueError: p is outside [0, 1).
     """
-    _check_p("dropout", p)
+    check_p("dropout", p)
     scale = keep.to(x.dtype) / (1 - p)
 
     def dropout_pullback(ȳ: Array):
@@ -27,9 +27,10 @@ def dropout(x: Array, *, keep: Array, p: float) -> tuple[Array, Pullback]:
     return x * scale, dropout_pullback
 
 
-def _check_p(op: str, p: float) -> None:
+def check_p(op: str, p: float, name: str = "p") -> None:
+    """Raise ValueError unless the argument called `name` is a probability below 1."""
     if not 0 <= p < 1:
-        raise ValueError(f"{op}: p (={p}) must be in [0, 1)")
+        raise ValueError(f"{op}: {name} (={p}) must be in [0, 1)")
 
 
 class Dropout(Module):
@@ -41,7 +42,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5) -> None:
-        _check_p("Dropout", p)
+        check_p("Dropout", p)
         self.p = p
 
     def forward(self, x: Array | Tensor) -> Array | Tensor:

@@ -1,8 +1,6 @@
-"""Attention as transformers have it: each query takes a mean of values, weighted by how well it matches their keys.
+"""Several attentions beside each other, as transformers have them: `dot_product_attention.py` says what one is.
 
-"Attention" has two meanings: here it is this look-up, in `attention.py` a gate on channels and pixels.
-
-Source: Vaswani et al., *Attention is all you need* (2017), §3.2.
+Source: Vaswani et al., *Attention is all you need* (2017), §3.2.2.
 """
 
 from __future__ import annotations
@@ -12,102 +10,44 @@ from typing import Any
 
 import torch
 
-from ..core import Array, Module, Parameter, Pullback, Tensor, init, matmul, mean, permute, primitive, reshape
-from ..core.primitive import sum_to_shape
+from ..core import (
+    Array,
+    Module,
+    Parameter,
+    Tensor,
+    broadcast_to,
+    concatenate,
+    init,
+    matmul,
+    mean,
+    pad,
+    permute,
+    reshape,
+    squeeze,
+    unsqueeze,
+)
+from .dot_product_attention import later, scaled_dot_product_attention
+from .dropout import check_p, dropout
 from .linear import Linear, linear
-from .softmax import softmax, softmax_along, softmax_cotangent
-from .standardise import wide
-from .windows import broadcasts, integer
-
-
-@primitive
-def scaled_dot_product_attention(
-    query: Array,
-    key: Array,
-    value: Array,
-    attn_mask: Array | None = None,
-    *,
-    is_causal: bool = False,
-    scale: float | None = None,
-) -> tuple[Array, Pullback]:
-    """Y = softmax(s Q Kᵀ + M) V for Q (…, L, E), K (…, S, E), V (…, S, D): (…, L, D); eq. 1 of the source.
-
-    Write Z = s Q Kᵀ + M for the scores and P = softmax(Z) for the weights, a row of S for each query. Backwards through
-    the product P V, the softmax of each row, and the product Q Kᵀ:
-
-        V̄ = Pᵀ Ȳ,   P̄ = Ȳ Vᵀ,   Z̄ = P ∘ (P̄ − Σ P ∘ P̄),   Q̄ = s Z̄ K,   K̄ = s Z̄ᵀ Q,   M̄ = Z̄.
-
-    Args:
-        query, key, value: leading axes broadcast.
-        attn_mask: broadcasts to (…, L, S). Either M itself, or bool: True where a query may look at a key, and −∞
-            elsewhere (the reverse of `MultiheadAttention`'s, as in torch). A query that may look at no key gets 0.
-        is_causal: query i may look at keys 0 to i only.
-        scale: s, 1 / √E unless given: so much smaller is the standard deviation of a product of E random numbers then.
-
-    Raises:
-        ValueError: shapes don't fit.
-    """
-    _check_shapes(query, key, value, attn_mask)
-    s = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = wide(query @ key.mT) * s
-    added = attn_mask if attn_mask is not None and attn_mask.is_floating_point() else None
-    if added is not None:
-        scores = scores + added
-    elif attn_mask is not None:
-        scores = scores.masked_fill(~attn_mask, -torch.inf)
-    if is_causal:
-        scores = scores.masked_fill(later(scores.shape[-2:], scores.device), -torch.inf)
-    weights = softmax_along(scores, -1)
-    weights = weights.masked_fill_((scores == -torch.inf).all(dim=-1, keepdim=True), 0).to(query.dtype)
-
-    def scaled_dot_product_attention_pullback(Ȳ: Array):
-        Z̄ = softmax_cotangent(wide(Ȳ @ value.mT), wide(weights), -1).to(query.dtype)
-        return (
-            lambda: sum_to_shape(s * (Z̄ @ key), query.shape),
-            lambda: sum_to_shape(s * (Z̄.mT @ query), key.shape),
-            lambda: sum_to_shape(weights.mT @ Ȳ, value.shape),
-            None if added is None else lambda: sum_to_shape(Z̄, added.shape),
-        )
-
-    return weights @ value, scaled_dot_product_attention_pullback
-
-
-def later(shape: tuple[int, ...], device: torch.device) -> Array:
-    """True for the keys that come after a query: (L, S)."""
-    return torch.ones(shape, dtype=torch.bool, device=device).triu(1)
-
-
-def _check_shapes(query: Array, key: Array, value: Array, attn_mask: Array | None) -> None:
-    """Raise ValueError if the arguments of the attention don't fit together."""
-    op, shapes = "scaled_dot_product_attention", [tuple(a.shape) for a in (query, key, value)]
-    if min(map(len, shapes)) < 2 or query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise ValueError(
-            f"{op}: query {shapes[0]}, key {shapes[1]} and value {shapes[2]} must be (…, L, E), (…, S, E) and (…, S, D)"
-        )
-    try:
-        leading = torch.broadcast_shapes(*(shape[:-2] for shape in shapes))
-    except RuntimeError:
-        raise ValueError(
-            f"{op}: the leading axes of query {shapes[0]}, key {shapes[1]} and value {shapes[2]} don't broadcast"
-        ) from None
-    full = (*leading, query.shape[-2], key.shape[-2])
-    if attn_mask is not None and not broadcasts(attn_mask.shape, full):
-        raise ValueError(f"{op}: attn_mask of shape {tuple(attn_mask.shape)} doesn't broadcast to {full}")
-    if attn_mask is not None and not (attn_mask.is_floating_point() or attn_mask.dtype == torch.bool):
-        raise ValueError(f"{op}: attn_mask must be bool or floating point, not {attn_mask.dtype}")
+from .softmax import softmax
+from .windows import integer
 
 
 class MultiheadAttention(Module):
     """`num_heads` attentions beside each other, each to its own projections of queries, keys and values (§3.2.2).
 
     Weights start as in torch: `in_proj_weight` (3 E, E), the projections of queries, keys and values below each other,
-    from the Xavier uniform distribution, `out_proj` evenly from ±1 / √E, biases from 0. There is no dropout of the
-    attention's weights, and keys and values have as many features as queries.
+    from the Xavier uniform distribution, `out_proj` evenly from ±1 / √E, biases from 0. Where keys or values have their
+    own number of features, there are `q_proj_weight`, `k_proj_weight` and `v_proj_weight` instead.
 
     Args:
         embed_dim: E, divisible by `num_heads`.
         num_heads: H; each head sees E / H features.
+        dropout: the probability with which, in training, the weight that a query gives a key is set to 0.
         bias: whether the projections have biases.
+        add_bias_kv: every sequence of keys and values gets one more of each, `bias_k` and `bias_v` (1, 1, E), trained.
+        add_zero_attn: it gets one more of each that is 0, so that a query may look at nothing.
+        kdim, vdim: how many features keys and values have; E unless given.
         batch_first: inputs are (N, L, E), not (L, N, E).
 
     >>> attention = MultiheadAttention(8, 2, batch_first=True)
@@ -116,21 +56,43 @@ class MultiheadAttention(Module):
     (torch.Size([4, 5, 8]), torch.Size([4, 5, 5]), tensor([0.5000, 0.5000, 0.0000, 0.0000, 0.0000]))
 
     Raises:
-        ValueError: a size isn't a whole number above 0, or the heads don't divide embed_dim.
+        ValueError: a size isn't a whole number above 0, the heads don't divide embed_dim, or dropout is outside [0, 1).
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, *, bias: bool = True, batch_first: bool = False) -> None:
-        self.embed_dim = integer("MultiheadAttention", "embed_dim", embed_dim)
-        self.num_heads = integer("MultiheadAttention", "num_heads", num_heads)
-        if embed_dim % num_heads:
-            raise ValueError(
-                f"MultiheadAttention: embed_dim (={embed_dim}) must be divisible by num_heads (={num_heads})"
-            )
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+    ) -> None:
+        op = "MultiheadAttention"
+        self.embed_dim = e = integer(op, "embed_dim", embed_dim)
+        self.num_heads = integer(op, "num_heads", num_heads)
+        self.kdim = e if kdim is None else integer(op, "kdim", kdim)
+        self.vdim = e if vdim is None else integer(op, "vdim", vdim)
+        if e % num_heads:
+            raise ValueError(f"{op}: embed_dim (={embed_dim}) must be divisible by num_heads (={num_heads})")
+        check_p(op, dropout, "dropout")
+        self.dropout = dropout
+        self.add_zero_attn = add_zero_attn
         self.batch_first = batch_first
-        self.in_proj_weight = Parameter(init.xavier_uniform((3 * embed_dim, embed_dim)))
-        self.in_proj_bias = Parameter(torch.zeros(3 * embed_dim)) if bias else None
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias)
-        self.out_proj.weight.data = init.uniform((embed_dim, embed_dim), 1 / math.sqrt(embed_dim))
+        same = self.kdim == self.vdim == e
+        self.in_proj_weight = Parameter(init.xavier_uniform((3 * e, e))) if same else None
+        if not same:
+            self.q_proj_weight = Parameter(init.xavier_uniform((e, e)))
+            self.k_proj_weight = Parameter(init.xavier_uniform((e, self.kdim)))
+            self.v_proj_weight = Parameter(init.xavier_uniform((e, self.vdim)))
+        self.in_proj_bias = Parameter(torch.zeros(3 * e)) if bias else None
+        self.bias_k = Parameter(init.xavier_normal((1, 1, e))) if add_bias_kv else None
+        self.bias_v = Parameter(init.xavier_normal((1, 1, e))) if add_bias_kv else None
+        self.out_proj = Linear(e, e, bias=bias)
+        self.out_proj.weight.data = init.uniform((e, e), 1 / math.sqrt(e))
 
     def forward(
         self,
@@ -146,53 +108,92 @@ class MultiheadAttention(Module):
         """The output, and the weights or None.
 
         Args:
-            query: (L, N, E), or with `batch_first` (N, L, E), as is the output.
-            key, value: (S, N, E), or (N, S, E).
-            key_padding_mask: (N, S); True (or −∞, which is added) for a key that nobody may look at.
-            need_weights: whether the weights (N, L, S) are wanted too; without them it is faster.
+            query: (L, N, E), or with `batch_first` (N, L, E), as is the output; or (L, E), a single sequence.
+            key: (S, N, kdim), (N, S, kdim) or (S, kdim).
+            value: (S, N, vdim), (N, S, vdim) or (S, vdim).
+            key_padding_mask: (N, S), or (S,); True (or −∞, which is added) for a key that nobody may look at.
+            need_weights: whether the weights (N, L, S), or (L, S), are wanted too; without them it is faster.
             attn_mask: (L, S) or (N H, L, S); True where a query may *not* look at a key, or numbers that are added.
-            average_attn_weights: the mean over the heads; otherwise weights are (N, H, L, S).
+            average_attn_weights: the mean over the heads; otherwise weights are (N, H, L, S), or (H, L, S).
             is_causal: query i may look at keys 0 to i only; with no mask to be given, unlike torch's.
 
-        A query that may look at no key gets NaN with `need_weights`, and without it `out_proj`'s bias, as in torch.
+        `bias_k` and the key that is 0 count in S of the weights, and no mask forbids them. A query that may look at no
+        key gets NaN with `need_weights` or dropout, and without them `out_proj`'s bias, as in torch.
 
         Raises:
             ValueError: shapes don't fit.
         """
         self._check(query, key, value)
+        batch, single = 0 if self.batch_first else 1, query.ndim == 2
+        if single:
+            query, key, value = (unsqueeze(x, batch) for x in (query, key, value))
+            key_padding_mask = None if key_padding_mask is None else unsqueeze(key_padding_mask, 0)
         q, k, v = (self._heads(x, part) for part, x in enumerate((query, key, value)))
-        shape = (*q.shape[:3], k.shape[2])
-        mask = self._mask(q, shape, key_padding_mask, attn_mask, is_causal)
-        if not need_weights:
-            return self._joined(scaled_dot_product_attention(q, k, v, mask)), None
-        scores = matmul(q * (1 / math.sqrt(q.shape[-1])), permute(k, dims=(0, 1, 3, 2)))
-        weights = softmax(scores if mask is None else scores + mask, -1)
-        return self._joined(matmul(weights, v)), mean(weights, dim=1) if average_attn_weights else weights
+        mask = self._mask(q, (*q.shape[:3], k.shape[2]), key_padding_mask, attn_mask, is_causal)
+        k, v = self._with_more(k, self.bias_k), self._with_more(v, self.bias_v)
+        if mask is not None and k.shape[2] > mask.shape[-1]:
+            mask = pad(mask, pad=(0, k.shape[2] - mask.shape[-1]))
+        weights: Any = None
+        if need_weights or (self.training and self.dropout):
+            y, weights = self._weighed(q, k, v, mask)
+        else:
+            y = scaled_dot_product_attention(q, k, v, mask)
+        y = self._joined(y)
+        if need_weights and average_attn_weights:
+            weights = mean(weights, dim=1)
+        if single:
+            y, weights = squeeze(y, batch), None if weights is None else squeeze(weights, 0)
+        return y, weights if need_weights else None
 
     def extra_repr(self) -> str:
         return f"{self.embed_dim}, {self.num_heads}, batch_first={self.batch_first}"
 
     def _check(self, query: Array | Tensor, key: Array | Tensor, value: Array | Tensor) -> None:
-        wanted = "(N, L, {0})" if self.batch_first else "(L, N, {0})"
-        for name, x in (("query", query), ("key", key), ("value", value)):
-            if x.ndim != 3 or x.shape[2] != self.embed_dim:
+        single, batch = query.ndim == 2, 0 if self.batch_first else 1
+        wanted = "(L, {0})" if single else "(N, L, {0})" if self.batch_first else "(L, N, {0})"
+        for name, x, features in (
+            ("query", query, self.embed_dim),
+            ("key", key, self.kdim),
+            ("value", value, self.vdim),
+        ):
+            if x.ndim != (2 if single else 3) or x.shape[-1] != features:
                 raise ValueError(
-                    f"MultiheadAttention: {name} of shape {tuple(x.shape)} must be {wanted.format(self.embed_dim)}"
+                    f"MultiheadAttention: {name} of shape {tuple(x.shape)} must be {wanted.format(features)}"
                 )
-        batch = 0 if self.batch_first else 1
-        if key.shape != value.shape or key.shape[batch] != query.shape[batch]:
+        if key.shape[:-1] != value.shape[:-1] or (not single and key.shape[batch] != query.shape[batch]):
             raise ValueError(
-                f"MultiheadAttention: key {tuple(key.shape)} and value {tuple(value.shape)} must have one shape, and "
-                f"as many sequences as query {tuple(query.shape)}"
+                f"MultiheadAttention: key {tuple(key.shape)} and value {tuple(value.shape)} must have as many "
+                f"elements, and as many sequences as query {tuple(query.shape)}"
             )
 
     def _heads(self, x: Array | Tensor, part: int) -> Tensor:
         """Project x with the part 0 (queries), 1 (keys) or 2 (values) of the weights: (N, H, length, E / H)."""
         mine = slice(part * self.embed_dim, (part + 1) * self.embed_dim)
-        bias = None if self.in_proj_bias is None else self.in_proj_bias[mine]
-        y = linear(x, self.in_proj_weight[mine], bias)
+        if self.in_proj_weight is None:
+            weight: Any = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)[part]
+        else:
+            weight = self.in_proj_weight[mine]
+        y = linear(x, weight, None if self.in_proj_bias is None else self.in_proj_bias[mine])
         heads = reshape(y, shape=(*y.shape[:2], self.num_heads, -1))
         return permute(heads, dims=(0, 2, 1, 3) if self.batch_first else (1, 2, 0, 3))
+
+    def _with_more(self, x: Tensor, bias: Parameter | None) -> Tensor:
+        """Keys or values (N, H, S, E / H), with the trained one and the one that is 0 after them, if asked for."""
+        shape, more = (*x.shape[:2], 1, x.shape[3]), []
+        if bias is not None:
+            more.append(broadcast_to(reshape(bias, shape=(1, *shape[1:])), shape=shape))
+        if self.add_zero_attn:
+            more.append(torch.zeros(shape, dtype=x.dtype, device=x.device))
+        return concatenate(x, *more, dim=2) if more else x
+
+    def _weighed(self, q: Tensor, k: Tensor, v: Tensor, mask: Any) -> tuple[Tensor, Tensor]:
+        """The mean of the values that each query takes, and its weights (N, H, L, S)."""
+        scores = matmul(q * (1 / math.sqrt(q.shape[-1])), permute(k, dims=(0, 1, 3, 2)))
+        weights = softmax(scores if mask is None else scores + mask, -1)
+        if self.training and self.dropout:
+            keep = torch.rand(weights.shape, device=weights.device) >= self.dropout
+            weights = dropout(weights, keep=keep, p=self.dropout)
+        return matmul(weights, v), weights
 
     def _joined(self, y: Tensor) -> Tensor:
         """(N, H, L, E / H) → the output."""

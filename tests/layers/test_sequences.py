@@ -165,6 +165,39 @@ def test_masks_of_numbers_and_a_query_that_may_look_nowhere(need_weights: bool, 
             torch.testing.assert_close(mine.data, their.detach(), equal_nan=True)
 
 
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_dropout_of_attention(need_weights: bool) -> None:
+    """In training about a quarter of the weights are 0 and the others grow, in evaluation nothing happens. The values
+    are the unit vectors and the projections identities, so the output is the weights."""
+    layer = MultiheadAttention(64, 1, 0.25, batch_first=True)
+    assert layer.in_proj_weight is not None
+    layer.in_proj_weight.data = torch.cat((torch.zeros(128, 64), torch.eye(64)))
+    layer.out_proj.weight.data = torch.eye(64)
+    leaf = Tensor(torch.eye(64).expand(3, 64, 64))
+    torch.manual_seed(0)
+    y, weights = layer(leaf, leaf, leaf, need_weights=need_weights)
+    dropped = y.data == 0
+    assert 0.2 < dropped.float().mean() < 0.3
+    torch.testing.assert_close(y.data[~dropped], torch.full_like(y.data[~dropped], 1 / 64 / 0.75))
+    if need_weights:
+        torch.testing.assert_close(weights.data, y.data)
+    y.backward(torch.ones_like(y.data))
+    assert leaf.grad is not None
+    torch.testing.assert_close(leaf.grad, (~dropped).sum(1).unsqueeze(-1).expand(3, 64, 64) / 64 / 0.75)
+    layer.eval()
+    torch.testing.assert_close(layer(leaf, leaf, leaf)[0].data, torch.full((3, 64, 64), 1 / 64))
+
+
+@pytest.mark.parametrize("options", [{"kdim": 32, "vdim": 16}, {"add_bias_kv": True}])
+def test_attention_with_more_weights_starts_as_torchs_does(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    ours = MultiheadAttention(4096 if "add_bias_kv" in options else 64, 4, **options).state_dict()
+    theirs = torch.nn.MultiheadAttention(len(ours["out_proj.bias"]), 4, **options).state_dict()
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        torch.testing.assert_close(array.std(), theirs[name].std(), rtol=0.05, atol=0)
+
+
 def test_a_mask_that_is_learnt_receives_its_gradient() -> None:
     layer, x, mask = MultiheadAttention(4, 2), normal(3, 2, 4, seed=0).float(), Tensor(torch.zeros(3, 3))
     found = []
@@ -229,9 +262,14 @@ MISTAKES: list[tuple[Any, str]] = [
     ),
     (lambda: MultiheadAttention(6, 4), "MultiheadAttention: embed_dim (=6) must be divisible by num_heads (=4)"),
     (lambda: MultiheadAttention(6, 0), "MultiheadAttention: num_heads (=0) must be an integer of at least 1"),
-    (lambda: MULTIHEAD(Q[0], Q, Q), "MultiheadAttention: query of shape (3, 4) must be (N, L, 4)"),
+    (lambda: MultiheadAttention(6, 2, 1.0), "MultiheadAttention: dropout (=1.0) must be in [0, 1)"),
+    (lambda: MultiheadAttention(6, 2, kdim=0), "MultiheadAttention: kdim (=0) must be an integer of at least 1"),
+    (lambda: MultiheadAttention(6, 2, vdim=2.5), "MultiheadAttention: vdim (=2.5) must be"),  # type: ignore[arg-type]
+    (lambda: MULTIHEAD(Q[0], Q, Q), "MultiheadAttention: key of shape (2, 3, 4) must be (L, 4)"),
+    (lambda: MULTIHEAD(Q, Q[0], Q), "MultiheadAttention: key of shape (3, 4) must be (N, L, 4)"),
+    (lambda: MultiheadAttention(4, 2, vdim=3)(Q, Q, Q), "value of shape (2, 3, 4) must be (L, N, 3)"),
     (lambda: MultiheadAttention(8, 2)(Q, Q, Q), "MultiheadAttention: query of shape (2, 3, 4) must be (L, N, 8)"),
-    (lambda: MULTIHEAD(Q, Q, Q[:, :2]), "MultiheadAttention: key (2, 3, 4) and value (2, 2, 4) must have one shape"),
+    (lambda: MULTIHEAD(Q, Q, Q[:, :2]), "MultiheadAttention: key (2, 3, 4) and value (2, 2, 4) must have as many"),
     (lambda: MULTIHEAD(Q[:1], Q, Q), "as many sequences as query (1, 3, 4)"),
     (lambda: MULTIHEAD(Q, Q, Q, torch.ones(3, 3) > 2), "key_padding_mask of shape (3, 3) must be (2, 3)"),
     (lambda: MULTIHEAD(Q, Q, Q, attn_mask=torch.ones(2, 3, 3)), "attn_mask of shape (2, 3, 3) must be (3, 3) or"),

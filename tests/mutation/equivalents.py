@@ -261,7 +261,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         *(("change_constant", _AT_POINTS, _AT_POINTS.replace("True), 0", f"True), {n}")) for n in (1, -1)),
     ),
     "A mask of bools is no Tensor, so nobody asks for its gradient.": _of(
-        "layers/multihead_attention.py",
+        "layers/dot_product_attention.py",
         "scaled_dot_product_attention",
         ("take_branch", f"None if added is None else {_MASK}", _MASK),
     ),

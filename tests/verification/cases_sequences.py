@@ -145,26 +145,36 @@ def _is_float(value: Any) -> bool:
 
 
 def _loops(
-    state: State, *inputs: np.ndarray, heads: int, batch_first: bool, call: dict[str, Any], causal: bool = False
+    state: State,
+    *inputs: np.ndarray,
+    heads: int,
+    batch_first: bool,
+    call: dict[str, Any],
+    causal: bool = False,
+    add_zero_attn: bool = False,
 ) -> np.ndarray:
     """The loops' output, and weights if they are wanted, from what the layer is called with."""
+    if single := inputs[0].ndim == 2:
+        inputs, batch_first = tuple(x[None] for x in inputs), True
     if not batch_first:
         inputs = tuple(np.swapaxes(x, 0, 1) for x in inputs)
     query, key, value = inputs * 3 if len(inputs) == 1 else inputs
     allowed, added = np.array(True), np.array(0.0)
     if (padding := call.get("key_padding_mask")) is not None:
-        allowed = allowed & ~padding.numpy()[:, None, None]
+        allowed = allowed & ~np.atleast_2d(padding.numpy())[:, None, None]
     if (mask := call.get("attn_mask")) is not None:
         mask = mask.reshape(-1, heads if mask.ndim == 3 else 1, *mask.shape[-2:]).numpy()
         allowed, added = (allowed & ~mask, added) if mask.dtype == bool else (allowed, mask)
     if causal:
         allowed = allowed & np.tri(query.shape[1], key.shape[1], dtype=bool)
-    output, weights = sequence.multihead_attention(state, query, key, value, heads, allowed, added)
+    output, weights = sequence.multihead_attention(state, query, key, value, heads, allowed, added, add_zero_attn)
+    if single:
+        output, weights = output[0], weights[0]
     output = output if batch_first else np.swapaxes(output, 0, 1)
     if call.get("need_weights") is False:
         return output
     if call.get("average_attn_weights", True):
-        weights = weights.mean(1)
+        weights = weights.mean(-3)
     return np.concatenate((output.reshape(-1), weights.reshape(-1)))
 
 
@@ -175,25 +185,31 @@ def attention_case(
     size: tuple[int, int] = (4, 2),
     linear_in: Groups = (),
     causal: bool = False,
-    bias: bool = True,
     batch_first: bool = True,
     loops: Callable[..., np.ndarray] = _loops,
+    layer: dict[str, Any] | None = None,
     **call: Any,
 ) -> Case:
-    """The case of a layer of `size` (embed_dim, num_heads) that is called with the options `call`.
+    """The case of a layer of `size` (embed_dim, num_heads) and options `layer` that is called with the options `call`.
 
     torch wants to be told the causal mask too, which ours makes.
     """
     length = draws[0](torch.Generator()).shape[1 if batch_first else 0]
+    options = {"batch_first": batch_first} | (layer or {})
     theirs = call | ({"attn_mask": torch.ones(length, length, dtype=torch.bool).triu(1)} if causal else {})
     return Case(
         name,
-        lambda: attending(
-            layers.MultiheadAttention, size, {"bias": bias, "batch_first": batch_first}, call | {"is_causal": causal}
-        ),
-        lambda: attending(nn.MultiheadAttention, size, {"bias": bias, "batch_first": batch_first}, theirs),
+        lambda: attending(layers.MultiheadAttention, size, options, call | {"is_causal": causal}),
+        lambda: attending(nn.MultiheadAttention, size, options, theirs),
         draws,
-        partial(loops, heads=size[1], batch_first=batch_first, call=call, causal=causal),
+        partial(
+            loops,
+            heads=size[1],
+            batch_first=batch_first,
+            call=call,
+            causal=causal,
+            **{k: v for k, v in options.items() if k == "add_zero_attn"},
+        ),
         linear_in=linear_in,
     )
 
@@ -209,7 +225,7 @@ _MULTIHEAD = [
                    batch_first=False),
     attention_case("MultiheadAttention/length first, output only", (normal(3, 2, 4),), batch_first=False,
                    linear_in=_OUTPUT, need_weights=False),
-    attention_case("MultiheadAttention/no bias", _SELF, bias=False, need_weights=False, size=(4, 4)),
+    attention_case("MultiheadAttention/no bias", _SELF, layer={"bias": False}, need_weights=False, size=(4, 4)),
     attention_case("MultiheadAttention/causal", _SELF, causal=True),
     attention_case("MultiheadAttention/causal, output only", _SELF, causal=True, need_weights=False),
     attention_case("MultiheadAttention/padding", _CROSS, key_padding_mask=_PADDING),
@@ -217,6 +233,23 @@ _MULTIHEAD = [
                    attn_mask=~_LOOKS[[0, 1, 1]], need_weights=False),
     attention_case("MultiheadAttention/a mask for each head", _CROSS, average_attn_weights=False,
                    attn_mask=torch.linspace(-1, 1, 60, dtype=torch.float64).reshape(4, 3, 5)),
+    attention_case("MultiheadAttention/one sequence", (normal(3, 4), normal(5, 4), normal(5, 4)),
+                   attn_mask=~_LOOKS, key_padding_mask=_PADDING[1]),
+    attention_case("MultiheadAttention/one sequence, each head", (normal(3, 4), normal(5, 4), normal(5, 4)),
+                   batch_first=False, average_attn_weights=False, attn_mask=torch.stack((~_LOOKS, ~_LOOKS[[1, 0, 2]]))),
+    attention_case("MultiheadAttention/one sequence, output only", (normal(3, 4),), need_weights=False),
+    attention_case("MultiheadAttention/keys and values of their own",
+                   (normal(2, 3, 4), normal(2, 5, 3), normal(2, 5, 2)), layer={"kdim": 3, "vdim": 2}),
+    attention_case("MultiheadAttention/values of their own", (normal(2, 3, 4), normal(2, 5, 4), normal(2, 5, 2)),
+                   layer={"vdim": 2, "bias": False}, need_weights=False, linear_in=((2,), ("v_proj_weight",))),
+    attention_case("MultiheadAttention/one more key", _CROSS, layer={"add_bias_kv": True}, key_padding_mask=_PADDING,
+                   linear_in=()),
+    attention_case("MultiheadAttention/one more key, causal", _SELF, layer={"add_bias_kv": True}, causal=True,
+                   need_weights=False),
+    attention_case("MultiheadAttention/a key of 0", (normal(3, 2, 4), normal(5, 2, 4), normal(5, 2, 4)),
+                   batch_first=False, layer={"add_zero_attn": True}, attn_mask=~_LOOKS),
+    attention_case("MultiheadAttention/both keys, output only", _CROSS, need_weights=False, attn_mask=~_LOOKS,
+                   layer={"add_bias_kv": True, "add_zero_attn": True}),
 ]  # fmt: skip
 
 SEQUENCE_CASES: list[Case] = [*_NORM, *_EMBEDDING, *_ATTENTION, *_MULTIHEAD]

@@ -35,7 +35,7 @@ SEQUENCE_MISTAKES = (
     Break(
         "attention-scale",
         "The gradient of the keys forgets the factor 1 / √E.",
-        "photomend.layers.multihead_attention",
+        "photomend.layers.dot_product_attention",
         "scaled_dot_product_attention",
         "s * (Z̄.mT @ query)",
         "Z̄.mT @ query",
@@ -44,7 +44,7 @@ SEQUENCE_MISTAKES = (
     Break(
         "attention-weights-constant",
         "The weights of the attention are differentiated as if they were constants, and so queries receive nothing.",
-        "photomend.layers.multihead_attention",
+        "photomend.layers.dot_product_attention",
         "scaled_dot_product_attention",
         "softmax_cotangent(wide(Ȳ @ value.mT), wide(weights), -1).to(query.dtype)",
         "torch.zeros_like(weights)",
@@ -53,10 +53,19 @@ SEQUENCE_MISTAKES = (
     Break(
         "causal-off-by-one",
         "Under the causal mask a query may look at the next key too.",
-        "photomend.layers.multihead_attention",
+        "photomend.layers.dot_product_attention",
         "later",
         ".triu(1)",
         ".triu(2)",
         ("scaled_dot_product_attention", "MultiheadAttention"),
+    ),
+    Break(
+        "mask-widened-in-front",
+        "The mask is widened in front for the keys that the layer adds at the end, and so forbids the wrong ones.",
+        "photomend.layers.multihead_attention",
+        "MultiheadAttention.forward",
+        "pad=(0, k.shape[2] - mask.shape[-1])",
+        "pad=(k.shape[2] - mask.shape[-1], 0)",
+        ("MultiheadAttention",),
     ),
 )

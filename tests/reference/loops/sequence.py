@@ -79,6 +79,21 @@ def scaled_dot_product_attention_backward(
     return s * matmul(scores_bar, key), s * matmul(scores_bar.T, query), matmul(weights.T, Ȳ)
 
 
+def _projections(state: dict[str, np.ndarray], features: int, *inputs: np.ndarray) -> list[np.ndarray]:
+    """Queries, keys and values as the layer's weights make them of the inputs (N, length, …), with the keys and values
+    that it adds at the end of each sequence: trained ones, or 0."""
+    found = []
+    for part, (name, x) in enumerate(zip("qkv", inputs, strict=True)):
+        mine = slice(part * features, (part + 1) * features)
+        own = f"{name}_proj_weight"
+        weight = state[own] if own in state else state["in_proj_weight"][mine]
+        y = linear(x, weight, state["in_proj_bias"][mine] if "in_proj_bias" in state else None)
+        if part and f"bias_{name}" in state:
+            y = np.stack([np.concatenate((one, state[f"bias_{name}"][0])) for one in y])
+        found.append(y)
+    return found
+
+
 def multihead_attention(
     state: dict[str, np.ndarray],
     query: np.ndarray,
@@ -87,27 +102,31 @@ def multihead_attention(
     num_heads: int,
     allowed: np.ndarray | None = None,
     added: np.ndarray | None = None,
+    add_zero_attn: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The output (N, L, E) and the weights (N, H, L, S) of inputs (N, L, E) and (N, S, E), one sequence and one head
     after the other.
 
     `allowed` is true where a query may look at a key, `added` is added to the scores; both broadcast to (N, H, L, S).
+    Keys that the layer adds are among S, always allowed, and nothing is added to their scores.
     """
     n, length, features = query.shape
-    width, keys = features // num_heads, key.shape[1]
-    allowed = np.broadcast_to(True if allowed is None else allowed, (n, num_heads, length, keys))
-    added = np.broadcast_to(0.0 if added is None else added, (n, num_heads, length, keys))
-    projected = []
-    for part, x in enumerate((query, key, value)):
-        mine = slice(part * features, (part + 1) * features)
-        bias = state["in_proj_bias"][mine] if "in_proj_bias" in state else None
-        projected.append(linear(x, state["in_proj_weight"][mine], bias))
-    joined, weights = np.empty(query.shape), np.empty((n, num_heads, length, keys))
+    width = features // num_heads
+    given = (n, num_heads, length, key.shape[1])
+    projected = _projections(state, features, query, key, value)
+    if add_zero_attn:
+        projected[1:] = [np.concatenate((x, np.zeros((n, 1, features))), 1) for x in projected[1:]]
+    keys = projected[1].shape[1]
+    may = np.ones((n, num_heads, length, keys), bool)
+    more = np.zeros(may.shape)
+    may[..., : given[3]] = np.broadcast_to(True if allowed is None else allowed, given)
+    more[..., : given[3]] = np.broadcast_to(0.0 if added is None else added, given)
+    joined, weights = np.empty(query.shape), np.empty(may.shape)
     for i in range(n):
         for head in range(num_heads):
             mine = slice(head * width, (head + 1) * width)
             q, k, v = (x[i][:, mine] for x in projected)
-            scores = matmul(q, k.T) / math.sqrt(width) + added[i, head]
-            weights[i, head] = attention_weights(np.where(allowed[i, head], scores, -math.inf))
+            scores = matmul(q, k.T) / math.sqrt(width) + more[i, head]
+            weights[i, head] = attention_weights(np.where(may[i, head], scores, -math.inf))
             joined[i][:, mine] = matmul(weights[i, head], v)
     return linear(joined, state["out_proj.weight"], state.get("out_proj.bias")), weights
