@@ -10,7 +10,8 @@ from .embedding import Embedding, embedding
 from .flatten import Flatten, Unflatten
 from .gated import GatedConv2d
 from .global_pooling import AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d
-from .layer_norm import LayerNorm, layer_norm
+from .instance_norm import InstanceNorm1d, InstanceNorm2d
+from .layer_norm import LayerNorm, RMSNorm, layer_norm, rms_norm
 from .linear import Linear, linear
 from .loss import BCEWithLogitsLoss, L1Loss, MSELoss, binary_cross_entropy_with_logits, l1_loss, mse_loss
 from .multihead_attention import MultiheadAttention
@@ -49,6 +50,8 @@ __all__ = [
     "GlobalMaxPool2d",
     "GroupNorm",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
     "L1Loss",
     "LayerNorm",
     "LeakyReLU",
@@ -60,6 +63,7 @@ __all__ = [
     "NLLLoss",
     "PixelShuffle",
     "PixelUnshuffle",
+    "RMSNorm",
     "ReLU",
     "Residual",
     "ResidualBlock",
@@ -100,6 +104,7 @@ __all__ = [
     "pixel_unshuffle",
     "recompute_blocks",
     "relu",
+    "rms_norm",
     "scaled_dot_product_attention",
     "sigmoid",
     "silu",

@@ -170,7 +170,7 @@ class SiLU(Module):
 class GELU(Module):
     """x · Φ(x), or its approximation by tanh; see `gelu`."""
 
-    def __init__(self, *, approximate: str = "none") -> None:
+    def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
     def forward(self, x: Array | Tensor) -> Tensor:

@@ -1,6 +1,8 @@
-"""Layer norm: standardise each point's features by themselves, whatever the batch and the other points are.
+"""Layer norm: standardise each point's features by themselves, whatever the batch and the other points are. RMS norm
+only divides by their size, and leaves the mean where it is.
 
-Source: Ba, Kiros & Hinton, *Layer normalization* (2016).
+Sources: Ba, Kiros & Hinton, *Layer normalization* (2016); Zhang & Sennrich, *Root mean square layer normalization*
+(2019).
 """
 
 from __future__ import annotations
@@ -23,6 +25,17 @@ def _shape(op: str, normalized_shape: Shape) -> tuple[int, ...]:
     if not sizes:
         raise ValueError(f"{op}: normalized_shape (={normalized_shape}) must have at least one axis")
     return tuple(integer(op, "normalized_shape", n) for n in sizes)
+
+
+def _checked(op: str, x: Array, normalized_shape: Shape, **affine: Array | None) -> tuple[int, ...]:
+    """normalized_shape as a tuple. Raises ValueError if x or the parameters don't fit it."""
+    shape = _shape(op, normalized_shape)
+    if x.shape[-len(shape) :] != shape:
+        raise ValueError(f"{op}: input of shape {tuple(x.shape)} must end in normalized_shape (={shape})")
+    for name, values in affine.items():
+        if values is not None and values.shape != shape:
+            raise ValueError(f"{op}: {name} of shape {tuple(values.shape)} must be {shape}")
+    return shape
 
 
 @primitive
@@ -48,12 +61,7 @@ def layer_norm(
     Raises:
         ValueError: shapes don't fit.
     """
-    shape = _shape("layer_norm", normalized_shape)
-    if x.shape[-len(shape) :] != shape:
-        raise ValueError(f"layer_norm: input of shape {tuple(x.shape)} must end in normalized_shape (={shape})")
-    for name, values in (("weight", weight), ("bias", bias)):
-        if values is not None and values.shape != shape:
-            raise ValueError(f"layer_norm: {name} of shape {tuple(values.shape)} must be {shape}")
+    shape = _checked("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     points = wide(x).reshape(-1, 1, math.prod(shape))
     to_points: Any  # the pullback that leads there
     y, μ, variance, to_points = standardise(points, None, None, lambda own: own, eps)
@@ -70,6 +78,43 @@ def layer_norm(
         )
 
     return y.reshape(x.shape).to(x.dtype), layer_norm_pullback
+
+
+@primitive
+def rms_norm(
+    x: Array, weight: Array | None = None, *, normalized_shape: Shape, eps: float | None = None
+) -> tuple[Array, Pullback]:
+    """γ x̂ with x̂ = r x and r = 1 / √(mean(x²) + ε) for x (…, *normalized_shape), with the mean over these last axes;
+    γ = `weight` has their shape.
+
+    A small change dx changes r by dr = −r³ mean(x dx) = −r² mean(x̂ dx), so dx̂ = r (dx − x̂ mean(x̂ dx)). As a matrix
+    this is symmetric, and the pullback is the same formula with the cotangent x̂̄ = γ ȳ in the place of dx:
+    x̄ = r (x̂̄ − x̂ mean(x̂ x̂̄)). Summed over all points γ̄ = Σ ȳ x̂.
+
+    `eps` is ε; unless given, the smallest step from 1 to another number of x's dtype.
+
+    >>> rms_norm(torch.tensor([[3.0, 4.0], [30.0, -40.0]]), normalized_shape=2)
+    tensor([[ 0.8485,  1.1314],
+            [ 0.8485, -1.1314]])
+
+    Raises:
+        ValueError: shapes don't fit.
+    """
+    shape = _checked("rms_norm", x, normalized_shape, weight=weight)
+    dims, dtype = tuple(range(-len(shape), 0)), x.dtype
+    γ: Array | float = 1.0 if weight is None else wide(weight)
+    r = wide(x).square().mean(dim=dims, keepdim=True).add_(torch.finfo(dtype).eps if eps is None else eps).rsqrt_()
+
+    def rms_norm_pullback(ȳ: Array):
+        ȳ, x̂ = wide(ȳ), wide(x) * r
+
+        def x̄() -> Array:
+            x̂̄ = γ * ȳ
+            return (r * (x̂̄ - x̂ * (x̂ * x̂̄).mean(dim=dims, keepdim=True))).to(dtype)
+
+        return x̄, lambda: (ȳ * x̂).sum_to_size(shape).to(dtype)
+
+    return (γ * (wide(x) * r)).to(dtype), rms_norm_pullback
 
 
 class LayerNorm(Module):
@@ -98,6 +143,31 @@ class LayerNorm(Module):
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return layer_norm(x, self.weight, self.bias, normalized_shape=self.normalized_shape, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}"
+
+
+class RMSNorm(Module):
+    """Divides the last axes of x (…, *normalized_shape) by their root mean square, each point by itself; see
+    `rms_norm`.
+
+    Args:
+        normalized_shape: of these axes, or the size of the last one.
+        eps: added to the mean square; unless given, the smallest step from 1 to another number of x's dtype.
+        elementwise_affine: whether a scale `weight` is trained, of this shape.
+
+    Raises:
+        ValueError: a size isn't a whole number above 0.
+    """
+
+    def __init__(self, normalized_shape: Shape, eps: float | None = None, elementwise_affine: bool = True) -> None:
+        self.normalized_shape = _shape("RMSNorm", normalized_shape)
+        self.eps = eps
+        self.weight = Parameter(torch.ones(self.normalized_shape)) if elementwise_affine else None
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return rms_norm(x, self.weight, normalized_shape=self.normalized_shape, eps=self.eps)
 
     def extra_repr(self) -> str:
         return f"{self.normalized_shape}, eps={self.eps}"

@@ -37,8 +37,8 @@ def batch_norm(
     weight: Array | None = None,
     bias: Array | None = None,
     *,
-    running_mean: Array,
-    running_var: Array,
+    running_mean: Array | None,
+    running_var: Array | None,
     training: bool,
     momentum: float = 0.1,
     eps: float = 1e-5,
@@ -47,24 +47,28 @@ def batch_norm(
 
     In training μ and σ² are the batch's own, per channel, and the running statistics (C,) move towards them by
     `momentum`, in place; the running variance takes the unbiased estimate Σ(x − μ)² / (n − 1), the normalisation the
-    biased one, as in torch. In evaluation the running statistics are used, and are constants.
+    biased one, as in torch. Without running statistics (None) nothing is gathered, and a batch without images leaves
+    them as they are. In evaluation the running statistics are used, and are constants.
 
     Raises:
-        ValueError: shapes don't fit, eps isn't above 0, or a channel has fewer than two values in training (whose
-            variance says nothing).
+        ValueError: shapes don't fit, eps isn't above 0, a channel has a single value in training (whose variance says
+            nothing), or there are no running statistics in evaluation.
         TypeError: an argument's dtype or device isn't that of x; but beside x in half precision the running statistics
             may be in float32.
     """
     _check("batch_norm", x, eps, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: running_mean and running_var must be given in evaluation")
         return standardise_by(running_mean, running_var, x, weight, bias, eps)
     n = len(x) * x.shape[2:].numel()
-    if n < 2:
-        found = "one value" if n else "no values"
-        raise ValueError(f"batch_norm: input of shape {tuple(x.shape)} has {found} per channel in training")
+    if n == 1:
+        raise ValueError(f"batch_norm: input of shape {tuple(x.shape)} has one value per channel in training")
     y, mean, variance, batch_norm_pullback = standardise(x, weight, bias, lambda v: v.mean(dim=0, keepdim=True), eps)
-    running_mean.lerp_(mean.reshape(-1).to(running_mean.dtype), momentum)
-    running_var.lerp_((variance.reshape(-1) * (n / (n - 1))).to(running_var.dtype), momentum)
+    if n and running_mean is not None:
+        running_mean.lerp_(mean.reshape(-1).to(running_mean.dtype), momentum)
+    if n and running_var is not None:
+        running_var.lerp_((variance.reshape(-1) * (n / (n - 1))).to(running_var.dtype), momentum)
     return y, batch_norm_pullback
 
 
@@ -96,42 +100,50 @@ class _BatchNorm(Module):
 
     axes: tuple[int, ...] = ()
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
-        num_features = integer(type(self).__name__, "num_features", num_features)
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        *,
+        bias: bool = True,
+    ) -> None:
+        self.num_features = integer(type(self).__name__, "num_features", num_features)
         self.eps = positive(type(self).__name__, "eps", eps)
         self.momentum = momentum
         self.weight = Parameter(torch.ones(num_features)) if affine else None
-        self.bias = Parameter(torch.zeros(num_features)) if affine else None
-        self.running_mean = Buffer(torch.zeros(num_features))
-        self.running_var = Buffer(torch.ones(num_features))
-        self.num_batches_tracked = Buffer(torch.tensor(0))
+        self.bias = Parameter(torch.zeros(num_features)) if affine and bias else None
+        self.running_mean = Buffer(torch.zeros(num_features)) if track_running_stats else None
+        self.running_var = Buffer(torch.ones(num_features)) if track_running_stats else None
+        self.num_batches_tracked = Buffer(torch.tensor(0)) if track_running_stats else None
 
     def forward(self, x: Array | Tensor) -> Tensor:
         require_array(x, type(self).__name__)
-        num_features = self.running_mean.data.numel()
-        if x.ndim not in self.axes or x.shape[1] != num_features:
+        if x.ndim not in self.axes or x.shape[1] != self.num_features:
             raise ValueError(
-                f"{type(self).__name__}: input of shape {tuple(x.shape)} must have {num_features} channels (axis 1) "
-                f"and {' or '.join(map(str, self.axes))} axes"
+                f"{type(self).__name__}: input of shape {tuple(x.shape)} must have {self.num_features} channels "
+                f"(axis 1) and {' or '.join(map(str, self.axes))} axes"
             )
-        momentum = self.momentum
-        if self.training:
-            self.num_batches_tracked.data += 1
+        momentum, batches = self.momentum, self.num_batches_tracked
+        if batches is not None and self.training:
+            batches.data += 1
         if momentum is None:  # the mean of all batches so far
-            momentum = 1 / max(1, int(self.num_batches_tracked.data))
+            momentum = 1.0 if batches is None else 1 / max(1, int(batches.data))
         return batch_norm(
             x,
             self.weight,
             self.bias,
-            running_mean=self.running_mean.data,
-            running_var=self.running_var.data,
-            training=self.training,
+            running_mean=None if self.running_mean is None else self.running_mean.data,
+            running_var=None if self.running_var is None else self.running_var.data,
+            training=self.training or batches is None,
             momentum=momentum,
             eps=self.eps,
         )
 
     def extra_repr(self) -> str:
-        return f"{self.running_mean.data.numel()}, eps={self.eps}, momentum={self.momentum}"
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
 
 
 class BatchNorm1d(_BatchNorm):
@@ -141,7 +153,9 @@ class BatchNorm1d(_BatchNorm):
         num_features: C.
         eps: added to the variance.
         momentum: how far the running statistics move towards each batch's; None: they are the mean over all batches.
-        affine: whether a scale `weight` (C,) and a shift `bias` (C,) are trained.
+        affine: whether a scale `weight` (C,) is trained.
+        track_running_stats: whether they are gathered; without them each batch has its own in evaluation too.
+        bias: whether a shift `bias` (C,) is trained beside the scale.
 
     `num_batches_tracked` counts the batches, under torch's name.
 
@@ -165,13 +179,16 @@ class GroupNorm(Module):
         num_groups: how many groups the channels are cut into (1: layer norm; num_channels: instance norm).
         num_channels: C, divisible by `num_groups`.
         eps: added to the variance.
-        affine: whether a scale `weight` (C,) and a shift `bias` (C,) are trained.
+        affine: whether a scale `weight` (C,) is trained.
+        bias: whether a shift `bias` (C,) is trained beside it.
 
     Raises:
         ValueError: a number isn't above 0 or a size not whole, or the groups don't divide the channels.
     """
 
-    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True) -> None:
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *, bias: bool = True
+    ) -> None:
         num_groups = integer("GroupNorm", "num_groups", num_groups)
         num_channels = integer("GroupNorm", "num_channels", num_channels)
         if num_channels % num_groups:
@@ -181,7 +198,7 @@ class GroupNorm(Module):
         self.num_groups = num_groups
         self.eps = positive("GroupNorm", "eps", eps)
         self.weight = Parameter(torch.ones(num_channels)) if affine else None
-        self.bias = Parameter(torch.zeros(num_channels)) if affine else None
+        self.bias = Parameter(torch.zeros(num_channels)) if affine and bias else None
 
     def forward(self, x: Array | Tensor) -> Tensor:
         return group_norm(x, self.weight, self.bias, num_groups=self.num_groups, eps=self.eps)

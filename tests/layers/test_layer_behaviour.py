@@ -18,6 +18,8 @@ from photomend.layers import (
     GlobalAvgPool2d,
     GlobalMaxPool2d,
     GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
     Linear,
     MaxPool2d,
     PixelShuffle,
@@ -39,6 +41,13 @@ def normal(*shape: int, seed: int = 0) -> Array:
         (BatchNorm1d(3, momentum=0.3), torch.nn.BatchNorm1d(3, momentum=0.3), (4, 3)),
         (BatchNorm2d(3, eps=1e-3), torch.nn.BatchNorm2d(3, eps=1e-3), (2, 3, 2, 2)),
         (BatchNorm2d(3, momentum=None), torch.nn.BatchNorm2d(3, momentum=None), (2, 3, 2, 2)),
+        (
+            BatchNorm1d(3, momentum=None, track_running_stats=False),
+            torch.nn.BatchNorm1d(3, momentum=None, track_running_stats=False),
+            (2, 3, 2),
+        ),
+        (InstanceNorm2d(3, 1e-3, 0.3, True, True), torch.nn.InstanceNorm2d(3, 1e-3, 0.3, True, True), (2, 3, 2, 2)),
+        (InstanceNorm1d(3, track_running_stats=True), torch.nn.InstanceNorm1d(3, track_running_stats=True), (4, 3, 2)),
     ],
 )
 def test_running_statistics_over_steps(ours: Module, twin: torch.nn.Module, shape: tuple[int, ...]) -> None:

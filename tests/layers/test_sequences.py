@@ -16,10 +16,12 @@ from photomend.layers import (
     Identity,
     LayerNorm,
     MultiheadAttention,
+    RMSNorm,
     Unflatten,
     embedding,
     gelu,
     layer_norm,
+    rms_norm,
     scaled_dot_product_attention,
 )
 from photomend.tests.layers.test_loops_backward import check, normal
@@ -35,6 +37,16 @@ def test_layer_norm_backwards_in_loops() -> None:
         normal(3, 5, seed=0),
         normal(5, seed=1),
         normal(5, seed=2),
+    )
+
+
+def test_rms_norm_backwards_in_loops() -> None:
+    check(
+        lambda x, w: rms_norm(x, w, normalized_shape=5, eps=1e-5),
+        lambda x, w: F.rms_norm(x, (5,), w, 1e-5),
+        lambda ȳ, x, w: norm.rms_norm_backward(ȳ, x, w),
+        normal(3, 5, seed=0),
+        normal(5, seed=1),
     )
 
 
@@ -63,7 +75,12 @@ def test_attention_backwards_in_loops() -> None:
 def test_half_precision_is_rounded_once(dtype: torch.dtype) -> None:
     """Value and gradients within an eps of what float64 makes of the same numbers."""
     x, v = (normal(4, 300, seed=seed).to(dtype) + seed for seed in (0, 1))
-    for f in (gelu, lambda x: gelu(x, approximate="tanh"), lambda x: layer_norm(x, normalized_shape=300)):
+    for f in (
+        gelu,
+        lambda x: gelu(x, approximate="tanh"),
+        lambda x: layer_norm(x, normalized_shape=300),
+        lambda x: rms_norm(x, normalized_shape=300, eps=1e-5),
+    ):
         found = []
         for precision in (dtype, torch.float64):
             leaf = Tensor(x.to(precision))
@@ -234,6 +251,9 @@ MISTAKES: list[tuple[Any, str]] = [
     (lambda: LayerNorm(()), "LayerNorm: normalized_shape (=()) must have at least one axis"),
     (lambda: layer_norm(Q, torch.ones(3), normalized_shape=4), "layer_norm: weight of shape (3,) must be (4,)"),
     (lambda: layer_norm(Q, None, Q[0, 0], normalized_shape=(3, 4)), "layer_norm: bias of shape (4,) must be (3, 4)"),
+    (lambda: RMSNorm(5)(Q), "rms_norm: input of shape (2, 3, 4) must end in normalized_shape (=(5,))"),
+    (lambda: RMSNorm((3, 0)), "RMSNorm: normalized_shape (=0) must be an integer of at least 1"),
+    (lambda: rms_norm(Q, Q[0], normalized_shape=4), "rms_norm: weight of shape (3, 4) must be (4,)"),
     (lambda: Embedding(0, 3), "Embedding: num_embeddings (=0) must be an integer of at least 1"),
     (lambda: Embedding(5, 3.0), "Embedding: embedding_dim (=3.0) must be an integer"),  # type: ignore[arg-type]
     (lambda: Embedding(5, 3, padding_idx=5), "Embedding: padding_idx (=5) must be below num_embeddings (=5)"),
@@ -284,11 +304,12 @@ def test_mistake_is_named(mistake: Any, message: str) -> None:
 
 def test_the_settings_are_shown() -> None:
     shown = [
-        repr(layer) for layer in (GELU(approximate="tanh"), LayerNorm(4), Flatten(), Unflatten(1, (2, -1)), Identity())
+        repr(layer) for layer in (GELU("tanh"), LayerNorm(4), RMSNorm(4), Flatten(), Unflatten(1, (2, -1)), Identity())
     ]
     assert shown == [
         "GELU(approximate='tanh')",
         "LayerNorm((4,), eps=1e-05)",
+        "RMSNorm((4,), eps=None)",
         "Flatten(start_dim=1, end_dim=-1)",
         "Unflatten(dim=1, unflattened_size=(2, -1))",
         "Identity()",

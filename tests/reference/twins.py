@@ -145,6 +145,10 @@ def layer_norm(
     return F.layer_norm(x, weight=weight, bias=bias, **options)
 
 
+def rms_norm(x: torch.Tensor, weight: torch.Tensor | None = None, **options: Any) -> torch.Tensor:
+    return F.rms_norm(x, weight=weight, **options)
+
+
 def embedding(weight: torch.Tensor, indices: torch.Tensor, padding_idx: int | None = None) -> torch.Tensor:
     return F.embedding(indices, weight, padding_idx)
 

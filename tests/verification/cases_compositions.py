@@ -65,6 +65,44 @@ def _batch_norm(training: bool, **options: float) -> Callable[[State, np.ndarray
     return lambda state, x: norm.batch_norm_layer(state, x, training, **options)
 
 
+def _turned(kind: Any) -> Any:
+    """Instance norm, ours or torch's, with the standardised axes before the channels: a cotangent that is repeated
+    along the last axis would have the gradient 0 otherwise, and no error can be relative to it."""
+
+    class Turned(kind):  # type: ignore[misc]
+        def forward(self, x: Any) -> Any:
+            return super().forward(x).transpose(x.ndim - 1, 0)
+
+    return Turned
+
+
+def _instance_case(
+    setting: str,
+    shape: tuple[int, ...],
+    arguments: tuple[Any, ...],
+    training: bool,
+    single: bool = False,
+    **options: Any,
+) -> Case:
+    """The case of an instance norm of 3 channels, made with `arguments` (eps, momentum, …) and `options`."""
+    name = setting.partition("/")[0]
+    images = (lambda x: x[None]) if single else (lambda x: x)
+
+    def loops(state: State, x: np.ndarray) -> np.ndarray:
+        y = norm.instance_norm_layer(state, images(x), training, *arguments[:2])
+        return np.swapaxes(y[0] if single else y, 0, -1)
+
+    return Case(
+        setting,
+        lambda: _turned(getattr(layers, name))(3, *arguments, **options),
+        lambda: _turned(getattr(nn, name))(3, *arguments, **options),
+        (normal(*shape),),
+        loops,
+        linear_in=() if not (options or arguments[2:]) else (("weight",),) if options.get("bias") is False else _AFFINE,
+        training=training,
+    )
+
+
 _AFFINE: tuple[tuple[int | str, ...], ...] = (("weight", "bias"),)
 _NORM_LAYERS = [
     case
@@ -81,6 +119,20 @@ _NORM_LAYERS = [
               _batch_norm(training), training=training, affine=False),
         layer(f"BatchNorm2d/{mode}, not affine", (3,), lambda: nn.BatchNorm2d(3, affine=False), normal(2, 3, 3, 2),
               _batch_norm(training), training=training, affine=False),
+        layer(f"BatchNorm1d/{mode}, untracked", (3, 1e-5, 0.1, True, False),
+              lambda: nn.BatchNorm1d(3, track_running_stats=False), normal(2, 3, 4), _batch_norm(training),
+              linear_in=_AFFINE, training=training),
+        layer(f"BatchNorm2d/{mode}, untracked", (3,), lambda: nn.BatchNorm2d(3, track_running_stats=False),
+              normal(2, 3, 2, 3), _batch_norm(training), linear_in=_AFFINE, training=training,
+              track_running_stats=False),
+        *(
+            layer(f"{name}/{mode}, no shift", (3,), partial(twin, 3, bias=False), draw, _batch_norm(training),
+                  linear_in=(("weight",),), training=training, bias=False)
+            for name, twin, draw in (
+                ("BatchNorm1d", nn.BatchNorm1d, normal(5, 3)),
+                ("BatchNorm2d", nn.BatchNorm2d, normal(2, 3, 2, 3)),
+            )
+        ),
         *(
             layer(f"{name}/{mode}, large eps", (3,), partial(twin, 3, eps=0.2, momentum=0.4), draw,
                   _batch_norm(training, eps=0.2, momentum=0.4), linear_in=_AFFINE, training=training,
@@ -92,6 +144,19 @@ _NORM_LAYERS = [
         ),
     )
 ]  # fmt: skip
+_NORM_LAYERS += [
+    case
+    for training in (True, False)
+    for mode in ("training" if training else "eval",)
+    for name, shape in (("InstanceNorm1d", (2, 3, 4)), ("InstanceNorm2d", (2, 3, 2, 3)))
+    for case in (
+        _instance_case(f"{name}/{mode}", shape, (0.1,), training),
+        _instance_case(f"{name}/{mode}, small eps", shape, (), training, affine=True),
+        _instance_case(f"{name}/{mode}, a single one", shape[1:], (0.1,), training, single=True),
+        _instance_case(f"{name}/{mode}, no shift", shape, (0.1, 0.1, True), training, bias=False),
+        _instance_case(f"{name}/{mode}, tracked", shape, (0.1, 0.3, True, True), training),
+    )
+]
 _NORM_LAYERS += [
     layer(
         "GroupNorm/large eps",
@@ -109,6 +174,15 @@ _NORM_LAYERS += [
         normal(2, 4, 3, 2),
         lambda s, x: norm.group_norm(x, s["weight"], s["bias"], num_groups=2),
         linear_in=_AFFINE,
+    ),
+    layer(
+        "GroupNorm/no shift",
+        (2, 4),
+        lambda: nn.GroupNorm(2, 4, bias=False),
+        normal(2, 4, 3, 2),
+        lambda s, x: norm.group_norm(x, s["weight"], num_groups=2),
+        linear_in=(("weight",),),
+        bias=False,
     ),
     layer(
         "GroupNorm/not affine",

@@ -43,14 +43,61 @@ def _layer_norm(shape: tuple[int, ...], **options: float) -> Callable[[State, np
 
 
 _NORM += [
-    layer("LayerNorm", (4,), lambda: nn.LayerNorm(4), normal(2, 3, 4), _layer_norm((4,)),
-          linear_in=(("weight", "bias"),)),
-    layer("LayerNorm/large eps", ((3, 4), 0.2), lambda: nn.LayerNorm((3, 4), 0.2), normal(2, 3, 4),
-          _layer_norm((3, 4), eps=0.2), linear_in=(("weight", "bias"),)),
-    layer("LayerNorm/not affine", ((3, 4),), lambda: nn.LayerNorm((3, 4), elementwise_affine=False), normal(2, 3, 4),
-          _layer_norm((3, 4)), elementwise_affine=False),
-    layer("LayerNorm/no shift", (4,), lambda: nn.LayerNorm(4, bias=False), normal(2, 3, 4), _layer_norm((4,)),
-          linear_in=(("weight",),), bias=False),
+    layer(
+        "LayerNorm", (4,), lambda: nn.LayerNorm(4), normal(2, 3, 4), _layer_norm((4,)), linear_in=(("weight", "bias"),)
+    ),
+    layer(
+        "LayerNorm/large eps",
+        ((3, 4), 0.2),
+        lambda: nn.LayerNorm((3, 4), 0.2),
+        normal(2, 3, 4),
+        _layer_norm((3, 4), eps=0.2),
+        linear_in=(("weight", "bias"),),
+    ),
+    layer(
+        "LayerNorm/not affine",
+        ((3, 4),),
+        lambda: nn.LayerNorm((3, 4), elementwise_affine=False),
+        normal(2, 3, 4),
+        _layer_norm((3, 4)),
+        elementwise_affine=False,
+    ),
+    layer(
+        "LayerNorm/no shift",
+        (4,),
+        lambda: nn.LayerNorm(4, bias=False),
+        normal(2, 3, 4),
+        _layer_norm((4,)),
+        linear_in=(("weight",),),
+        bias=False,
+    ),
+]
+_NORM += [
+    op(
+        f"rms_norm/{setting}",
+        layers.rms_norm,
+        *draws,
+        twin=twins.rms_norm,
+        loops=norm.rms_norm,
+        linear_in=((1,),) if len(draws) == 2 else (),
+        normalized_shape=shape,
+        **options,  # type: ignore[arg-type]
+    )
+    for setting, draws, shape, options in (
+        ("sequences", (normal(2, 3, 4), normal(4)), (4,), {}),
+        ("images", (normal(2, 3, 2, 4), normal(3, 2, 4)), (3, 2, 4), {"eps": 1e-3}),
+        ("a single point", (normal(5), normal(5)), (5,), {}),
+        ("not affine", (normal(2, 3, 4),), (3, 4), {}),
+        ("large eps", (normal(3, 4), normal(4)), (4,), {"eps": 0.2}),
+    )
+]
+_NORM += [
+    layer("RMSNorm", (4,), lambda: nn.RMSNorm(4), normal(2, 3, 4),
+          lambda s, x: norm.rms_norm(x, s["weight"], normalized_shape=(4,)), linear_in=(("weight",),)),
+    layer("RMSNorm/large eps", ((3, 4), 0.2), lambda: nn.RMSNorm((3, 4), 0.2), normal(2, 3, 4),
+          lambda s, x: norm.rms_norm(x, s["weight"], normalized_shape=(3, 4), eps=0.2), linear_in=(("weight",),)),
+    layer("RMSNorm/not affine", (4,), lambda: nn.RMSNorm(4, elementwise_affine=False), normal(2, 3, 4),
+          lambda s, x: norm.rms_norm(x, normalized_shape=(4,)), elementwise_affine=False),
 ]  # fmt: skip
 
 

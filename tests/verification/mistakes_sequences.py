@@ -24,6 +24,15 @@ SEQUENCE_MISTAKES = (
         ("layer_norm", "LayerNorm"),
     ),
     Break(
+        "rms-constant",
+        "RMS norm divides by the root mean square as if it were a constant.",
+        "photomend.layers.layer_norm",
+        "rms_norm",
+        "(r * (x̂̄ - x̂ * (x̂ * x̂̄).mean(dim=dims, keepdim=True)))",
+        "(r * x̂̄)",
+        ("rms_norm", "RMSNorm"),
+    ),
+    Break(
         "embedding-overwritten",
         "A word that stands in several places receives the gradient of one of them only.",
         "photomend.layers.embedding",

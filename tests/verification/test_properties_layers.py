@@ -332,6 +332,30 @@ def test_layer_norm(leading, inner, eps, affine, seed, layout, spread) -> None:
 
 
 @few
+@given(
+    leading=shapes(most=2),
+    inner=shapes(least=1, most=2),
+    eps=epsilons,
+    affine=st.booleans(),
+    seed=seeds,
+    layout=layouts,
+    spread=st.booleans(),
+)
+def test_rms_norm(leading, inner, eps, affine, seed, layout, spread) -> None:
+    assume(math.prod(inner) > 1)
+    agree(
+        lambda x, w=None: layers.rms_norm(x, w, normalized_shape=inner, eps=eps),
+        lambda x, w=None: F.rms_norm(x, inner, w, eps=eps),
+        (spaced((*leading, *inner), seed), normal(inner, seed + 1))[: affine + 1],
+        layout,
+        linear_in=((1,),) if affine else (),
+        spread=spread,
+        differences=eps == LARGE,
+        floor=0.01,
+    )
+
+
+@few
 @given(shape=shapes(), words=sizes, features=sizes, seed=seeds, layout=layouts, spread=st.booleans())
 def test_embedding(shape, words, features, seed, layout, spread) -> None:
     indices = (positive(shape, seed) * 1000).long() % words
