@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A process for every core, and no more than four: each of them imports torch and collects all tests.
 PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help install demo test test-fast test-all verify mutation format lint types docs-tables check hooks clean
+.PHONY: help install demo test test-fast test-all verify mutation format lint types docs docs-tables check hooks clean
 
 help:
 	@echo "make install     install photomend into .venv"
@@ -20,6 +20,7 @@ help:
 	@echo "make format      ruff: rewrite the code in the house's format"
 	@echo "make lint        ruff: rules and format"
 	@echo "make types       mypy"
+	@echo "make docs        build the textbook: build/site/index.html"
 	@echo "make docs-tables fill the generated tables and draw the figures of the documentation"
 	@echo "make check       all that a change must pass: .ci/run"
 	@echo "make hooks       run the format, rules and types before each commit"
@@ -56,6 +57,11 @@ lint: $(STAMP)
 types: $(STAMP)
 	@mkdir -p $(VENV)/types && ln -sfn ../.. $(VENV)/types/photomend
 	$(BIN)/mypy
+
+docs: $(STAMP)
+	$(PIP) install --quiet --constraint constraints.txt --group docs
+	$(BIN)/python -m sphinx -b html --quiet --fail-on-warning --keep-going --fresh-env docs build/site
+	@echo "build/site/index.html"
 
 docs-tables: $(STAMP)
 	$(BIN)/python docs/tables.py

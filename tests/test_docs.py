@@ -17,7 +17,12 @@ from .scripts import script
 
 ROOT = Path(__file__).parents[1]
 #: Every page but the log, which is about the code of its day.
-PAGES = [ROOT / "README.md", ROOT / "weights" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "weights" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "book").glob("*.md")),
+]
 LOG = sorted((ROOT / "docs" / "log").glob("*.md"))
 #: What a reader makes, as opposed to a file of the repository.
 NOT_OURS = r"(demo|photos|masks|repaired|runs)/.*|RUN.*|.*(config|provenance)\.json|.*NAME.*"

@@ -118,7 +118,9 @@ def _path(points: list[Point]) -> str:
     for (x0, y0), (x1, y1) in zip(points[1::2], points[2::2], strict=False):
         middle = _n((y0 + y1) / 2)
         path.append(f"V{_n(y0)} C{_n(x0)},{middle} {_n(x1)},{middle} {_n(x1)},{_n(y1)}")
-    return " ".join([*path, f"V{_n(points[-1][1])}"])
+    if points[-1] != points[-2]:  # a line without length would leave the arrow's head without a direction
+        path.append(f"V{_n(points[-1][1])}")
+    return " ".join(path)
 
 
 def _n(number: float) -> str:

@@ -112,7 +112,8 @@ def test_diamond() -> None:
     picture = Picture(draw(c))
     assert [box.texts for box in picture.boxes.values()] == [["add", "scalar"], ["add", "scalar"], ["leaf", "scalar"]]
     assert picture.arrows == [("add", "add")] * 2 + [("leaf", "add")] * 2
-    ends = [re.findall(r"[\d.]+", path.get("d"))[-3] for path in picture.paths[:2]]
+    ends = [re.findall(r"[\d.]+", path.get("d"))[-2] for path in picture.paths[:2]]
+    assert all(re.search(r"C\S+ \S+ \S+$", path.get("d")) for path in picture.paths)  # heads point where the curves do
     assert ends[0] != ends[1]  # the two arrows arrive side by side
 
 

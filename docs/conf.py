@@ -1,0 +1,45 @@
+"""How Sphinx builds the textbook: `make docs` writes it to build/site, readable without a network."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "site"))
+
+project = "photomend"
+author = "The photomend authors"
+project_copyright = author
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "reference_pages", "excerpt", "links"]
+exclude_patterns = ["_static", "site", "data", "**.ipynb_checkpoints"]
+
+# Pages are Markdown, and notebooks where they begin with a kernel; every cell runs in each build, and none may fail.
+myst_enable_extensions = ["colon_fence", "dollarmath", "deflist", "attrs_inline"]
+myst_heading_anchors = 3
+nb_execution_mode = "force"
+nb_execution_timeout = 120
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_merge_streams = True
+
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {name: name for name in ("Array", "Pullback", "IntOrPair", "Axes", "Scalar", "Shape")}
+add_module_names = False
+python_maximum_signature_line_length = 80
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = "photomend"
+html_static_path = ["_static"]
+html_css_files = ["book.css"]
+html_js_files = ["stepper.js"]
+html_math_renderer = "mathml"
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+pygments_style = "default"
+pygments_dark_style = "github-dark"
