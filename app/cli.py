@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Compare models on the same photos with the same holes.",
     "repair": "Fill the missing parts of a photo.",
     "verify": "Check every gradient against four oracles.",
+    "exercise": "Write a backward pass yourself, and have it checked.",
     "tune": "Measure this machine, so that later commands run faster on it.",
     "bench": "Compare speed and memory with torch.nn.",
 }
