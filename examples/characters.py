@@ -37,7 +37,7 @@ class Transformer(Module):
 
     def forward(self, codes: Array) -> Tensor:
         x = self.blocks(self.characters(codes) + self.places(torch.arange(codes.shape[1])))
-        return permute(self.scores(self.norm(x)), axes=(0, 2, 1))
+        return permute(self.scores(self.norm(x)), dims=(0, 2, 1))
 
 
 def main(steps: int = 400) -> float:

@@ -105,8 +105,8 @@ def log_softmax(x: Array, dim: int) -> tuple[Array, Pullback]:
 def logsumexp(x: Array, *, dim: int | tuple[int, ...], keepdim: bool = False) -> tuple[Array, Pullback]:
     """y = ln Σ eˣ over the axes `dim`, a smooth maximum; dy = Σ p dx with p = softmax(x) = eˣ⁻ʸ, so x̄ = ȳ p.
 
-    Of nothing, or nothing but −∞, the value is −∞, and with +∞ among them it is +∞; the derivative is NaN there, as in
-    torch.
+    Of nothing but −∞ the value is −∞, as it is of nothing at all, and with +∞ among them it is +∞; the derivative is
+    NaN there, as in torch.
 
     >>> logsumexp(torch.tensor([[200.0, 200.0], [0.0, -torch.inf]]), dim=1)
     tensor([200.6931,   0.0000])

@@ -25,7 +25,7 @@ _EDITS: list[tuple[str, str, str, str, str, str, str]] = [
     (
         *("padding-zeros", "The zeros around an array are made on the CPU."),
         *("core.ops.shaping", "pad"),
-        *("x.new_zeros(*x.shape[:-2],", "torch.zeros(*x.shape[:-2],"),
+        *("x.new_full(shape, value)", "torch.full(shape, value, dtype=x.dtype)"),
         "pad",
     ),
     (
@@ -61,7 +61,7 @@ _EDITS: list[tuple[str, str, str, str, str, str, str]] = [
     (
         *("matrix", "The matrix that interpolates takes the dtype alone."),
         *("layers.upsample", "upsample_bilinear"),
-        *("_interpolation(size, s).to(x)", "_interpolation(size, s).to(x.dtype)"),
+        *("_interpolation(*axis, align_corners).to(x)", "_interpolation(*axis, align_corners).to(x.dtype)"),
         "upsample_bilinear",
     ),
     (

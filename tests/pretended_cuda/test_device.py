@@ -164,7 +164,7 @@ def test_an_event_tells_the_line(events: list[Event]) -> None:
 
 def test_an_event_in_the_package_tells_the_packages_line(events: list[Event]) -> None:
     Tensor(far(1)).item()
-    assert [(event.file, event.function) for event in events] == [("core/tensor.py", "Tensor.item")]
+    assert [(event.file, event.function) for event in events] == [("core/methods.py", "Methods.item")]
 
 
 def test_arrays_say_where_they_are() -> None:
