@@ -84,11 +84,11 @@ def _padding(w: Array, stride: IntOrPair, padding: IntOrPair | str, dilation: In
     return (rows // 2, columns // 2), rows % 2, columns % 2
 
 
-def _positions(size: int, before: int, after: int, mode: str) -> Array:
+def _positions(size: int, before: int, after: int, mode: str, device: torch.device) -> Array:
     """Along an axis of so many pixels, the ones that stand `before` it, on it and `after` it by this padding mode."""
     if max(before, after) > (size - 1 if mode == "reflect" else size) and mode != "replicate":
         raise ValueError(f"Conv2d: padding (={max(before, after)}) is too much for {size} pixels with {mode!r}")
-    positions = torch.arange(-before, size + after)
+    positions = torch.arange(-before, size + after, device=device)
     if mode == "circular":
         return positions % size
     return positions.clamp(0, size - 1) if mode == "replicate" else size - 1 - (size - 1 - positions.abs()).abs()
@@ -177,7 +177,7 @@ class Conv2d(Module):
             require_images(x, "Conv2d")
         padding, *further = _padding(self.weight.data, self.stride, self.padding, self.dilation)
         rows, columns = (
-            _positions(size, before, before + more, self.padding_mode).to(x.device)
+            _positions(size, before, before + more, self.padding_mode, x.device)
             for size, before, more in zip(x.shape[-2:], pair(padding, "padding", 0), further, strict=True)
         )
         return getitem(x, index=(..., rows[:, None], columns))

@@ -39,7 +39,7 @@ class AdaptiveAvgPool2d(Module):
         if self.output_size == (1, 1):
             return mean(x, dim=(-2, -1), keepdim=True)
         rows, columns = (
-            _areas(size, size if n is None else n).to(x.device, x.dtype)
+            _areas(size, size if n is None else n, x.device).to(x.dtype)
             for size, n in zip(x.shape[-2:], self.output_size, strict=True)
         )
         return matmul(matmul(rows, x), columns.mT)
@@ -48,10 +48,10 @@ class AdaptiveAvgPool2d(Module):
         return f"output_size={self.output_size}"
 
 
-def _areas(size: int, out: int) -> Array:
+def _areas(size: int, out: int, device: torch.device) -> Array:
     """The matrix (out, size) whose row i takes the mean of the inputs that belong to output i."""
-    i = torch.arange(out)[:, None]
-    first, end, inputs = i * size // out, -((i + 1) * -size // out), torch.arange(size)
+    i = torch.arange(out, device=device)[:, None]
+    first, end, inputs = i * size // out, -((i + 1) * -size // out), torch.arange(size, device=device)
     return ((first <= inputs) & (inputs < end)).double() / (end - first)
 
 

@@ -130,7 +130,7 @@ def avg_pool2d(
     for under_tap in under_taps[1:]:
         y += padded[under_tap]
     if divisor_override is None:
-        n: Any = _counts(windows, (x.shape[2], x.shape[3]), count_include_pad).to(x)
+        n: Any = _counts(windows, (x.shape[2], x.shape[3]), count_include_pad, x.device).to(x.dtype)
     else:
         n = integer("avg_pool2d", "divisor_override", divisor_override)
     like_padded = torch.empty_like(padded, device="meta")  # its shape and layout without its memory
@@ -144,12 +144,12 @@ def avg_pool2d(
     return y.div_(n), avg_pool2d_pullback
 
 
-def _counts(windows: _Windows, size: Pair, count_include_pad: bool) -> Array:
+def _counts(windows: _Windows, size: Pair, count_include_pad: bool, device: torch.device) -> Array:
     """How many elements each window has, (rows of windows, columns of windows)."""
     lengths = []
     for n, k, s, p, out in zip(size, windows.kernel, windows.stride, windows.padding, windows.out, strict=True):
         first, last = (-p, n + p) if count_include_pad else (0, n)
-        starts = torch.arange(out) * s - p
+        starts = torch.arange(out, device=device) * s - p
         lengths.append((starts + k).clamp_max(last) - starts.clamp_min(first))
     rows, columns = lengths
     return rows[:, None] * columns

@@ -58,7 +58,8 @@ def upsample_nearest(
     n, c, h, w = x.shape
     whole = math.isclose(rows * ratios[0], h) and math.isclose(columns * ratios[1], w)
     if rows % h or columns % w or not whole:
-        return _nearest_by_index(x, _nearest(h, rows, ratios[0]), _nearest(w, columns, ratios[1]))
+        indices = (_nearest(*axis, x.device) for axis in zip((h, w), (rows, columns), ratios, strict=True))
+        return _nearest_by_index(x, *indices)
     down, across = rows // h, columns // w
     pixels = x.permute(0, 2, 3, 1)[:, :, None, :, None]
     y = pixels.expand(n, h, down, w, across, c).reshape(n, rows, columns, c).permute(0, 3, 1, 2)
@@ -80,7 +81,7 @@ def _add(arrays: list[Array]) -> Array:
 
 def _nearest_by_index(x: Array, rows: Array, columns: Array) -> tuple[Array, Pullback]:
     """x[:, :, rows][..., columns], for indices of which each may come several times or never."""
-    rows, columns, shape = rows.to(x.device), columns.to(x.device), x.shape
+    shape = x.shape
 
     def upsample_nearest_pullback(ȳ: Array):
         of_rows = ȳ.new_zeros(*ȳ.shape[:3], shape[3]).index_add_(3, columns, ȳ)
@@ -89,11 +90,11 @@ def _nearest_by_index(x: Array, rows: Array, columns: Array) -> tuple[Array, Pul
     return x.index_select(2, rows).index_select(3, columns), upsample_nearest_pullback
 
 
-def _nearest(size: int, out: int, ratio: float) -> Array:
+def _nearest(size: int, out: int, ratio: float, device: torch.device) -> Array:
     """For each output pixel along an axis the input pixel ⌊i r⌋; in float32, where torch rounds it, too."""
     if out == 2 * size:  # as torch does, whatever the ratio
-        return torch.arange(out) // 2
-    positions = torch.arange(out, dtype=torch.float32) * torch.tensor(ratio, dtype=torch.float32)
+        return torch.arange(out, device=device) // 2
+    positions = torch.arange(out, dtype=torch.float32, device=device) * ratio
     return positions.long()
 
 

@@ -22,7 +22,7 @@ def _shape(a: Array | Scalar) -> torch.Size:
 
 def _as_array(number: Array | Scalar, like: Any) -> Array:
     """A number as an array without axes, beside an array `like`; an array as it is."""
-    return number if isinstance(number, Array) else torch.as_tensor(number, dtype=like.dtype, device=like.device)
+    return number if isinstance(number, Array) else torch.full((), number, dtype=like.dtype, device=like.device)
 
 
 def _for(argument: Array | Scalar, needed: Array | Scalar) -> Any:
