@@ -8,6 +8,7 @@ import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
 from .standardise import wide
+from .windows import axis
 
 #: GELU's approximation by tanh: √(2/π), and the weight of x³.
 _SLOPE, _CUBIC = math.sqrt(2 / math.pi), 0.044715
@@ -116,23 +117,24 @@ def gelu(x: Array, *, approximate: str = "none") -> tuple[Array, Pullback]:
 
 
 @primitive
-def glu(x: Array) -> tuple[Array, Pullback]:
-    """y = a · σ(g) for x = (a, g), the two halves of the channels (axis 1): ā = ȳ σ(g), ḡ = ȳ y (1 − σ(g)).
+def glu(x: Array, *, dim: int = -1) -> tuple[Array, Pullback]:
+    """y = a · σ(g) for x = (a, g), the two halves along the axis `dim`: ā = ȳ σ(g), ḡ = ȳ y (1 − σ(g)).
 
     Source: Dauphin et al., *Language modeling with gated convolutional networks* (2017), eq. 1.
 
     Raises:
-        ValueError: the number of channels is odd.
+        ValueError: x has no axis `dim`, or its length is odd.
     """
-    if x.ndim < 2 or x.shape[1] % 2:
-        raise ValueError(f"glu: input of shape {tuple(x.shape)} must have an even number of channels (axis 1)")
-    a, g = x.chunk(2, dim=1)
+    dim = axis("glu", "dim", dim, x.ndim)
+    if not x.ndim or x.shape[dim] % 2:
+        raise ValueError(f"glu: input of shape {tuple(x.shape)} must have an even length along dim (={dim})")
+    a, g = x.chunk(2, dim=dim)
     σ = g.clone().sigmoid_()  # torch's sigmoid of a slice takes twice as long as of a contiguous array
     y, like_x = a * σ, torch.empty_like(x, device="meta")  # its shape and layout without its memory
 
     def glu_pullback(ȳ: Array):
         x̄ = torch.empty_like(like_x, device=ȳ.device)
-        ā, ḡ = x̄.chunk(2, dim=1)
+        ā, ḡ = x̄.chunk(2, dim=dim)
         torch.mul(ȳ, σ, out=ā)
         torch.mul(ȳ, y, out=ḡ).addcmul_(ḡ, σ, value=-1)
         return x̄
@@ -178,6 +180,19 @@ class GELU(Module):
 
     def extra_repr(self) -> str:
         return f"approximate={self.approximate!r}"
+
+
+class GLU(Module):
+    """a · σ(g), where a and g are the two halves of x along the axis `dim`; see `glu`."""
+
+    def __init__(self, dim: int = -1) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array | Tensor) -> Tensor:
+        return glu(x, dim=self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
 
 
 class Sigmoid(Module):

@@ -31,4 +31,4 @@ class GatedConv2d(Module):
         require_array(x, "GatedConv2d")
         if x.ndim == 3:  # a single image, whose channels aren't the axis that glu halves
             return self.forward(x.unsqueeze(0)).squeeze(0)
-        return glu(self.conv(x))
+        return glu(self.conv(x), dim=-3)

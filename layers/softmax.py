@@ -150,3 +150,16 @@ class LogSoftmax(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+class Softmin(Module):
+    """e⁻ˣ / Σ e⁻ˣ along the axis `dim`: the softmax of −x."""
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array | Tensor) -> Array | Tensor:
+        return softmax(-x, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"

@@ -18,11 +18,15 @@ from photomend.layers import (
     MultiheadAttention,
     RMSNorm,
     Unflatten,
+    elu,
     embedding,
     gelu,
     layer_norm,
+    logsigmoid,
+    mish,
     rms_norm,
     scaled_dot_product_attention,
+    softsign,
 )
 from photomend.tests.layers.test_loops_backward import check, normal
 from photomend.tests.reference.loops import norm, sequence
@@ -76,6 +80,10 @@ def test_half_precision_is_rounded_once(dtype: torch.dtype) -> None:
     """Value and gradients within an eps of what float64 makes of the same numbers."""
     x, v = (normal(4, 300, seed=seed).to(dtype) + seed for seed in (0, 1))
     for f in (
+        elu,
+        logsigmoid,
+        mish,
+        softsign,
         gelu,
         lambda x: gelu(x, approximate="tanh"),
         lambda x: layer_norm(x, normalized_shape=300),

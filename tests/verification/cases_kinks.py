@@ -45,6 +45,24 @@ _ACTIVATIONS = [
         ("absolute", core.absolute, torch.abs, abs),
     )
 ]
+_ACTIVATIONS += [
+    op(
+        f"elu/kink at 0, alpha {alpha}",
+        layers.elu,
+        _AROUND_ZERO,
+        twin=F.elu,
+        loops=lambda x, alpha: elementwise(lambda v: activation.elu(v, alpha), x),
+        alpha=alpha,
+    )
+    for alpha in (2.0, 0.5)
+]
+_ACTIVATIONS += [
+    op("hardtanh/at its edges", layers.hardtanh, _AROUND_ONE, twin=F.hardtanh,
+       loops=partial(elementwise, activation.hardtanh)),
+    op("hardswish/at its edges", layers.hardswish, _exactly([[-3.0, 3.0], [0.0, 4.0]]), twin=F.hardswish,
+       loops=partial(elementwise, activation.hardswish)),
+    op("prelu/at 0", layers.prelu, _AROUND_ZERO, _exactly([0.5, -0.5, 2.0]), twin=F.prelu, loops=activation.prelu),
+]  # fmt: skip
 
 _CHOICES = [
     op(

@@ -13,7 +13,7 @@ from photomend import layers
 from photomend.tests.reference import twins
 from photomend.tests.reference.loops import activation, core, pooling, resampling
 from photomend.tests.reference.loops.activation import elementwise
-from photomend.tests.verification.case import Case, apart, layer, normal, of_one_image, op
+from photomend.tests.verification.case import Case, apart, away_from, layer, normal, of_one_image, op
 from torch import nn
 
 X = ((0,),)  # linear in the input
@@ -22,6 +22,11 @@ X = ((0,),)  # linear in the input
 def _stateless(loops: Callable[..., np.ndarray], *first: Any, **options: Any) -> Callable[..., np.ndarray]:
     """The loops of a layer without weights, which get the (empty) state all the same."""
     return lambda state, x: loops(*first, x, **options)
+
+
+def wider(generator: torch.Generator) -> torch.Tensor:
+    """Evenly spaced from −8 to 8 in random order, none close to −3, 0, 3 or 6."""
+    return apart(2, 3, 4)(generator) * (8 / 3)
 
 
 _ACTIVATIONS = [
@@ -33,11 +38,107 @@ _ACTIVATIONS = [
         ("tanh", "Tanh", nn.Tanh, activation.tanh, normal(2, 3, 4)),
         ("silu", "SiLU", nn.SiLU, activation.silu, normal(2, 3, 4)),
         ("gelu", "GELU", nn.GELU, activation.gelu, normal(2, 3, 4)),
+        ("elu", "ELU", nn.ELU, activation.elu, apart(2, 3, 4)),
+        ("celu", "CELU", nn.CELU, activation.celu, apart(2, 3, 4)),
+        ("selu", "SELU", nn.SELU, activation.selu, apart(2, 3, 4)),
+        ("hardtanh", "Hardtanh", nn.Hardtanh, activation.hardtanh, away_from((-1.0, 1.0), 2, 3, 4)),
+        ("hardswish", "Hardswish", nn.Hardswish, activation.hardswish, wider),
+        ("logsigmoid", "LogSigmoid", nn.LogSigmoid, activation.logsigmoid, normal(2, 3, 4)),
+        ("softsign", "Softsign", nn.Softsign, activation.softsign, normal(2, 3, 4)),
+        ("mish", "Mish", nn.Mish, activation.mish, normal(2, 3, 4)),
     )
     for case in (
-        op(name, getattr(layers, name), draw, twin=twin(), loops=partial(elementwise, f)),
+        *(
+            []
+            if name in ("celu", "selu")
+            else [op(name, getattr(layers, name), draw, twin=twin(), loops=partial(elementwise, f))]
+        ),
         layer(Kind, (), twin, draw, _stateless(elementwise, f)),
     )
+]
+_ACTIVATIONS += [
+    op(
+        "elu/all options",
+        layers.elu,
+        apart(2, 3, 4),
+        twin=lambda x, **o: torch.ops.aten.elu(x, *o.values()),
+        loops=lambda x, **o: elementwise(lambda v: activation.elu(v, **o), x),
+        alpha=1.7,
+        scale=0.6,
+        input_scale=1.3,
+    ),
+    layer(
+        "ELU/alpha",
+        (2.0,),
+        lambda: nn.ELU(2.0),
+        apart(2, 3, 4),
+        _stateless(elementwise, lambda v: activation.elu(v, 2.0)),
+    ),
+    layer(
+        "CELU/alpha",
+        (2.0,),
+        lambda: nn.CELU(2.0),
+        apart(2, 3, 4),
+        _stateless(elementwise, lambda v: activation.celu(v, 2.0)),
+    ),
+    layer("ReLU6", (), nn.ReLU6, wider, _stateless(elementwise, activation.relu6)),
+    *(
+        case
+        for edges in ((-0.5, 2.0),)
+        for case in (
+            op(
+                "hardtanh/edges",
+                layers.hardtanh,
+                away_from(edges, 2, 3, 4),
+                twin=F.hardtanh,
+                loops=lambda x, **o: elementwise(lambda v: activation.hardtanh(v, **o), x),
+                min_val=-0.5,
+                max_val=2.0,
+            ),
+            layer(
+                "Hardtanh/edges",
+                edges,
+                lambda: nn.Hardtanh(-0.5, 2.0),
+                away_from(edges, 2, 3, 4),
+                _stateless(elementwise, lambda v: activation.hardtanh(v, -0.5, 2.0)),
+            ),
+        )
+    ),
+    *(
+        op(
+            f"prelu/{setting}",
+            layers.prelu,
+            apart(*shape),
+            normal(slopes),
+            twin=F.prelu,
+            loops=activation.prelu,
+            linear_in=X,
+        )
+        for setting, shape, slopes in (
+            ("images", (2, 3, 2, 4), 3),
+            ("vectors", (4, 3), 3),
+            ("one slope", (2, 3, 4), 1),
+            ("a single line", (6,), 1),
+            ("one channel", (4, 1, 3), 1),
+        )
+    ),
+    layer(
+        "PReLU",
+        (),
+        nn.PReLU,
+        apart(2, 3, 4),
+        lambda s, x: activation.prelu(x, s["weight"]),
+    ),
+    layer(
+        "PReLU/channels",
+        (3,),
+        lambda: nn.PReLU(3),
+        apart(2, 3, 4),
+        lambda s, x: activation.prelu(x, s["weight"]),
+    ),
+    layer("GLU", (), nn.GLU, normal(2, 3, 4), _stateless(activation.glu)),
+    layer("GLU/channels", (1,), lambda: nn.GLU(1), normal(2, 4, 3), _stateless(activation.glu, dim=1)),
+    op("glu/last axis", layers.glu, normal(2, 3, 4), twin=F.glu, loops=activation.glu),
 ]
 _ACTIVATIONS += [
     *(
@@ -74,8 +175,8 @@ _ACTIVATIONS += [
         _stateless(elementwise, activation.gelu_tanh),
         approximate="tanh",
     ),
-    op("glu/images", layers.glu, normal(2, 4, 2, 3), twin=lambda x: F.glu(x, 1), loops=activation.glu),
-    op("glu/vectors", layers.glu, normal(3, 6), twin=lambda x: F.glu(x, 1), loops=activation.glu),
+    op("glu/images", layers.glu, normal(2, 4, 2, 3), twin=F.glu, loops=activation.glu, dim=1),
+    op("glu/vectors", layers.glu, normal(3, 6), twin=F.glu, loops=activation.glu, dim=1),
     op(
         "dropout",
         layers.dropout,

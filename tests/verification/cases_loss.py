@@ -55,6 +55,7 @@ _SOFTMAX += [
     for name, twin, f, dim in (
         ("Softmax", nn.Softmax, softmax.softmax, 1),
         ("LogSoftmax", nn.LogSoftmax, softmax.log_softmax, -1),
+        ("Softmin", nn.Softmin, lambda x, dim: softmax.softmax(-x, dim), 1),
     )
 ]
 

@@ -172,6 +172,15 @@ _ACTIVATION = [
         ("silu", "SiLU", "Sequential"),
     ),
     Break(
+        "prelu-slope-of-all",
+        "The gradient of a PReLU's slope sums over all elements, and not only over those that it multiplied.",
+        "photomend.layers.activation_pieces",
+        "prelu",
+        "x.clamp_max(0)",
+        "x",
+        ("prelu", "PReLU"),
+    ),
+    Break(
         "glu-halves-swapped",
         "The two halves of a gated linear unit receive each other's gradients.",
         "photomend.layers.activation",

@@ -90,7 +90,14 @@ _LAYER_PRIMITIVES = [
     _op("sigmoid", IMAGES, twin=F.sigmoid),
     _op("tanh", IMAGES, twin=F.tanh),
     _op("silu", IMAGES, twin=F.silu),
-    _op("glu", IMAGES, twin=lambda x: F.glu(x, 1)),
+    _op("glu", IMAGES, twin=F.glu, dim=1),
+    _op("elu", IMAGES, twin=F.elu),
+    _op("hardtanh", IMAGES, twin=F.hardtanh),
+    _op("hardswish", IMAGES, twin=F.hardswish),
+    _op("prelu", IMAGES, normal(32), twin=F.prelu),
+    _op("logsigmoid", IMAGES, twin=F.logsigmoid),
+    _op("softsign", IMAGES, twin=F.softsign),
+    _op("mish", IMAGES, twin=F.mish),
     _op("softmax", VECTORS, twin=torch.softmax, dim=1),
     _op("log_softmax", VECTORS, twin=torch.log_softmax, dim=1),
     _op("logsumexp", VECTORS, twin=torch.logsumexp, dim=1),
@@ -125,6 +132,13 @@ _LAYERS = [
     _layer("Sigmoid", twin=nn.Sigmoid, draw=IMAGES),
     _layer("Tanh", twin=nn.Tanh, draw=IMAGES),
     _layer("SiLU", twin=nn.SiLU, draw=IMAGES),
+    *(
+        _layer(name, twin=getattr(nn, name), draw=IMAGES)
+        for name in (
+            "ELU", "CELU", "SELU", "ReLU6", "Hardtanh", "Hardswish", "PReLU", "LogSigmoid", "Softsign", "Mish", "GLU",
+        )
+    ),
+    _layer("Softmin", 1, twin=partial(nn.Softmin, 1), draw=VECTORS),
     _layer("Softmax", 1, twin=partial(nn.Softmax, 1), draw=VECTORS),
     _layer("LogSoftmax", 1, twin=partial(nn.LogSoftmax, 1), draw=VECTORS),
     _layer("GELU", twin=nn.GELU, draw=IMAGES),

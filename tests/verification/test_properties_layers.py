@@ -29,8 +29,13 @@ epsilons = st.sampled_from([1e-5, 1e-3, LARGE])
         (layers.sigmoid, torch.sigmoid, ()),
         (layers.tanh, torch.tanh, ()),
         (layers.silu, F.silu, ()),
+        (layers.elu, F.elu, ()),
+        (layers.hardswish, F.hardswish, ()),
+        (layers.logsigmoid, F.logsigmoid, ()),
+        (layers.softsign, F.softsign, ()),
+        (layers.mish, F.mish, ()),
     ],
-    ids=["relu", "sigmoid", "tanh", "silu"],
+    ids=["relu", "sigmoid", "tanh", "silu", "elu", "hardswish", "logsigmoid", "softsign", "mish"],
 )
 @few
 @given(shape=shapes(), seed=seeds, layout=layouts, spread=st.booleans())
@@ -53,7 +58,13 @@ def test_leaky_relu(shape, seed, layout, slope) -> None:
 @few
 @given(images=sizes, half=sizes, rest=shapes(most=3), seed=seeds, layout=layouts, spread=st.booleans())
 def test_glu(images, half, rest, seed, layout, spread) -> None:
-    agree(layers.glu, lambda x: F.glu(x, 1), (normal((images, 2 * half, *rest), seed),), layout, spread=spread)
+    agree(
+        lambda x: layers.glu(x, dim=1),
+        lambda x: F.glu(x, 1),
+        (normal((images, 2 * half, *rest), seed),),
+        layout,
+        spread=spread,
+    )
 
 
 @few
