@@ -24,6 +24,7 @@ from photomend.layers import (
     MaxPool2d,
     PixelShuffle,
     PixelUnshuffle,
+    PReLU,
     ResidualBlock,
     Sequential,
     Upsample,
@@ -61,6 +62,11 @@ def test_running_statistics_over_steps(ours: Module, twin: torch.nn.Module, shap
     before = {k: v.clone() for k, v in state.items()}
     torch.testing.assert_close(ours.eval()(x).data, twin.eval()(x).detach())
     assert all(torch.equal(before[k], v) for k, v in ours.state_dict().items())
+
+
+def test_slopes_start_where_they_are_told_to() -> None:
+    assert PReLU().weight.data.tolist() == [0.25]
+    assert PReLU(3, 0.5).weight.data.tolist() == [0.5, 0.5, 0.5]
 
 
 def test_normalised_values_have_mean_zero_and_variance_one() -> None:

@@ -80,9 +80,9 @@ def test_every_network_has_a_case() -> None:
 
 
 #: What no case of the registry can have. In evaluation dropout does nothing, and in training it is random:
-#: test_dropout.py has Dropout's p, test_sequences.py that of an attention. The
-#: gradient that padding_idx sets to 0 isn't the derivative: cases_kinks.py has it.
-ELSEWHERE = [("Dropout", "p"), ("MultiheadAttention", "dropout"), ("Embedding", "padding_idx")]
+#: test_dropout.py has Dropout's p, test_sequences.py that of an attention. The gradient that padding_idx sets to 0
+#: isn't the derivative: cases_kinks.py has it. What slopes start from is drawn over: test_layer_behaviour.py has it.
+ELSEWHERE = [("Dropout", "p"), ("MultiheadAttention", "dropout"), ("Embedding", "padding_idx"), ("PReLU", "init")]
 
 
 @pytest.mark.parametrize(("layer", "option"), [o for o in layer_options() if o not in ELSEWHERE])
