@@ -45,14 +45,14 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="List the exercises in course order.")
 def list_() -> None:
     """List the exercises in course order."""
     for number, exercise in enumerate(EXERCISES, 1):
         click.echo(f"{number:2}  {exercise.name:{_WIDTH}}  {exercise.about}")
 
 
-@command.command()
+@command.command(short_help="Write the file of an exercise.")
 @click.argument("name")
 @click.option("--out", type=_FILE, help="The file or folder to write to.  [default: the exercise's name, here]")
 def start(name: str, out: Path | None) -> None:
@@ -68,7 +68,7 @@ def start(name: str, out: Path | None) -> None:
     click.echo(f"{path}  write {' and '.join(exercise.functions)}, then: photomend exercise check {path}")
 
 
-@command.command()
+@command.command(short_help="Check your file.")
 @click.argument("file", type=_FILE)
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=process.SECONDS, help="Time that the file gets.")
 @click.option("--megabytes", type=click.IntRange(min=64), default=process.MEGABYTES, help="Memory that it gets.")
@@ -94,7 +94,7 @@ def check(file: Path, seconds: float, megabytes: int) -> int:
     return 0
 
 
-@command.command()
+@command.command(short_help="Say more about what is wrong.")
 @click.argument("file", type=_FILE)
 @click.option("--step", type=click.IntRange(1, hints.STEPS), help="1: where; 2: why; 3: the line.  [default: the next]")
 def hint(file: Path, step: int | None) -> None:
@@ -106,14 +106,15 @@ def hint(file: Path, step: int | None) -> None:
     if outcome.wrong is None:
         click.echo(f"{file}  all is right, there is nothing to hint at")
         return
-    step = step or hints.next_step(file, outcome.wrong)
+    last = hints.steps(outcome.wrong)
+    step = min(step or hints.next_step(file, outcome.wrong), last)
     for line in hints.hint(file, text, exercise, outcome.wrong, step):
         click.echo(line)
-    if step < hints.STEPS:
+    if step < last:
         click.echo(f"photomend exercise hint {file}  once more for {('why', 'the line')[step - 1]}")
 
 
-@command.command()
+@command.command(short_help="Print the textbook answer.")
 @click.argument("name")
 def solution(name: str) -> None:
     """Print the textbook answer to exercise NAME, with its derivation."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from pathlib import Path
 
 from .catalogue import Exercise
@@ -14,23 +15,34 @@ from .text import derivation, plain
 STEPS = 3
 
 
+def steps(wrong: Finding) -> int:
+    """How many steps a hint has: 1 for an exception, whose line and message say all that there is."""
+    return STEPS if wrong.function and wrong.stage != "error" else 1
+
+
 def hint(path: Path, text: str, exercise: Exercise, wrong: Finding, step: int) -> list[str]:
     """The lines of the hint of this step about a finding."""
     reason, line = derivation(exercise, wrong.function, wrong.target)
     if step == 1:
-        return [f"where: {_where(path, text, wrong)}", f"       {wrong.what}"]
-    if step == 2:
-        told = [part for part in (wrong.mistake, reason) if part]
         return [
-            f"why:   {told[0] if told else 'read the docstring once more, and work its example out by hand'}",
-            *(f"       {part}" for part in told[1:]),
+            f"where: {_where(path, text, wrong)}",
+            *_wrapped(wrong.what),
+            *(_wrapped(wrong.mistake) if steps(wrong) == 1 else []),
         ]
+    if step == 2:
+        told = [part for part in (wrong.mistake, reason) if part] or ["work the docstring's example out by hand"]
+        first, *rest = [line for part in told for line in _wrapped(part)]
+        return [f"why:   {first.strip()}", *rest]
     if not line:
         return [
             f"line:  no single line is to blame; `photomend exercise solution {exercise.name}` shows a whole answer"
         ]
     first, *rest = line.splitlines()
     return [f"line:  {first}", *rest]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 96, initial_indent=" " * 7, subsequent_indent=" " * 7)
 
 
 def _where(path: Path, text: str, wrong: Finding) -> str:

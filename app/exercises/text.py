@@ -13,6 +13,12 @@ from collections.abc import Iterator
 
 from .catalogue import Exercise
 
+#: Why a rule and a pullback return what they do.
+RETURNS = (
+    "A rule returns its value and its pullback, a function of ȳ alone. The pullback returns one gradient for each "
+    "argument of the rule, in their order and of their shapes, and None for what can't have one. Neither changes what "
+    "it is given."
+)
 HEADER = "# photomend exercise: "
 _Function = ast.FunctionDef | ast.ClassDef
 
@@ -64,17 +70,30 @@ def barred(name: str) -> str:
 def derivation(exercise: Exercise, function: str, target: str) -> tuple[str, str]:
     """Why a line of the textbook answer is as it is, and the line: the last that assigns to `target` in `function`.
 
-    Both are empty if there is no such line.
+    Without a target it is the first line that a comment stands above. Both are empty if there is no such line.
     """
     source = exercise.solution
     lines = source.splitlines()
     found = ("", "")
+    if target == "return":
+        return RETURNS, "\n".join(_returns(source, function))
     for node in ast.parse(source).body:
         if isinstance(node, _Function) and node.name == function:
             for statement, targets in _assignments(node):
-                if plain(target) in targets:
+                if not target and lines[statement.lineno - 2].strip().startswith("#"):
+                    return _comment_above(lines, statement.lineno), ast.get_source_segment(source, statement) or ""
+                if target and plain(target) in targets:
                     found = _comment_above(lines, statement.lineno), ast.get_source_segment(source, statement) or ""
     return found
+
+
+def _returns(source: str, function: str) -> list[str]:
+    """What a rule and its pullback return in the textbook answer."""
+    rule = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == function)
+    own = [n for n in rule.body if isinstance(n, ast.FunctionDef | ast.Return)]
+    inner = [(f, n) for f in own if isinstance(f, ast.FunctionDef) for n in f.body if isinstance(n, ast.Return)]
+    told = [f"{ast.unparse(n)}  # in {f.name}" for f, n in inner[-1:]]
+    return [*told, *(f"{ast.unparse(n)}  # in {function}" for n in own if isinstance(n, ast.Return))]
 
 
 def _assignments(node: ast.AST) -> Iterator[tuple[ast.stmt, set[str]]]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import torch
 
-from ....core import Array, GradientError, Pullback, Tensor, check
+from ....core import Array, GradientError, Pullback, check
 from ....core.gradcheck.function import argument_names
 from ..failure import AnswerError
 from ..text import barred
+from .contract import require_contract
 
 Rule = Callable[..., tuple[Array, Pullback]]
 
@@ -59,7 +60,7 @@ def check_rule(
     """
     name = getattr(rule, "__name__", "rule")
     bound = bind(rule, **options)
-    require_pair(name, bound(*(x.clone() for x in inputs)))
+    require_contract(name, bound, inputs)
 
     def textbook(*arrays: Array) -> Array:
         return value(*arrays, **options)
@@ -73,18 +74,6 @@ def check_rule(
     met = f", and at {kinks[0].removesuffix(' met')}" if kinks and kinks[1] != "0" else ""
     shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
     return f"{name}: value and gradients are right for {shapes}{met}"
-
-
-def require_pair(name: str, returned: Any) -> None:
-    """Raises AnswerError for anything but (value, pullback)."""
-    asked = "a rule returns its value and its pullback: return y, pullback"
-    if returned is None:
-        raise AnswerError(name, "contract", "y", f"{name} returns nothing", f"return is missing; {asked}")
-    if isinstance(returned, Array | Tensor | float | int):
-        raise AnswerError(name, "contract", "y", f"{name} returns only a {type(returned).__name__}", asked)
-    if not (isinstance(returned, tuple | list) and len(returned) == 2 and callable(returned[1])):
-        kinds = [type(part).__name__ for part in returned] if isinstance(returned, tuple | list) else [repr(returned)]
-        raise AnswerError(name, "contract", "y", f"{name} returns ({', '.join(kinds):.120})", asked)
 
 
 def explained(
@@ -108,7 +97,7 @@ def explained(
         index = names.index(argument) if argument in names else None
         broken = "relative error" not in title and "kink" not in title
         stage = "contract" if broken else "kink" if "at the kink" in title else "gradient"
-        target = barred(argument) if argument else "y"
+        target = barred(argument) if argument else "return"
     for sentence, wrong in variants.items():
         if same(bound, bind(wrong, **options), inputs, index, stage):
             hint = sentence

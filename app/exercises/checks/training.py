@@ -137,7 +137,6 @@ class _Steps:
 def _check_loop(train: Callable[..., Any]) -> None:
     model = _Watched().eval()
     steps = _Steps(model.weight)
-    model.weight.grad = torch.full((1, 2), 100.0)  # of whatever was computed before
     x, labels = torch.tensor([[1.0], [2.0]]), torch.tensor([0, 1])
     train(model, steps, CrossEntropyLoss(), [(x, labels)] * 3)
 
@@ -153,7 +152,7 @@ def _check_loop(train: Callable[..., Any]) -> None:
     if not steps.found or steps.found[0] is None:
         why = "no gradient arrives: backward() is missing, or zero_grad stands between it and step"
         raise fail("there is no gradient at the step", why, "loss(model(images), labels).backward()")
-    sums = [found is None or not torch.allclose(found, steps.found[1]) for found in steps.found]  # type: ignore[arg-type]
+    sums = [found is None or not torch.allclose(found, steps.found[0]) for found in steps.found]
     if "zero_grad" not in steps.told:
         why = "no zero_grad: backward() adds to the gradients, so that each step follows the sum of all batches so far"
         raise fail("the gradients of earlier batches are still there", why, "optimizer.zero_grad()")

@@ -47,6 +47,13 @@ def test_a_wrong_answer_is_told_what_is_wrong(wrong: Wrong) -> None:
     assert line not in str(failed)
 
 
+def test_gradients_may_also_be_cleared_after_the_step() -> None:
+    exercise = BY_NAME["adam-loop"]
+    source = exercise.solution.replace("        optimizer.zero_grad()\n", "")
+    source = source.replace("optimizer.step()\n", "optimizer.step()\n        optimizer.zero_grad()\n")
+    assert any("test digits are read" in line for line in checker(exercise)(names_in(source)))
+
+
 def test_there_are_more_than_35_wrong_answers_and_some_of_each_exercise() -> None:
     assert len(WRONG) > 35
     counts = Counter(wrong.exercise for wrong in WRONG)

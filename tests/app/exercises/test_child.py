@@ -11,7 +11,7 @@ import pytest
 from photomend.app.exercises.catalogue import EXERCISES, find
 from photomend.app.exercises.checks import checker
 from photomend.app.exercises.child import examine
-from photomend.app.exercises.text import HEADER, start_text
+from photomend.app.exercises.text import HEADER, derivation, start_text
 
 MULTIPLY = find("multiply-divide")
 
@@ -54,6 +54,36 @@ def test_what_cannot_be_run_is_explained_with_its_line(wrong, source: str, line:
     found = wrong(source)
     assert phrase in found["what"]
     assert found.get("line", 0) == line
+
+
+_DIVIDE = "def divide(a, b):\n    return a / b, lambda y: (y / b, -y * a / b**2)\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "what", "mistake"),
+    [
+        ("return a.mul_(b), lambda y: (y * b, y * a)", "it changes a in place", "make new ones"),
+        ("return a * b, lambda y: (y.mul_(b), y * a)", "the pullback changes ȳ in place", "make a new one"),
+        ("return (a * b).float(), lambda y: (y * b, y * a)", "the value is torch.float32", "float64"),
+        ("return (a * b), lambda y: ((y * b).float(), y * a)", "gradient of a is torch.float32", ""),
+        ("return (a * b).numpy(), lambda y: (y * b, y * a)", "the value is a ndarray", "must be an array"),
+        ("return a * b, lambda: (b, a)", "can't be called with ȳ alone", "it takes one argument"),
+        ("return a * b, lambda y: None", "the pullback returns nothing", "return is missing"),
+        ("return a * b, lambda y: (y * b, None)", "the gradient of b is None", "as labels do"),
+        ("return (a * b).sum(0), lambda y: (y * b, y * a)", "the value isn't", "an axis is missing"),
+        ("return a * b + torch.rand_like(a), lambda y: (y * b, y * a)", "another value", "something random"),
+        ("yield a * b, lambda y: (y * b, y * a)", "one thing, a generator", "return y, pullback"),
+        ("return a * b, lambda y: (y * b, y * a), 3", "it returns (Tensor, function, int)", "return y, pullback"),
+    ],
+)
+def test_a_broken_contract_is_told(wrong, body: str, what: str, mistake: str) -> None:
+    found = wrong(f"import torch\ndef multiply(a, b):\n    {body}\n{_DIVIDE}")
+    assert found["function"] == "multiply"
+    assert what in found["what"]
+    assert mistake in found["mistake"]
+    reason, line = derivation(MULTIPLY, "multiply", found["target"])
+    assert reason
+    assert line
 
 
 def test_a_misspelt_function_is_named(wrong) -> None:
