@@ -164,3 +164,69 @@ def _larger(size: re.Match[str]) -> str:
 
 def _barred(name: str) -> str:
     return f"{name}\N{COMBINING MACRON}"
+
+
+def window_steps(x: Array, w: Array, y: Array, ȳ: Array, x̄: Array) -> tuple[HTML, HTML]:
+    """A kernel's window over a small image (H, W), forwards and its adjoint, one output a step; stride 1, no padding.
+
+    Args:
+        x, w, y: the image, the kernel and their convolution.
+        ȳ, x̄: the cotangent of y, and the gradient that the steps must arrive at.
+    """
+    rows, columns = w.shape
+    outputs = [(r, c) for r in range(y.shape[0]) for c in range(y.shape[1])]
+    sum_so_far = torch.zeros_like(x)
+    forward, backward = [], []
+    for step, (r, c) in enumerate(outputs):
+        seen = {(r + i, c + j) for i in range(rows) for j in range(columns)}
+        later = set(outputs[step + 1 :])
+        window = x[r : r + rows, c : c + columns]
+        products = zip(w.flatten().tolist(), window.flatten().tolist(), strict=True)
+        terms = " + ".join(f"{number(a)}·{number(b)}" for a, b in products)
+        forward.append(
+            (
+                side_by_side(
+                    grid("x", x, {"seen": seen}),
+                    "∗",
+                    grid("w", w),
+                    "=",
+                    grid("y", y, {"made": {(r, c)}, "later": later}),
+                ),
+                f"y at row {r}, column {c}: {terms} = {number(y[r, c].item())}",
+            )
+        )
+        given = ȳ[r, c] * w
+        sum_so_far[r : r + rows, c : c + columns] += given
+        laid = ", ".join(number(v) for v in given.flatten().tolist())
+        backward.append(
+            (
+                side_by_side(
+                    grid("ȳ", ȳ, {"made": {(r, c)}}), grid("w", w), "→", grid("x̄ so far", sum_so_far, {"seen": seen})
+                ),
+                f"ȳ at row {r}, column {c} is {number(ȳ[r, c].item())}: it lays {number(ȳ[r, c].item())} · w, that is "
+                f"({laid}), over the window that y saw, and adds it.",
+            )
+        )
+    assert torch.equal(sum_so_far, x̄)
+    return stepper("The window of a convolution", forward), stepper("The adjoint of a convolution", backward)
+
+
+def norm_axes() -> HTML:
+    """Which numbers of a batch (3 images, 4 channels) share a mean, in three norms; for one pixel."""
+    images, channels = 3, 4
+    kinds = {
+        "batch norm": lambda n, c: c,
+        "group norm, 2 groups": lambda n, c: 2 * n + c // 2,
+        "layer norm": lambda n, c: n,
+    }
+    tables = []
+    for name, shared in kinds.items():
+        rows = "".join(
+            f"<tr><th>image {n + 1}</th>"
+            + "".join(f'<td class="shared{shared(n, c)}">μ{shared(n, c) + 1}</td>' for c in range(channels))
+            + "</tr>"
+            for n in range(images)
+        )
+        head = "<tr><th></th>" + "".join(f"<th>c{c + 1}</th>" for c in range(channels)) + "</tr>"
+        tables.append(f'<table class="numbers axes"><caption>{name}</caption>{head}{rows}</table>')
+    return HTML(side_by_side(*tables))

@@ -3,27 +3,26 @@ link inside it leads somewhere, and nothing that a page shows comes from the net
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from docutils import nodes
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-
-
-def _folder(app: Sphinx, env: Any, node: addnodes.pending_xref, content: nodes.Element) -> nodes.Element | None:
-    """A folder has no page: its name stays, without a link."""
-    page = Path(app.srcdir) / f"{node['refdoc']}.md"
-    return content if (page.parent / node["reftarget"]).resolve().is_dir() else None
+LINK = re.compile(r"\[([^\]]+)\]\(([^)#:]+)\)")
 
 
 def _in_site(app: Sphinx, page: str, source: list[str]) -> None:
-    """The model card stands beside the weights, and on a page that includes it; the log's pages are below its list."""
+    """What a page of the repository needs on the site.
+
+    The model card stands beside the weights, and on a page that includes it. A folder has no page, so its name stays
+    without a link. The log's pages are below its list.
+    """
+    here = (Path(app.srcdir) / page).parent
+    source[0] = LINK.sub(lambda link: link[1] if (here / link[2]).is_dir() else link[0], source[0])
     if page != "model-card":
         source[0] = source[0].replace("../weights/README.md", "model-card.md")
     if page == "log/README":
@@ -76,6 +75,5 @@ def _check(app: Sphinx, exception: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", _in_site)
-    app.connect("missing-reference", _folder)
     app.connect("build-finished", _check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
