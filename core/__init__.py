@@ -1,6 +1,7 @@
 """The engine: Tensor and tape, primitives with their pullbacks, modules, initial weights, the gradient checker."""
 
 from . import init
+from .arrays import kind_of
 from .backend import runtime
 from .drawing import Drawing, draw
 from .errors import PhotomendError, did_you_mean
@@ -80,6 +81,7 @@ __all__ = [
     "init",
     "is_recording",
     "keep_values",
+    "kind_of",
     "log",
     "matmul",
     "maximum",

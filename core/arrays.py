@@ -8,6 +8,7 @@ So one rule holds at every door: it is refused by name, and `detach` makes a pla
 
 from __future__ import annotations
 
+import sys
 from operator import attrgetter
 from typing import Any
 
@@ -27,9 +28,24 @@ def require_plain(name: str, array: torch.Tensor) -> None:
         )
 
 
+def kind_of(found: Any) -> str:
+    """The name of something's type; torch's with their module, since photomend's own may have the same.
+
+    >>> kind_of(torch.ones(1)), kind_of(3)
+    ('torch.Tensor', 'int')
+    """
+    kind = type(found)
+    parts = kind.__module__.split(".")
+    if parts[0] != "torch":
+        return kind.__name__
+    paths = (".".join(parts[:length]) for length in range(1, len(parts) + 1))  # the shortest that has it
+    path = next((p for p in paths if getattr(sys.modules.get(p), kind.__name__, None) is kind), kind.__module__)
+    return f"{path}.{kind.__name__}"
+
+
 def not_an_array(found: Any) -> str:
     """What something is that stands where an array is due, and what to write instead."""
-    kind = type(found).__name__
+    kind = kind_of(found)
     if isinstance(getattr(found, "data", None), torch.Tensor):
         return f"not a {kind} of photomend; pass its .data"
     if isinstance(found, list | tuple | int | float | np.ndarray | np.generic):

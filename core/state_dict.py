@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from .arrays import kind_of
 from .errors import PhotomendError
 from .tape import Array
 
@@ -22,7 +23,7 @@ def load(own: Mapping[str, Array], state: Mapping[str, Any], owner: str) -> None
         StateDictError: keys or values don't fit; then nothing has been changed. `owner` is whose state it is.
     """
     if not isinstance(state, Mapping):
-        raise StateDictError(f"a state dict is due for {owner}, not a {type(state).__name__}")
+        raise StateDictError(f"a state dict is due for {owner}, not a {kind_of(state)}{_call(state)}")
     complaints = []
     if missing := [k for k in own if k not in state]:
         complaints.append(f"missing {_few(missing)}")
@@ -41,10 +42,15 @@ def load(own: Mapping[str, Array], state: Mapping[str, Any], owner: str) -> None
         array.copy_(ready[key])
 
 
+def _call(found: Any) -> str:
+    """What to write where a module was given for its state dict, as the end of a message."""
+    return "; pass its .state_dict()" if callable(getattr(found, "state_dict", None)) else ""
+
+
 def _fault(mine: Array, given: Any) -> str:
     """Why `given` can't be copied into `mine`, or ""."""
     if not isinstance(given, Array):
-        return f"is a {type(given).__name__}, not an array"
+        return f"is a {kind_of(given)}, not an array"
     if given.shape != mine.shape:
         return f"is {tuple(given.shape)} but should be {tuple(mine.shape)}"
     if given.is_meta or mine.is_meta:

@@ -14,7 +14,7 @@ import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, primitive
 from .standardise import standardise, wide
-from .windows import integer
+from .windows import integer, positive
 
 #: The last axes of an array, all of whose elements share a mean; a number stands for a single axis.
 Shape = int | tuple[int, ...]
@@ -27,8 +27,10 @@ def _shape(op: str, normalized_shape: Shape) -> tuple[int, ...]:
     return tuple(integer(op, "normalized_shape", n) for n in sizes)
 
 
-def _checked(op: str, x: Array, normalized_shape: Shape, **affine: Array | None) -> tuple[int, ...]:
-    """normalized_shape as a tuple. Raises ValueError if x or the parameters don't fit it."""
+def _checked(op: str, x: Array, normalized_shape: Shape, eps: float | None, **affine: Array | None) -> tuple[int, ...]:
+    """normalized_shape as a tuple. Raises ValueError if x or the parameters don't fit it, or eps isn't above 0."""
+    if eps is not None:
+        positive(op, "eps", eps)
     shape = _shape(op, normalized_shape)
     if x.shape[-len(shape) :] != shape:
         raise ValueError(f"{op}: input of shape {tuple(x.shape)} must end in normalized_shape (={shape})")
@@ -59,9 +61,9 @@ def layer_norm(
             [-1.0000,  1.0000]])
 
     Raises:
-        ValueError: shapes don't fit.
+        ValueError: shapes don't fit, or eps isn't above 0.
     """
-    shape = _checked("layer_norm", x, normalized_shape, weight=weight, bias=bias)
+    shape = _checked("layer_norm", x, normalized_shape, eps, weight=weight, bias=bias)
     points = wide(x).reshape(-1, 1, math.prod(shape))
     to_points: Any  # the pullback that leads there
     y, μ, variance, to_points = standardise(points, None, None, lambda own: own, eps)
@@ -98,9 +100,9 @@ def rms_norm(
             [ 0.8485, -1.1314]])
 
     Raises:
-        ValueError: shapes don't fit.
+        ValueError: shapes don't fit, or eps isn't above 0.
     """
-    shape = _checked("rms_norm", x, normalized_shape, weight=weight)
+    shape = _checked("rms_norm", x, normalized_shape, eps, weight=weight)
     dims, dtype = tuple(range(-len(shape), 0)), x.dtype
     γ: Array | float = 1.0 if weight is None else wide(weight)
     r = wide(x).square().mean(dim=dims, keepdim=True).add_(torch.finfo(dtype).eps if eps is None else eps).rsqrt_()
@@ -130,14 +132,14 @@ class LayerNorm(Module):
     torch.Size([2, 5, 8])
 
     Raises:
-        ValueError: a size isn't a whole number above 0.
+        ValueError: a size isn't a whole number above 0, or eps not a number above 0.
     """
 
     def __init__(
         self, normalized_shape: Shape, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True
     ) -> None:
         self.normalized_shape = _shape("LayerNorm", normalized_shape)
-        self.eps = eps
+        self.eps = positive("LayerNorm", "eps", eps)
         self.weight = Parameter(torch.ones(self.normalized_shape)) if elementwise_affine else None
         self.bias = Parameter(torch.zeros(self.normalized_shape)) if elementwise_affine and bias else None
 
@@ -158,12 +160,12 @@ class RMSNorm(Module):
         elementwise_affine: whether a scale `weight` is trained, of this shape.
 
     Raises:
-        ValueError: a size isn't a whole number above 0.
+        ValueError: a size isn't a whole number above 0, or eps not a number above 0.
     """
 
     def __init__(self, normalized_shape: Shape, eps: float | None = None, elementwise_affine: bool = True) -> None:
         self.normalized_shape = _shape("RMSNorm", normalized_shape)
-        self.eps = eps
+        self.eps = None if eps is None else positive("RMSNorm", "eps", eps)
         self.weight = Parameter(torch.ones(self.normalized_shape)) if elementwise_affine else None
 
     def forward(self, x: Array | Tensor) -> Tensor:

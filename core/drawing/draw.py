@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..arrays import kind_of
 from ..mode import keep_values, recording
 from ..module import Module, Parameter
 from ..recompute import having, rerun
@@ -60,7 +61,7 @@ def draw(
             raise TypeError(f"draw: inputs are for a module or a function, not for a {type(what).__name__}")
         return _picture(what, values, backward, {id(leaf): name for name, leaf in (names or {}).items()})
     if not callable(what):
-        raise TypeError(f"draw: a Tensor, a module or a function is due, not a {type(what).__name__}")
+        raise TypeError(f"draw: a Tensor, a module or a function is due, not a {kind_of(what)}")
     owner = getattr(what, "__self__", what)
     module = owner if isinstance(owner, Module) else Module()
     known = _arguments(what, inputs) | dict(module.named_parameters()) | dict(names or {})
@@ -77,7 +78,7 @@ def draw(
     ):
         result = what(*inputs)
         if not isinstance(result, Tensor):
-            raise TypeError(f"draw: a single Tensor is due from {_called(what)}, not a {type(result).__name__}")
+            raise TypeError(f"draw: a single Tensor is due from {_called(what)}, not a {kind_of(result)}")
         return _picture(result, values, backward, {id(thing): name for name, thing in known.items()})
 
 

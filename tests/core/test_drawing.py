@@ -353,7 +353,7 @@ class Pair(Module):
     ("wrong", "inputs", "error", "message"),
     [
         (3, (), TypeError, "draw: a Tensor, a module or a function is due, not a int"),
-        (torch.ones(2), (), TypeError, "not a Tensor|torch"),
+        (torch.ones(2), (), TypeError, "not a torch.Tensor"),
         (Pair(), (Tensor(torch.ones(1)),), TypeError, "draw: a single Tensor is due from Pair, not a tuple"),
         (Tensor(torch.ones(1)), (1,), TypeError, "draw: inputs are for a module or a function"),
         (Tensor(torch.ones(1), tracked=False), (), RuntimeError, "draw: nothing was recorded"),

@@ -138,6 +138,11 @@ def test_what_is_no_state_dict(state: object) -> None:
         net().load_state_dict(state)  # type: ignore[arg-type]
 
 
+def test_torchs_module_in_a_state_dicts_place_is_called_torchs() -> None:
+    with pytest.raises(StateDictError, match=r"not a torch\.nn\.Linear; pass its \.state_dict\(\)"):
+        net().load_state_dict(torch.nn.Linear(3, 2))  # type: ignore[arg-type]
+
+
 def test_two_names_exchanged() -> None:
     """The arrays of a module's own state dict, under each other's names."""
 

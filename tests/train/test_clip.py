@@ -49,6 +49,15 @@ def test_no_gradients() -> None:
     assert clip_grad_norm([Parameter(torch.zeros(2))], 1.0) == 0.0
 
 
+def test_a_generator_and_a_single_parameter() -> None:
+    parameters = with_gradients(100.0)
+    before = clip_grad_norm((parameter for parameter in parameters), 0.5)
+    assert before > 0.5
+    assert grad_norm(parameters) == pytest.approx(0.5, rel=1e-12)
+    clip_grad_norm(parameters[0], 0.1)
+    assert grad_norm(parameters[:1]) == pytest.approx(0.1, rel=1e-12)
+
+
 def test_bad_limit() -> None:
     with pytest.raises(ValueError, match=r"max_norm \(=0\)"):
         clip_grad_norm([], 0)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import torch
 
-from ...core import Array, Module, Parameter, Tensor
+from ...core import Array, Module, Parameter, Tensor, kind_of
 
 
 def finite(name: str, value: Any, least: float = -inf) -> float:
@@ -65,18 +65,18 @@ def listed(parameters: Any, where: str) -> list[tuple[str, Parameter]]:
     are Tensors that a primitive made, come twice, or have no name where others have one.
     """
     if isinstance(parameters, Tensor | Array):
-        raise TypeError(f"{where}: a list of Parameters is due, not one {type(parameters).__name__}; write [parameter]")
+        raise TypeError(f"{where}: a list of Parameters is due, not one {kind_of(parameters)}; write [parameter]")
     if isinstance(parameters, Module):
         raise TypeError(f"{where}: a list is due, not the {type(parameters).__name__} itself; pass its .parameters()")
     if isinstance(parameters, str | Mapping | set | frozenset) or not isinstance(parameters, Iterable):
-        raise TypeError(f"{where}: a list of Parameters is due, not a {type(parameters).__name__}")
+        raise TypeError(f"{where}: a list of Parameters is due, not a {kind_of(parameters)}")
     found: list[tuple[str, Parameter]] = []
     first: dict[int, int] = {}
     for index, entry in enumerate(parameters):
         name, parameter = entry if isinstance(entry, tuple) and len(entry) == 2 else ("", entry)
         if not isinstance(parameter, Tensor) or not isinstance(name, str):
-            kind = type(entry).__name__
-            raise TypeError(f"{where}[{index}] must be a Parameter or a pair (name, Parameter), not a {kind}")
+            due = "a Parameter of photomend" if kind_of(parameter).startswith("torch.") else "a Parameter"
+            raise TypeError(f"{where}[{index}] must be {due} or a pair (name, Parameter), not a {kind_of(entry)}")
         if not parameter.is_leaf:
             raise ValueError(f"{where}[{index}] was made by {parameter.node.name!r}; only a leaf can be optimized")
         if id(parameter) in first:
@@ -91,7 +91,7 @@ def listed(parameters: Any, where: str) -> list[tuple[str, Parameter]]:
 def require_gradient(gradient: Any, weight: Array, name: str) -> None:
     """Raise TypeError or ValueError unless a gradient is a dense array of its parameter's shape, dtype and device."""
     if not isinstance(gradient, Array):
-        raise TypeError(f"the gradient of {name} must be an array, not a {type(gradient).__name__}")
+        raise TypeError(f"the gradient of {name} must be an array, not a {kind_of(gradient)}")
     if gradient.layout != torch.strided:
         raise TypeError(f"the gradient of {name} is sparse ({gradient.layout}), and must be dense")
     if gradient.shape != weight.shape:

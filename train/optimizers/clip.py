@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
 
 import torch
@@ -10,8 +10,9 @@ import torch
 from ...core import Array, Parameter
 
 
-def clip_grad_norm(parameters: Sequence[Parameter], max_norm: float) -> Array:
+def clip_grad_norm(parameters: Iterable[Parameter] | Parameter, max_norm: float) -> Array:
     """Scale all gradients, in place, by max_norm / ‖g‖ where the norm of all of them together is larger.
+    `parameters` may be a single one.
 
     Returns ‖g‖ as it was before, a single number on their device, for which nobody has had to wait. Where that is
     infinite or not a number, the gradients are left as they are. Raises ValueError for max_norm ≤ 0.
@@ -21,6 +22,7 @@ def clip_grad_norm(parameters: Sequence[Parameter], max_norm: float) -> Array:
     """
     if not max_norm > 0:
         raise ValueError(f"max_norm (={max_norm}) must be above zero")
+    parameters = [parameters] if isinstance(parameters, Parameter) else list(parameters)
     norm = grad_norm(parameters).double()
     if max_norm < inf:
         scale = torch.where((norm > max_norm) & norm.isfinite(), max_norm / norm, 1.0)
