@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 
 import click
 
 from ..exercises import hints, process
 from ..exercises.catalogue import EXERCISES, Exercise, after, find
 from ..exercises.file import AnswerFileError, read, write_start
+from ..exercises.text import HEADER
 
 _FILE = click.Path(path_type=Path)
 _WIDTH = max(len(exercise.name) for exercise in EXERCISES)
@@ -65,7 +67,7 @@ def start(name: str, out: Path | None) -> None:
         path = write_start(exercise, out)
     except AnswerFileError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{path}  write {' and '.join(exercise.functions)}, then: photomend exercise check {path}")
+    click.echo(f"{path}  write {', '.join(exercise.functions)}, then: photomend exercise check {quote(str(path))}")
 
 
 @command.command(short_help="Check your file.")
@@ -86,7 +88,7 @@ def check(file: Path, seconds: float, megabytes: int) -> int:
         click.echo("\n".join(_told(file, wrong)))
     _show_printed(outcome)
     if wrong is not None:
-        click.echo(f"photomend exercise hint {file}  says more")
+        click.echo(f"photomend exercise hint {quote(str(file))}  says more")
         return 1
     following = after(exercise)
     more = f"; next: photomend exercise start {following.name}" if following else "; that was the last one"
@@ -111,14 +113,15 @@ def hint(file: Path, step: int | None) -> None:
     for line in hints.hint(file, text, exercise, outcome.wrong, step):
         click.echo(line)
     if step < last:
-        click.echo(f"photomend exercise hint {file}  once more for {('why', 'the line')[step - 1]}")
+        click.echo(f"photomend exercise hint {quote(str(file))}  once more for {('why', 'the line')[step - 1]}")
 
 
 @command.command(short_help="Print the textbook answer.")
 @click.argument("name")
 def solution(name: str) -> None:
     """Print the textbook answer to exercise NAME, with its derivation."""
-    click.echo(_find(name).solution, nl=False)
+    exercise = _find(name)
+    click.echo(f"{HEADER}{exercise.name}\n{exercise.solution}", nl=False)
 
 
 def _find(name: str) -> Exercise:

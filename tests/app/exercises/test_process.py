@@ -143,6 +143,6 @@ def test_list_and_solution(shell: Shell) -> None:
     lines = shell("exercise", "list").out.splitlines()
     assert len(lines) == 12
     assert lines[3].startswith(" 4  multiply-divide ")
-    assert shell("exercise", "solution", "multiply-divide").out == MULTIPLY.solution
+    assert shell("exercise", "solution", "multiply-divide").out == f"{HEADER}multiply-divide\n{MULTIPLY.solution}"
     assert "did you mean 'linear'?" in shell.fails(1, "exercise", "solution", "liner")
     assert "did you mean 'check'?" in shell.fails(2, "exercise", "chek", "x.py")
