@@ -38,7 +38,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 def storages(arrays: Iterable[Array]) -> Storages:
     """The memory behind arrays: address → bytes, once however many views there are."""
-    owned = (array.untyped_storage() for array in arrays)
+    owned = (array.untyped_storage() for array in arrays if array.layout == torch.strided)  # sparse ones have none
     return {storage.data_ptr(): storage.nbytes() for storage in owned if storage.nbytes()}
 
 
