@@ -11,7 +11,7 @@ import torch
 from .arrays import recorded_by_torch, require_plain
 
 if TYPE_CHECKING:
-    from .tape import Array, Node
+    from .tape import Array, Node, Version
 
 
 def check_node(node: Node) -> None:
@@ -45,6 +45,22 @@ def _changed(node: Node, array: Array) -> RuntimeError:
         f"backward: {_called(node, array)} of {node.name!r}, of shape {tuple(array.shape)}, was changed in place since "
         "the forward pass, whose derivative is lost; run the forward pass again"
     )
+
+
+def version_of(array: Array) -> int:
+    """How often an array has been changed in place; of arrays made in torch's inference mode torch doesn't count it."""
+    return 0 if array.is_inference() else array._version
+
+
+def check_cotangent(node: Node, before: Version) -> None:
+    """Refuse a pullback that wrote into its cotangent, which may be the caller's array or another node's too."""
+    reference, version = before
+    cotangent = reference()
+    if cotangent is not None and version_of(cotangent) != version:
+        raise RuntimeError(
+            f"backward: the pullback of {node.name!r} changed its cotangent in place, which others still read; "
+            "write into a copy"
+        )
 
 
 def check_gradient(node: Node, position: int, parent: Node, gradient: Any) -> None:

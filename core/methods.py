@@ -38,7 +38,14 @@ class Methods(Operators):
         return self.data.tolist()
 
     def numpy(self) -> np.ndarray:
-        """The values as a NumPy array, which shares their memory."""
+        """The values of a Tensor that isn't tracked as a NumPy array, which shares their memory.
+
+        Raises:
+            RuntimeError: the Tensor is tracked. A change through NumPy goes unnoticed, and a backward pass that reads
+                the values would be wrong.
+        """
+        if self.tracked:
+            raise RuntimeError("numpy: this Tensor is tracked; write x.detach().numpy(), and copy it to change it")
         return self.data.numpy()
 
     def argmax(self, dim: int | None = None, keepdim: bool = False) -> Array:

@@ -29,7 +29,10 @@ def is_keeping() -> bool:
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Inside this context nothing is recorded and nothing is kept for a backward pass."""
+    """Inside this context nothing is recorded and nothing is kept for a backward pass.
+
+    It is this engine's own: ``torch.no_grad()`` stops torch's recording, and Tensors go on being recorded inside it.
+    """
     with recording(False):
         yield
 

@@ -43,6 +43,7 @@ class Operators(NotForTorch):
     __slots__ = ()
 
     data: Array
+    tracked: bool
 
     __add__, __radd__ = _operators("add")
     __sub__, __rsub__ = _operators("subtract")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from .checks import check_gradient, check_node, check_saved
+from .checks import check_cotangent, check_gradient, check_node, check_saved, version_of
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -151,6 +151,7 @@ def walk(root: Node, cotangent: Array) -> None:
 
     Raises:
         RuntimeError: the tape can't be walked (`check_node`); no gradient has been changed then.
+            Or a pullback changed its cotangent in place.
         ValueError, TypeError: a pullback gave what doesn't fit its arguments.
     """
     order = topological_order(root)
@@ -181,7 +182,9 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
         _retain(node.retained(), cotangent)
     assert node.pullback is not None
     check_saved(node)  # again: the pullbacks before it have run since
+    before = weakref.ref(cotangent), version_of(cotangent)
     returned: Any = node.pullback(cotangent)
+    check_cotangent(node, before)
     gradients = list(returned) if isinstance(returned, tuple | list) else [returned]
     del returned, cotangent
     if len(gradients) != len(node.parents):
@@ -193,7 +196,10 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
         if parent is None:
             continue
         if callable(gradient):
-            gradient = gradient()
+            made = gradient()
+            check_cotangent(node, before)  # while the function, and with it what it captured, is still alive
+            gradient = made
+            del made
         check_gradient(node, position, parent, gradient)
         held[parent] = _sum(held.pop(parent, None), gradient)
     node.free()

@@ -26,9 +26,10 @@ def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
             f"matmul: a {tuple(a.shape)} has {left.shape[-1]} columns but b {tuple(b.shape)} {right.shape[-2]} rows"
         )
     y = left @ right
+    shape = y.shape  # and not y, which the pullback would keep alive, and whose changes it would mind
 
     def matmul_pullback(Ȳ: Array):
-        Ȳ = Ȳ.reshape(y.shape)
+        Ȳ = Ȳ.reshape(shape)
         return (
             lambda: sum_to_shape(Ȳ @ right.mT, left.shape).reshape(a.shape),
             lambda: sum_to_shape(left.mT @ Ȳ, right.shape).reshape(b.shape),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ..primitive import primitive, sum_to_shape
@@ -109,7 +110,7 @@ def unsqueeze(x: Array | Tensor, dim: int) -> Any:
 @primitive
 def getitem(x: Array, *, index: Any) -> tuple[Array, Pullback]:
     """x[index] with slices, integers or index arrays; an element taken several times receives every ȳ of it."""
-    shape = x.shape
+    shape, index = x.shape, _own(index)
 
     def getitem_pullback(ȳ: Array):
         x̄ = torch.zeros(shape, dtype=ȳ.dtype, device=ȳ.device)
@@ -121,6 +122,14 @@ def getitem(x: Array, *, index: Any) -> tuple[Array, Pullback]:
         return x̄
 
     return x[index], getitem_pullback
+
+
+def _own(index: Any) -> Any:
+    """An index whose lists and NumPy arrays are copies: unlike a torch array, they don't say when they are changed, and
+    the backward pass reads them again."""
+    if isinstance(index, tuple | list):
+        return type(index)(map(_own, index)) if type(index) in (tuple, list) else index
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 def _is_basic(index: Any) -> bool:

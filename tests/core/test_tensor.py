@@ -203,7 +203,7 @@ FACTS: list[Callable[[Any], Any]] = [
     lambda t: t.size(-1),
     lambda t: (t.ndim, t.dim(), t.numel(), len(t)),
     lambda t: t.tolist(),
-    lambda t: t.numpy().tolist(),
+    lambda t: t.detach().numpy().tolist(),
     lambda t: t.argmax().item(),
     lambda t: t.argmax(1).tolist(),
     lambda t: t.argmax(dim=0, keepdim=True).tolist(),
