@@ -46,6 +46,7 @@ from .primitive import Primitive, all_primitives, primitive
 from .recompute import recompute
 from .tape import HALF_PRECISION, Pullback
 from .tape import Array as Array  # not in __all__: help(photomend.core) would show the whole manual of torch.Tensor
+from .tape import Constant as Constant
 from .tensor import Tensor
 
 __all__ = [

@@ -43,11 +43,20 @@ def kind_of(found: Any) -> str:
     return f"{path}.{kind.__name__}"
 
 
-def not_an_array(found: Any) -> str:
-    """What something is that stands where an array is due, and what to write instead."""
+def not_an_array(found: Any, *, maybe_integers: bool = False) -> str:
+    """What something is that stands where an array is due, and what to write instead: of integers, where they
+    `maybe_integers` such as classes or indices, an array of integers."""
     kind = kind_of(found)
     if isinstance(getattr(found, "data", None), torch.Tensor):
         return f"not a {kind} of photomend; pass its .data"
+    if maybe_integers and isinstance(found, list | tuple | np.ndarray) and _of_integers(found):
+        return f"not {kind}; pass torch.as_tensor(…)"
     if isinstance(found, list | tuple | int | float | np.ndarray | np.generic):
         return f"not {kind}; pass torch.as_tensor(…, dtype=torch.float32)"
     return f"not {kind}"
+
+
+def _of_integers(found: Any) -> bool:
+    if isinstance(found, list | tuple):
+        return bool(found) and all(map(_of_integers, found))
+    return found.dtype.kind in "biu" if isinstance(found, np.ndarray) else isinstance(found, int | np.integer)

@@ -11,8 +11,6 @@ FOR_TENSORS = {
     "float": "make it of another dtype, Tensor(x.data.float()), or convert the module: model.to(dtype=torch.float32)",
     "half": "make it of another dtype, Tensor(x.data.half()), or convert the module: model.to(dtype=torch.float16)",
     "norm": "write (x * x).sum().sqrt()",
-    "requires_grad": "write x.tracked",
-    "requires_grad_": "set x.tracked",
     "std": "write x.var().sqrt()",
     "to": "make it anew, Tensor(x.data.to(…)), or move the module: model.to(…)",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 import torch
@@ -80,13 +80,13 @@ class Methods(Operators):
 
     # --- reductions ------------------------------------------------------------------------------------------------
 
-    def sum(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    def sum(self, dim: Dim = None, keepdim: bool = False, **unknown: Never) -> Tensor:
         """The sum over the axes `dim` (None: all)."""
-        return PRIMITIVES["sum"](self, dim=dim, keepdim=keepdim)
+        return PRIMITIVES["sum"](self, dim=dim, keepdim=keepdim, **unknown)
 
-    def mean(self, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    def mean(self, dim: Dim = None, keepdim: bool = False, **unknown: Never) -> Tensor:
         """The mean over the axes `dim` (None: all)."""
-        return PRIMITIVES["mean"](self, dim=dim, keepdim=keepdim)
+        return PRIMITIVES["mean"](self, dim=dim, keepdim=keepdim, **unknown)
 
     def var(self, dim: Dim = None, *, correction: float = 1, keepdim: bool = False) -> Tensor:
         """The variance over the axes `dim` (None: all): squared deviations, summed and divided by n − `correction`."""
@@ -100,12 +100,14 @@ class Methods(Operators):
         """The smallest element along the axes `dim` (None: all)."""
         return PRIMITIVES["amin"](self, dim=dim, keepdim=keepdim)
 
-    def max(self) -> Tensor:
+    def max(self, dim: None = None) -> Tensor:
         """The largest of all elements; along an axis see `amax` and `argmax`."""
+        _no_axis("max", dim)
         return self.amax()
 
-    def min(self) -> Tensor:
+    def min(self, dim: None = None) -> Tensor:
         """The smallest of all elements; along an axis see `amin`."""
+        _no_axis("min", dim)
         return self.amin()
 
     # --- shape -----------------------------------------------------------------------------------------------------
@@ -195,6 +197,12 @@ class Methods(Operators):
             raise ValueError(f"split: sections (={list(sections)}) must add up to {length}, the length of axis {dim}")
         ends = accumulate(sections)
         return tuple(self[(slice(None),) * axis + (slice(e - n, e),)] for e, n in zip(ends, sections, strict=True))
+
+
+def _no_axis(name: str, dim: Any) -> None:
+    """Raises TypeError for torch's `max` and `min` along an axis, which give two results."""
+    if dim is not None:
+        raise TypeError(f"{name}: along an axis write x.a{name}(dim), and x.data.arg{name}(dim) for where it stands")
 
 
 def _several(numbers: tuple[Any, ...]) -> tuple[int, ...]:

@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FunctionType
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import torch
 
 from .arrays import not_an_array, require_plain
+from .habits import FOR_MODULES
 from .state_dict import StateDictError, load
 from .tape import Array
 from .tensor import Tensor
@@ -83,6 +84,10 @@ class Module:
         for name, value in vars(self).items():
             yield from _flat(type(self).__name__, name, value)
 
+    def children(self) -> list[Module]:
+        """The direct sub-modules."""
+        return [child for _, child in self.named_children()]
+
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (under the name `prefix`) and all below it, each before its own sub-modules.
 
@@ -90,6 +95,10 @@ class Module:
             ValueError: a module contains itself.
         """
         return self._walk(prefix, ())
+
+    def modules(self) -> list[Module]:
+        """This module and all below it; one that is shared comes once."""
+        return list({id(module): module for _, module in self.named_modules()}.values())
 
     def _walk(self, prefix: str, above: tuple[Module, ...]) -> Iterator[tuple[str, Module]]:
         if any(module is self for module in above):
@@ -124,10 +133,10 @@ class Module:
         """How many numbers are trained."""
         return sum(p.data.numel() for p in self.parameters())
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients, or else set them to 0."""
         for parameter in self.parameters():
-            parameter.grad = None
+            parameter.grad = None if set_to_none or parameter.grad is None else torch.zeros_like(parameter.grad)
 
     def freeze(self, frozen: bool = True) -> Self:
         """Stop (or resume) gradients for every parameter below; the backward pass doesn't compute them then."""
@@ -170,6 +179,14 @@ class Module:
                 (floating-point, integer or boolean) that is due; then nothing has been changed.
         """
         load(self.state_dict(), state, type(self).__name__)
+
+    if not TYPE_CHECKING:  # to a type checker a name that isn't there stays an error
+
+        def __getattr__(self, name: str) -> Any:
+            if name in FOR_MODULES:
+                message = f"{type(self).__name__} has no attribute {name!r}; {FOR_MODULES[name]}"
+                raise AttributeError(message, name=name, obj=self)
+            return object.__getattribute__(self, name)  # Python's own error, or that of a property
 
     @reprlib.recursive_repr()
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+from .habits import FOR_TENSORS
 from .tape import Array
 from .torch_calls import NotForTorch
 
@@ -87,12 +88,23 @@ class Operators(NotForTorch):
     def __int__(self) -> int:
         return int(self.data)
 
+    def __format__(self, spec: str) -> str:
+        """A single element as a number, ``f"{loss:.3f}"``; several, without a format, as `repr` does."""
+        if spec and self.data.numel() != 1:
+            raise TypeError(f"format: {spec!r} is of a single number, not of shape {tuple(self.data.shape)}")
+        return format(self.data.item(), spec) if spec or not self.data.ndim else repr(self)
+
     if not TYPE_CHECKING:  # to a type checker a name that isn't there stays an error
 
         def __getattr__(self, name: str) -> Any:
             """What torch calls a method may be a function here."""
-            hint = f"; call the function: {name}(x)" if name in PRIMITIVES else ""
-            # Python itself asks for names with underscores, as in a deep copy, and expects a quick no.
-            if not hint and not name.startswith("__") and (near := get_close_matches(name, dir(type(self)), n=1)):
-                hint = f"; did you mean {near[0]!r}?"
+            hint = ""
+            if name in PRIMITIVES:
+                hint = f"; call the function: {name}(x)"
+            elif name in FOR_TENSORS:
+                hint = f"; {FOR_TENSORS[name]}"
+            elif not name.startswith("__"):  # for which Python itself asks, as in a deep copy, and expects a quick no
+                names = [known for known in dir(type(self)) if not known.startswith("_")]
+                if near := get_close_matches(name, names, n=1):
+                    hint = f"; did you mean {near[0]!r}?"
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{hint}", name=name, obj=self)

@@ -54,14 +54,18 @@ class Primitive:
         functools.update_wrapper(self, rule)
         self.rule = rule
         self.name = rule.__name__
-        parameters = inspect.signature(rule).parameters
+        signature = inspect.signature(rule)
+        parameters = signature.parameters
+        self.__signature__ = signature.replace(return_annotation=Tensor)
         self._names = set(parameters)
         self._positional = [p for p in parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
+        self._constants = [i for i, p in enumerate(self._positional) if "Constant" in str(p.annotation)]
         self._variadic = next((p.name for p in parameters.values() if p.kind is p.VAR_POSITIONAL), "")
         self._options = [p.name for p in parameters.values() if p.kind is p.KEYWORD_ONLY]
 
     def __repr__(self) -> str:
-        return f"<primitive {self.name}>"
+        bare = [p.replace(annotation=p.empty) for p in self.__signature__.parameters.values()]
+        return f"<primitive {self.name}{inspect.Signature(bare)}>"
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if len(args) != len(self._positional):
@@ -87,6 +91,8 @@ class Primitive:
         try:
             returned = self.rule(*arrays, **options)
         except (TypeError, RuntimeError, AttributeError) as error:
+            if "axis" in options and "dim" in self._options:
+                raise TypeError(f"{self.name}: there is no option 'axis'; write dim={options['axis']}") from None
             self._explain(arrays, error)
             raise
         if type(returned) is not tuple or len(returned) != 2:
@@ -106,6 +112,10 @@ class Primitive:
         """The place on the tape of a value that was made of these arrays, some of which are those of `sources`."""
         parents: list[Node | None] = []
         versions: list[Version] = []
+        for position in self._constants:
+            if sources[position] is not None:
+                name = self._argument(position)
+                raise TypeError(f"{self.name}: {name} is a constant and has no gradient; pass {name}.detach()")
         for source in sources:
             if source is None:
                 parents.append(None)
@@ -137,9 +147,13 @@ class Primitive:
     def _refuse(self, position: int, found: Any, cause: Exception | None = None) -> NoReturn:
         name = self._argument(position)
         if isinstance(found, list | tuple) and any(isinstance(item, Array | Tensor) for item in found):
-            advice = f"is a {type(found).__name__}; unpack it: {self.name}(*arrays)"
+            whole = f"{self.name}(stack([…]))" if len(self._positional) == 1 else "stack([…])"
+            better = f"unpack it: {self.name}(*arrays)" if self._variadic else f"make one array of it: {whole}"
+            advice = f"is a {type(found).__name__}; {better}"
         else:
-            advice = f"must be an array, {not_an_array(found)}"
+            advice = f"must be an array, {not_an_array(found, maybe_integers=True)}"
+            if isinstance(found, list | tuple) and position and self._options:
+                advice += f", and give options by name: {self!r}"
         raise TypeError(f"{self.name}: {name} {advice}") from cause
 
     def _may_be(self, position: int, value: Any) -> bool:

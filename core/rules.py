@@ -48,7 +48,9 @@ def arranged(
         if option in options:
             raise TypeError(f"{name}: {option} is given twice, by position and by name")
         if isinstance(value, Array | Tensor) and len(positional) > 1:  # torch's order of arrays may be another one
-            raise TypeError(f"{name}: {option} is an array beside others; give it by name: {option}=…")
+            strange = [p.name for p, a in zip(positional, args, strict=False) if isinstance(a, list | tuple)]
+            order = f"; {strange[0]} is no array: first come {', '.join(p.name for p in positional)}" if strange else ""
+            raise TypeError(f"{name}: {option} is an array beside others; give it by name: {option}=…{order}")
         options[option] = value
     for parameter in positional[len(args) :]:
         if parameter.name in options:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .tensor import Tensor
 
 Array = torch.Tensor
+#: In a rule's annotations: an array that has no gradient, so that a tracked Tensor in its place is refused.
+Constant = torch.Tensor
 #: Their 8 and 11 binary digits are too few to add up many numbers, or to take away a mean.
 HALF_PRECISION = (torch.bfloat16, torch.float16)
 #: What a pullback may return for one input: an array, a function that makes it on demand, or nothing.

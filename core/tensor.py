@@ -113,22 +113,25 @@ class Tensor(Methods):
         if self._node is not None:
             self._node.retained = weakref.ref(self)
 
-    def backward(self, cotangent: Array | None = None) -> None:
+    def backward(self, cotangent: Array | None = None, *, retain_graph: bool = False) -> None:
         """Add d⟨cotangent, self⟩/d(leaf) to the `grad` of every leaf this Tensor was made from.
 
         Args:
             cotangent: array of the shape, dtype and device of `self`; may be left out for a single element (then it
                 is 1).
+            retain_graph: torch's option, which there isn't here.
 
         Raises:
             RuntimeError: nothing was recorded, the tape was already used, a leaf was changed in place since the
                 forward pass or has data of another shape, dtype or device now, or a second derivative is asked for.
-            ValueError: the cotangent's shape is wrong, or it is missing and `self` has several elements; or a
-                primitive's pullback gave gradients of another number or shape than its arguments.
+            ValueError: the cotangent's shape is wrong, or it is missing and `self` has several elements; a primitive's
+                pullback gave gradients of another number or shape than its arguments; or retain_graph is set.
             TypeError: the cotangent's dtype or device is wrong, or that of a gradient that a pullback gave.
 
         The tape is freed as it is walked: one forward pass serves one backward pass.
         """
+        if retain_graph:
+            raise ValueError("backward: retain_graph (=True) isn't supported; run the forward pass again")
         if isinstance(cotangent, Tensor):
             raise RuntimeError(
                 "backward: the cotangent is a Tensor, but double backward is not supported; "

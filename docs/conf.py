@@ -26,7 +26,9 @@ default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {name: name for name in ("Array", "Pullback", "IntOrPair", "Axes", "Scalar", "Shape")}
+autodoc_type_aliases = {
+    name: name for name in ["Array", "Constant", "Pullback", "IntOrPair", "Axes", "Scalar", "Shape"]
+}
 add_module_names = False
 python_maximum_signature_line_length = 80
 napoleon_google_docstring = True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from ..core import Array, Pullback, Tensor, primitive
+from ..core import Array, Constant, Pullback, Tensor, primitive
 from .loss import Loss, array, buffer, check_reduction, reduced
 from .softmax import log_softmax_along
 from .standardise import wide
@@ -18,7 +18,7 @@ from .standardise import wide
 def cross_entropy(
     input: Array,
     target: Array,
-    weight: Array | None = None,
+    weight: Constant | None = None,
     *,
     ignore_index: int = -100,
     reduction: str = "mean",

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 
-from ..core import Array, Buffer, Module, Pullback, Tensor, primitive
+from ..core import Array, Buffer, Constant, Module, Pullback, Tensor, primitive
 from .standardise import wide
 from .windows import broadcasts
 
@@ -94,8 +94,8 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> tuple[Ar
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,
-    weight: Array | None = None,
-    pos_weight: Array | None = None,
+    weight: Constant | None = None,
+    pos_weight: Constant | None = None,
     *,
     reduction: str = "mean",
 ) -> tuple[Array, Pullback]:

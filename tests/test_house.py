@@ -42,6 +42,7 @@ BANNED_NAMES = {"requires_grad", "requires_grad_"}
 EXCEPTIONS = {
     "core/arrays.py": "requires_grad",  # only read, to refuse such arrays
     "core/backend/gemm.py": "torch.ops.mkldnn._linear_pointwise.default",  # oneDNN's product of two matrices, x Wᵀ + b
+    "core/habits.py": "requires_grad_",  # only named, to say what to write instead
 }
 
 

@@ -277,3 +277,25 @@ def test_what_works_element_by_element_takes_a_single_number(layer: Module) -> N
     (y * y).backward()
     assert x.grad is not None
     assert x.grad.shape == ()
+
+
+def test_habits_of_torchs_users() -> None:
+    inner = Module()
+    model = Module()
+    model.a = model.b = inner  # type: ignore[attr-defined]
+    assert model.modules() == [model, inner]
+    assert model.children() == [inner, inner]
+    with pytest.raises(AttributeError, match=r"no attribute 'double'; write model.to\(dtype=torch.float64\)"):
+        model.double()  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="'Module' object has no attribute 'weight'"):
+        model.weight  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_gradients_of_zero() -> None:
+    model = Module()
+    p = model.p = Parameter(torch.ones(2))  # type: ignore[attr-defined]
+    p.grad = torch.ones(2)
+    model.zero_grad(set_to_none=False)
+    assert p.grad.tolist() == [0, 0]
+    model.zero_grad()
+    assert p.grad is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, cast
 
 import pytest
@@ -22,7 +23,10 @@ def test_the_rule_returns_value_and_named_pullback() -> None:
     ā, b̄ = (gradient() for gradient in cast(Any, pullback(torch.tensor(1.0))))
     assert (y.item(), ā.item(), b̄.item()) == (6.0, 3.0, 2.0)
     assert pullback.__name__ == "multiply_pullback"
-    assert repr(multiply) == "<primitive multiply>"
+    assert repr(multiply) == "<primitive multiply(a, b)>"
+    assert repr(conv2d) == "<primitive conv2d(x, w, b=None, *, stride=1, padding=0, dilation=1, groups=1)>"
+    assert inspect.signature(conv2d).return_annotation is Tensor
+    assert list(inspect.signature(conv2d).parameters)[:4] == ["x", "w", "b", "stride"]
 
 
 @pytest.mark.parametrize("name", [n for n, p in all_primitives().items() if p.rule.__module__.startswith("photomend")])

@@ -22,9 +22,20 @@ from photomend.core import (
     matmul,
     multiply,
     primitive,
+    sum,
 )
 from photomend.core.operators import PRIMITIVES
-from photomend.layers import ReLU, SkipConnection, batch_norm, conv2d, linear, relu
+from photomend.layers import (
+    Embedding,
+    ReLU,
+    SkipConnection,
+    batch_norm,
+    conv2d,
+    cross_entropy,
+    layer_norm,
+    linear,
+    relu,
+)
 
 X: Any = Tensor(torch.ones(2))
 ONE: Any = [1.0]
@@ -70,7 +81,17 @@ def test_what_a_rule_must_return(returned: Callable[[Array], Any], message: str,
         (lambda: exp(None), "exp: x must be an array, not NoneType"),
         (lambda: add(X, np.ones(2)), "add: b must be an array, not ndarray"),
         (lambda: X * [1.0, 2.0], "multiply: b must be an array, not list"),
-        (lambda: add(X, [X, X]), r"add: b is a list; unpack it: add\(\*arrays\)"),
+        (lambda: add(X, [X, X]), r"add: b is a list; make one array of it: stack\(\[…\]\)"),
+        (lambda: sum([X, X]), r"sum: x is a list; make one array of it: sum\(stack\(\[…\]\)\)"),
+        (lambda: sum(X, axis=0), "sum: there is no option 'axis'; write dim=0"),
+        (lambda: X.sum(axis=0), "sum: there is no option 'axis'; write dim=0"),
+        (lambda: Embedding(3, 2)([0, 1]), r"indices must be an array, not list; pass torch.as_tensor\(…\)$"),
+        (lambda: cross_entropy(torch.ones(2, 2), np.array([0, 1])), r"not ndarray; pass torch.as_tensor\(…\)$"),
+        (lambda: layer_norm(X, (1,)), "weight must be an array, not tuple; .*by name: <primitive layer_norm.x, weight"),
+        (
+            lambda: layer_norm(X, (1,), torch.ones(1), torch.ones(1)),
+            "give it by name: normalized_shape=…; weight is no array: first come x, weight, bias",
+        ),
         (lambda: matmul(X, 2.0), "matmul: b must be an array, not float"),
         (lambda: conv2d(torch.ones(1, 1, 2, 2), None), "conv2d: w must be an array, not NoneType"),
         (lambda: linear(torch.ones(1, 2), 3), "linear: w must be an array, not int"),
@@ -86,6 +107,10 @@ def test_what_a_rule_must_return(returned: Callable[[Array], Any], message: str,
             # In the order of torch.nn.functional: the statistics would be taken for the weights.
             lambda: batch_norm(torch.ones(2, 1), *[torch.ones(1)] * 4, True),
             "batch_norm: running_mean is an array beside others; give it by name: running_mean=…",
+        ),
+        (
+            lambda: cross_entropy(torch.ones(1, 2) * X, torch.tensor([0]), X),
+            r"cross_entropy: weight is a constant and has no gradient; pass weight.detach\(\)",
         ),
         (lambda: Tensor(ONE), "Tensor: data must be a torch.Tensor, not list; pass torch.as_tensor"),
         (lambda: Tensor(X), "Tensor: data must be a torch.Tensor, not a Tensor of photomend; pass its .data"),

@@ -230,6 +230,16 @@ def test_fact_is_torchs(fact: Callable[[Any], Any]) -> None:
         (lambda x: x.split([1, 2]), ValueError, r"sections \(=\[1, 2\]\) must add up to 2, the length of axis 0"),
         (lambda x: x.split(0), ValueError, r"split_size \(=0\) must be at least 1"),
         (lambda x: x.clamp(), ValueError, "at least one of min and max must be given"),
+        (
+            lambda x: x.float(),
+            AttributeError,
+            r"no attribute 'float'; make it of another dtype, Tensor\(x",
+        ),
+        (lambda x: x.to("cpu"), AttributeError, "no attribute 'to'; make it anew"),
+        (lambda x: x.loat, AttributeError, "no attribute 'loat'$"),
+        (lambda x: x.max(0), TypeError, r"max: along an axis write x.amax\(dim\)"),
+        (lambda x: x.sum().backward(retain_graph=True), ValueError, r"retain_graph \(=True\) isn't supported"),
+        (lambda x: f"{x:.3f}", TypeError, r"format: '.3f' is of a single number"),
         (float, ValueError, "only one element tensors can be converted"),
     ],
 )
@@ -244,3 +254,9 @@ def test_functions_take_raw_arrays_and_tensors() -> None:
         assert squeeze(unsqueeze(x, 1), 1).shape == squeeze(unsqueeze(x, 0)).shape == (2, 2)
         assert [part.shape for part in split(x, [2, 0], dim=1)] == [(2, 2), (2, 0)]
         assert torch.equal(cat([x, x]).data, torch.cat([A, A]))
+
+
+def test_formats() -> None:
+    one = Tensor(torch.tensor(1.5))
+    assert (f"{one:.3f}", f"{one}", f"{one[None]:.1f}") == ("1.500", "1.5", "1.5")
+    assert f"{Tensor(A)}" == repr(Tensor(A))
