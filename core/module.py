@@ -8,8 +8,7 @@ dots, the same as torch.nn gives them, so that weights travel both ways.
 from __future__ import annotations
 
 import reprlib
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, Self
@@ -18,6 +17,7 @@ import torch
 
 from .arrays import not_an_array, require_plain
 from .habits import FOR_MODULES
+from .members import flat, require_findable
 from .state_dict import StateDictError, load
 from .tape import Array
 from .tensor import Tensor
@@ -60,7 +60,9 @@ class Module:
     training: bool = True
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Refuse an attribute that would hide a method; a function may take a method's place."""
+        """Refuse an attribute that would hide a method, or in which parameters would not be found; a function may take
+        a method's place."""
+        require_findable(f"{type(self).__name__}.{name}", value, _is_part)
         if isinstance(value, Module | Tensor | Buffer) or not callable(value):
             for kind in type(self).__mro__:
                 if name in vars(kind):
@@ -82,7 +84,7 @@ class Module:
     def _members(self) -> Iterator[tuple[str, Any]]:
         """The attributes, and what stands in attributes that are lists, tuples or dicts, of these too."""
         for name, value in vars(self).items():
-            yield from _flat(type(self).__name__, name, value)
+            yield from flat(type(self).__name__, name, value, _is_part)
 
     def children(self) -> list[Module]:
         """The direct sub-modules."""
@@ -214,21 +216,5 @@ def in_mode(module: Module, *, training: bool) -> Iterator[None]:
             below.training = was_training
 
 
-def _flat(owner: str, name: str, value: Any, above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """What stands in an attribute, in lists of lists and dicts of them too, each under its full name."""
-    items: Iterable[tuple[Any, Any]]
-    if isinstance(value, list | tuple):
-        items = enumerate(value)
-    elif isinstance(value, dict):
-        items = value.items()
-    else:
-        if isinstance(value, set | frozenset | deque) and any(isinstance(v, Module | Tensor | Buffer) for v in value):
-            raise TypeError(
-                f"{owner}.{name} is a {type(value).__name__}, whose members have no names; use a list or a dict"
-            )
-        yield name, value
-        return
-    if id(value) in above:
-        raise ValueError(f"{owner}.{name} is a {type(value).__name__} that contains itself")
-    for key, item in items:
-        yield from _flat(owner, f"{name}.{key}", item, (*above, id(value)))
+def _is_part(value: Any) -> bool:
+    return isinstance(value, Module | Tensor | Buffer)

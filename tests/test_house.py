@@ -41,6 +41,7 @@ BANNED_NAMES = {"requires_grad", "requires_grad_"}
 #: What single files may use all the same, and as what.
 EXCEPTIONS = {
     "core/arrays.py": "requires_grad",  # only read, to refuse such arrays
+    "core/members.py": "torch.nn.modules.module",  # the name of it, by which torch's modules are refused
     "core/backend/gemm.py": "torch.ops.mkldnn._linear_pointwise.default",  # oneDNN's product of two matrices, x Wᵀ + b
     "core/habits.py": "requires_grad_",  # only named, to say what to write instead
 }

@@ -77,11 +77,12 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
         self.precision = Precision("float32", model, lambda: model)
         self.criterion, self.batches = loss, batches
         self.batch: tuple[Array, ...] = ()
+        self.unlike = False  # whether the loss has taken shapes that can't be broadcast
 
     @cached_property
     def data(self) -> dict[str, Any]:
-        """What is trained on: how many samples, and a digest of them; neither is known of an iterable."""
-        arrays = {str(i): array for i, array in enumerate(self.batches.arrays or ())}
+        """What is trained on: how many samples, and a digest of them or of a few; neither is known of an iterable."""
+        arrays = {str(i): array for i, array in enumerate(self.batches.probe())}
         return {"samples": self.batches.samples, "digest": weights_digest(arrays) if arrays else ""}
 
     def inputs(self, *batch: Array) -> tuple[Array, ...]:
@@ -102,17 +103,36 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
         """The loss, one number.
 
         Raises:
-            PhotomendError: it isn't a Tensor of one number, the loss refuses prediction and y, or they have equally
-                many numbers in other shapes: (N, 1) − (N,) would be (N, N).
+            PhotomendError: it isn't a Tensor of one number, the loss refuses prediction and y, or these would be
+                broadcast sample against sample: (N, 1) − (N,) is (N, N).
         """
-        if y.is_floating_point() and y.numel() == prediction.data.numel() and y.shape != prediction.shape:
-            raise PhotomendError(f"fit: y {tuple(y.shape)} must have the prediction's shape {tuple(prediction.shape)}")
+        self._require_aligned(tuple(prediction.shape), tuple(y.shape), y.is_floating_point())
         with self._explained("the loss refuses the prediction and y", prediction.data, y):
             loss = self.criterion(prediction, y)
         if not isinstance(loss, Tensor) or loss.data.numel() != 1:
             what = f"one of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
             raise PhotomendError(f"fit: the loss must return a photomend Tensor of one number, not {what}")
         return loss
+
+    def _require_aligned(self, prediction: tuple[int, ...], y: tuple[int, ...], floating: bool) -> None:
+        """Refuse shapes of which one could only be broadcast along the samples of the other.
+
+        Labels (N,) of scores (N, C) are no such case, nor is what a loss makes of y (N,) and parameters (N, K): it is
+        known as soon as one batch, whose N and K differ, has been let through.
+        """
+        if prediction == y or not prediction:
+            return
+        if not (floating and math.prod(prediction) == math.prod(y)):
+            if len(prediction) == len(y) or self.unlike:
+                return
+            try:
+                together = tuple(torch.broadcast_shapes(prediction, y))
+            except RuntimeError:
+                self.unlike = True
+                return
+            if together == prediction and not floating:
+                return
+        raise PhotomendError(f"fit: y {y} must have the prediction's shape {prediction}")
 
     @contextmanager
     def _explained(self, what: str, *arrays: Array) -> Iterator[None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..core import Array, PhotomendError
+from ..core import Array, PhotomendError, StateDictError
 from ..models.weights import read, write
 from .trainer import BaseTrainer
 
@@ -36,7 +36,10 @@ def restore(trainer: BaseTrainer[Any], path: Path) -> None:
     state = load_state(path)
     if missing := state_of(trainer).keys() - state.keys():
         raise PhotomendError(f"{path}: damaged, or of another version: it lacks {', '.join(sorted(missing))}")
-    trainer.resume(state, path)
+    try:
+        trainer.resume(state, path)
+    except StateDictError as error:
+        raise PhotomendError(f"{path}: {error}") from error
     torch.set_rng_state(state["random"]["cpu"])
     if trainer.device.type == "cuda" and "cuda" in state["random"]:
         torch.cuda.set_rng_state(state["random"]["cuda"], trainer.device)

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..core import Array, Module, PhotomendError, did_you_mean, in_mode
 from ..data.batches import Batches
+from .arguments import place_of, require_data, require_metrics, require_model, require_optimizer
 from .array_trainer import ArrayTrainer, ArrayValidator, FitConfig, Loss, Metric
 from .checkpoint import STATE, restore, save_state, state_of
 from .log import JsonLog, by_kind, read_log
@@ -124,15 +125,18 @@ def fit(
             one, or one of other settings or data.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step in hand is finished and the state is saved.
     """
-    if not model.parameters():
-        raise PhotomendError(f"fit: the model ({type(model).__name__}) has no parameters to train")
+    require_model(model)
+    require_data("data", data)
+    require_data("validation_data", validation_data)
+    require_optimizer(optimizer)
+    require_metrics(metrics, validated=validation_data is not None)
     folder = None if out is None else Path(out)
     if folder is None and resume:
         raise PhotomendError("fit: resume (=True) needs out, the run's folder")
     if folder is not None and not resume:
         require_no_run(folder)
     first = model.parameters()[0]
-    place = first.device if device is None else torch.device(device)
+    place = place_of(device, first.device)
     if isinstance(optimizer, Optimizer) and place != first.device:
         raise PhotomendError(f"fit: device (={place}): move the model there before its optimizer is made")
     batches = Batches(data, batch_size, shuffle, seed, first.dtype)
@@ -226,7 +230,10 @@ def _named(metrics: Sequence[str | Metric]) -> dict[str, Metric]:
     made: dict[str, Metric] = {}
     for metric in metrics:
         if not isinstance(metric, str):
-            made[getattr(metric, "__name__", type(metric).__name__)] = metric
+            name = getattr(metric, "__name__", type(metric).__name__)
+            if name in made:
+                raise PhotomendError(f"fit: two metrics are called {name!r}; give each a name of its own with def")
+            made[name] = metric
         elif metric in METRICS:
             made[metric] = METRICS[metric]
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
+import numpy as np
 import pytest
 import torch
 from photomend.core import Buffer, Module, Parameter, Tensor, sum
@@ -204,6 +205,35 @@ def test_modules_without_an_order_or_a_name_are_refused(container: type) -> None
 
     with pytest.raises(TypeError, match=rf"Hidden.parts is a {container.__name__}, .*; use a list or a dict"):
         Hidden().parameters()
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ((Linear(1, 1) for _ in range(2)), "Module.parts is a generator, .* make a list"),
+        (map(Linear, [1], [1]), "Module.parts is a map, .* make a list"),
+        (np.array([Linear(1, 1)], dtype=object), "Module.parts is a NumPy array, .* use a list"),
+        (torch.nn.Parameter(torch.ones(1)), "Module.parts is a torch.nn.Parameter, which is not trained here"),
+        (torch.nn.Linear(1, 1), "Module.parts is a torch.nn.Linear, .* use a layer of photomend.layers"),
+    ],
+)
+def test_what_would_not_be_trained_is_refused(value: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        setattr(Module(), "parts", value)  # noqa: B010
+
+
+def test_it_is_refused_in_a_list_where_it_is_looked_for() -> None:
+    net = Module()
+    setattr(net, "parts", [torch.nn.Linear(1, 1)])  # noqa: B010
+    with pytest.raises(TypeError, match=r"Module\.parts\.0 is a torch\.nn\.Linear"):
+        net.parameters()
+
+
+def test_keys_that_are_one_name() -> None:
+    net = Module()
+    setattr(net, "parts", {0: Linear(1, 1), "0": Linear(1, 1)})  # noqa: B010
+    with pytest.raises(ValueError, match=r"Module\.parts has the keys 0 and '0', which are one name"):
+        net.parameters()
 
 
 @pytest.mark.parametrize("ask", [Module.parameters, Module.state_dict, Module.eval, lambda m: list(m.named_modules())])

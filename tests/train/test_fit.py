@@ -14,6 +14,7 @@ import torch
 from photomend.core import Array, Module, PhotomendError, Tensor, exp, log, mean
 from photomend.core import sum as total
 from photomend.layers import BatchNorm1d, Dropout, Linear, ReLU, Sequential
+from photomend.layers import cross_entropy as layers_cross_entropy
 from photomend.train import History, fit
 from photomend.train.array_trainer import ArrayTrainer, ArrayValidator
 from photomend.train.checkpoint import STATE
@@ -162,7 +163,7 @@ def test_what_cannot_be_gone_on_with(tmp_path: Path) -> None:
         ({"seed": 1}, "was made with seed (=0), and can't go on with seed (=1)"),
         ({"optimizer": "sgd"}, "was made with optimizer (=Adam), and can't go on with optimizer (=SGD)"),
         ({"model": Linear(2, 2)}, "holds a run of 'Sequential', not of 'Linear'"),
-        ({"model": Sequential(Linear(2, 2))}, "state dict does not fit Sequential"),
+        ({"model": Sequential(Linear(2, 2))}, f"{STATE}: state dict does not fit Sequential"),
         ({"out": tmp_path / "nothing"}, "no such checkpoint"),
         ({"out": None}, "resume (=True) needs out"),
     ]
@@ -172,6 +173,22 @@ def test_what_cannot_be_gone_on_with(tmp_path: Path) -> None:
         assert message in str(error.value)
     assert before == {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     assert STATE in before
+
+
+def test_a_dataset_of_other_samples_is_not_gone_on_with(tmp_path: Path) -> None:
+    train(classifier(), TensorDataset(*DATA), out=tmp_path)
+    with pytest.raises(PhotomendError, match="was trained on other data"):
+        train(classifier(), TensorDataset(POINTS + 1, LABELS), out=tmp_path, resume=True, epochs=4)
+    train(classifier(), TensorDataset(*DATA), out=tmp_path, resume=True, epochs=4)
+
+
+def test_a_dataset_that_draws_its_samples_can_be_gone_on_with(tmp_path: Path) -> None:
+    class Noisy(TensorDataset):
+        def __getitem__(self, index: int) -> tuple[Array, ...]:
+            return POINTS[index] + torch.randn(2), LABELS[index]
+
+    train(classifier(), Noisy(*DATA), out=tmp_path)
+    train(classifier(), Noisy(*DATA), out=tmp_path, resume=True, epochs=4)
 
 
 def test_optimizers_and_schedules() -> None:
@@ -259,6 +276,23 @@ def test_a_model_of_several_inputs() -> None:
         ({"schedule": "cosin"}, "schedule 'cosin' is unknown; did you mean 'cosine'?"),
         ({"metrics": ["acuracy"], "validation_data": DATA}, "metric 'acuracy' is unknown; did you mean 'accuracy'?"),
         ({"data": LOADER["data"]}, "batch_size (=8) is for arrays and datasets"),
+        (
+            {"model": torch.nn.Linear(2, 2)},
+            "model must be a Module of photomend, such as Sequential(…), not a torch.nn.Li",
+        ),
+        ({"model": exp}, "model must be a Module of photomend, such as Sequential(…), not exp"),
+        ({"model": classifier().freeze()}, "the model (Sequential) is frozen; call model.freeze(False)"),
+        ({"optimizer": Adam}, "optimizer is the class Adam; make one of"),
+        ({"optimizer": torch.optim.SGD([torch.ones(1)])}, "not a torch.optim.SGD"),
+        ({"data": {"x": POINTS, "y": LABELS}}, "data must be a tuple (x, y), a dataset or batches, not a dict"),
+        ({"data": [POINTS, LABELS]}, "data is a list of arrays; pass the tuple (x, y)"),
+        ({"metrics": "accuracy", "validation_data": DATA}, "metrics must be a list; write metrics=[…]"),
+        ({"metrics": ["accuracy"]}, "metrics are for validation_data, and there is none"),
+        (
+            {"metrics": [lambda p, y: 0.0, lambda p, y: 1.0], "validation_data": DATA},
+            "two metrics are called '<lambda>'",
+        ),
+        ({"device": "gpu"}, "device (='gpu') is unknown"),
         ({"model": ReLU()}, "the model (ReLU) has no parameters to train"),
     ],
 )
@@ -272,6 +306,29 @@ def test_what_is_wrong_is_said_in_one_line(settings: dict[str, Any], message: st
 def test_a_column_is_not_compared_with_a_row() -> None:
     with pytest.raises(PhotomendError, match=r"y \(8,\) must have the prediction's shape \(8, 1\)"):
         train(Linear(2, 1), (POINTS, POINTS[:, 0]), squared_error)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "model"),
+    [
+        (POINTS, LABELS, Linear(2, 1)),
+        (POINTS, LABELS > 0, Linear(2, 1)),
+        (POINTS[:8], POINTS[:8, 0], Linear(2, 8)),
+        (POINTS[:3], POINTS[:3, 0], Linear(2, 3)),
+    ],
+)
+def test_samples_are_not_compared_with_other_samples(x: Array, y: Array, model: Module) -> None:
+    with pytest.raises(PhotomendError, match="must have the prediction's shape"):
+        train(model, (x, y), squared_error)
+
+
+def test_labels_of_as_many_classes_as_samples_and_parameters_of_a_density() -> None:
+    def gaussian(p: Tensor, y: Array) -> Tensor:
+        return mean((p[:, 0] - y) ** 2 * exp(-p[:, 1]) + p[:, 1])
+
+    train(Linear(2, 8), (POINTS[:8], LABELS[:8]), layers_cross_entropy)
+    train(Linear(2, 2), (POINTS, POINTS[:, 0]), gaussian)  # whose last batch has 2 samples
+    train(Linear(2, 2), (POINTS, LABELS), layers_cross_entropy)
 
 
 def test_a_loss_that_is_no_number_names_its_step_and_spares_the_weights() -> None:
