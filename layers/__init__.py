@@ -41,6 +41,7 @@ from .embedding import Embedding, embedding
 from .flatten import Flatten, Unflatten
 from .gated import GatedConv2d
 from .global_pooling import AdaptiveAvgPool2d, GlobalAvgPool2d, GlobalMaxPool2d
+from .huber_loss import HuberLoss, SmoothL1Loss, huber_loss, smooth_l1_loss
 from .instance_norm import InstanceNorm1d, InstanceNorm2d
 from .layer_norm import LayerNorm, RMSNorm, layer_norm, rms_norm
 from .linear import Linear, linear
@@ -86,6 +87,7 @@ __all__ = [
     "GroupNorm",
     "Hardswish",
     "Hardtanh",
+    "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
@@ -112,6 +114,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "SkipConnection",
+    "SmoothL1Loss",
     "Softmax",
     "Softmin",
     "Softsign",
@@ -137,6 +140,7 @@ __all__ = [
     "group_norm",
     "hardswish",
     "hardtanh",
+    "huber_loss",
     "interpolate",
     "l1_loss",
     "layer_norm",
@@ -159,6 +163,7 @@ __all__ = [
     "selu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
     "softsign",
     "spectral_norm",

@@ -26,7 +26,8 @@ def check_reduction(op: str, reduction: str) -> None:
         raise ValueError(f"{op}: reduction (={reduction!r}) must be 'none', 'mean' or 'sum'")
 
 
-def _check(op: str, reduction: str, input: Array, target: Array) -> None:
+def check_shapes(op: str, reduction: str, input: Array, target: Array) -> None:
+    """Raise ValueError if there is no such reduction, or input and target differ in shape."""
     check_reduction(op, reduction)
     if target.shape != input.shape:
         raise ValueError(f"{op}: target of shape {tuple(target.shape)} must be {tuple(input.shape)}, as input")
@@ -56,7 +57,7 @@ def mse_loss(input: Array, target: Array, *, reduction: str = "mean") -> tuple[A
     Raises:
         ValueError: shapes differ (torch would repeat the smaller array), or there is no such reduction.
     """
-    _check("mse_loss", reduction, input, target)
+    check_shapes("mse_loss", reduction, input, target)
     d, dtype = wide(input) - wide(target), input.dtype
     y, to_each = reduced(d.square(), reduction)
 
@@ -79,7 +80,7 @@ def l1_loss(input: Array, target: Array, *, reduction: str = "mean") -> tuple[Ar
     Raises:
         ValueError: shapes differ (torch would repeat the smaller array), or there is no such reduction.
     """
-    _check("l1_loss", reduction, input, target)
+    check_shapes("l1_loss", reduction, input, target)
     d, dtype = wide(input) - wide(target), input.dtype
     y, to_each = reduced(d.abs(), reduction)
 
@@ -119,7 +120,7 @@ def binary_cross_entropy_with_logits(
         ValueError: shapes don't fit, or there is no such reduction.
     """
     op = "binary_cross_entropy_with_logits"
-    _check(op, reduction, input, target)
+    check_shapes(op, reduction, input, target)
     for name, array in (("weight", weight), ("pos_weight", pos_weight)):
         if array is not None and not broadcasts(array.shape, input.shape):
             raise ValueError(f"{op}: {name} of shape {tuple(array.shape)} doesn't broadcast to {tuple(input.shape)}")

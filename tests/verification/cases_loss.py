@@ -72,6 +72,7 @@ _ELEMENTWISE = [
     op(f"{name}/{reduction}", getattr(layers, name), *draws, twin=twin, loops=f, linear_in=linear, reduction=reduction)
     for name, twin, f, draws, linear in (
         ("mse_loss", F.mse_loss, loss.mse_loss, (normal(2, 3, 4), normal(2, 3, 4)), ()),
+        ("huber_loss", F.huber_loss, loss.huber_loss, (apart(2, 3, 4), beside(2, 3, 4)), ()),
         ("l1_loss", F.l1_loss, loss.l1_loss, (apart(2, 3, 4), beside(2, 3, 4)), ((0, 1),)),
         (
             "binary_cross_entropy_with_logits",
@@ -98,6 +99,11 @@ _ELEMENTWISE += [
         ("weights of elements", {"weight": _V * torch.tensor([[0.5], [2.0]], dtype=torch.float64)}),
     )
 ]
+
+_ELEMENTWISE += [
+    op("huber_loss/small delta", layers.huber_loss, apart(2, 3, 4), beside(2, 3, 4), twin=F.huber_loss,
+       loops=loss.huber_loss, delta=0.5),
+]  # fmt: skip
 
 _CLASSES = torch.tensor([2, 0, 1, 2])
 _PIXELS = torch.tensor([[[0, 2], [1, 1]], [[2, 2], [0, 1]]])
@@ -197,6 +203,11 @@ _ZEROS = torch.full((2, 3, 4), 0.01, dtype=torch.float64)
 _LAYERS = [
     loss_layer("MSELoss", normal(2, 3, 4), _ZEROS, loss.mse_loss),
     loss_layer("MSELoss/sum", normal(2, 3, 4), _ZEROS, loss.mse_loss, reduction="sum"),
+    loss_layer("HuberLoss", apart(2, 3, 4), _ZEROS, loss.huber_loss),
+    loss_layer("HuberLoss/all options", apart(2, 3, 4), _ZEROS, loss.huber_loss, reduction="sum", delta=1.6),
+    loss_layer("SmoothL1Loss", apart(2, 3, 4), _ZEROS, loss.smooth_l1_loss),
+    loss_layer("SmoothL1Loss/all options", apart(2, 3, 4), _ZEROS, loss.smooth_l1_loss, reduction="none", beta=1.6),
+    loss_layer("SmoothL1Loss/absolute", apart(2, 3, 4), _ZEROS, loss.smooth_l1_loss, beta=0.0),
     loss_layer("L1Loss", apart(2, 3, 4), _ZEROS, loss.l1_loss),
     loss_layer("L1Loss/none", apart(2, 3, 4), _ZEROS, loss.l1_loss, reduction="none"),
     loss_layer("BCEWithLogitsLoss", normal(2, 3, 4), _ZEROS, loss.binary_cross_entropy_with_logits),

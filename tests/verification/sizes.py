@@ -109,6 +109,7 @@ _LAYER_PRIMITIVES = [
     _op("cross_entropy", VECTORS, twin=F.cross_entropy, target=CLASSES),
     _op("nll_loss", VECTORS, twin=F.nll_loss, target=CLASSES),
     _op("mse_loss", VECTORS, VECTORS, twin=F.mse_loss),
+    _op("huber_loss", VECTORS, VECTORS, twin=F.huber_loss),
     _op("l1_loss", VECTORS, VECTORS, twin=F.l1_loss),
     _op("binary_cross_entropy_with_logits", VECTORS, VECTORS, twin=F.binary_cross_entropy_with_logits),
     _op("dropout", IMAGES, twin=twins.dropout, keep=KEEP, p=0.2),
@@ -198,7 +199,7 @@ _LOSSES = [
         loss_layer(name, VECTORS, target, _not_asked)
         for target, names in (
             (CLASSES, ("CrossEntropyLoss", "NLLLoss")),
-            (torch.zeros(256, 1024), ("MSELoss", "L1Loss", "BCEWithLogitsLoss")),
+            (torch.zeros(256, 1024), ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss")),
         )
         for name in names
     ),

@@ -240,7 +240,9 @@ def test_softmax_family(kind, shape, seed, layout, spread, data) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["mse_loss", "l1_loss", "binary_cross_entropy_with_logits"])
+@pytest.mark.parametrize(
+    "kind", ["mse_loss", "l1_loss", "huber_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits"]
+)
 @few
 @given(shape=shapes(), reduction=st.sampled_from(["none", "mean", "sum"]), seed=seeds, layout=layouts)
 def test_losses_of_numbers(kind, shape, reduction, seed, layout) -> None:

@@ -61,6 +61,18 @@ l1_loss = elementwise_loss(lambda x, t: abs(x - t))
 l1_loss_backward = elementwise_loss_backward(lambda x, t: sign(x - t), lambda x, t: -sign(x - t))
 
 
+def huber_of(d: float, delta: float) -> float:
+    return d * d / 2 if abs(d) <= delta else delta * (abs(d) - delta / 2)
+
+
+def huber_loss(x: np.ndarray, t: np.ndarray, reduction: str = "mean", delta: float = 1.0) -> np.ndarray:
+    return elementwise_loss(lambda a, b: huber_of(a - b, delta))(x, t, reduction)
+
+
+def smooth_l1_loss(x: np.ndarray, t: np.ndarray, reduction: str = "mean", beta: float = 1.0) -> np.ndarray:
+    return huber_loss(x, t, reduction, beta) / beta if beta else l1_loss(x, t, reduction)
+
+
 def sigmoid(x: float) -> float:
     return 1 / (1 + math.exp(-x))
 
