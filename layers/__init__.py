@@ -45,7 +45,16 @@ from .huber_loss import HuberLoss, SmoothL1Loss, huber_loss, smooth_l1_loss
 from .instance_norm import InstanceNorm1d, InstanceNorm2d
 from .layer_norm import LayerNorm, RMSNorm, layer_norm, rms_norm
 from .linear import Linear, linear
-from .loss import BCEWithLogitsLoss, L1Loss, MSELoss, binary_cross_entropy_with_logits, l1_loss, mse_loss
+from .loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    L1Loss,
+    MSELoss,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    l1_loss,
+    mse_loss,
+)
 from .multihead_attention import MultiheadAttention
 from .norm import BatchNorm1d, BatchNorm2d, GroupNorm, batch_norm, group_norm
 from .pooling import AvgPool2d, MaxPool2d, avg_pool2d, max_pool2d
@@ -72,6 +81,7 @@ __all__ = [
     "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
+    "BCELoss",
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
@@ -128,6 +138,7 @@ __all__ = [
     "UpsampleNearest",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",
     "conv2d",

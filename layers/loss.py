@@ -143,6 +143,44 @@ def binary_cross_entropy_with_logits(
     return y.to(dtype), binary_cross_entropy_with_logits_pullback
 
 
+@primitive
+def binary_cross_entropy(
+    input: Array, target: Array, weight: Array | None = None, *, reduction: str = "mean"
+) -> tuple[Array, Pullback]:
+    """w (−t ln p − (1 − t) ln(1 − p)) for probabilities p = input and targets t in [0, 1], of one shape.
+
+    dℓ/dp = w (p − t) / (p (1 − p)) and dℓ/dt = w (ln(1 − p) − ln p). As in torch, no logarithm counts as less than −100
+    and p (1 − p) as no less than 10⁻¹², so p = 0 and p = 1 give numbers. From logits,
+    `binary_cross_entropy_with_logits` is exact.
+
+    >>> binary_cross_entropy(torch.tensor([0.5, 0.0]), torch.tensor([1.0, 1.0]), reduction="none")
+    tensor([  0.6931, 100.0000])
+
+    Raises:
+        ValueError: shapes don't fit, or there is no such reduction; on a CPU, an input isn't in [0, 1].
+    """
+    op = "binary_cross_entropy"
+    check_shapes(op, reduction, input, target)
+    if weight is not None and not broadcasts(weight.shape, input.shape):
+        raise ValueError(f"{op}: weight of shape {tuple(weight.shape)} doesn't broadcast to {tuple(input.shape)}")
+    if not input.is_cuda and input.numel() and not 0 <= input.min() <= input.max() <= 1:
+        raise ValueError(f"{op}: input must be in [0, 1]; binary_cross_entropy_with_logits takes logits")
+    p, t, dtype = wide(input), wide(target), input.dtype
+    w = 1.0 if weight is None else wide(weight)
+    ln_p, ln_q = p.log().clamp_min_(-100), (-p).log1p_().clamp_min_(-100)
+    y, to_each = reduced(w * ((t - 1) * ln_q - t * ln_p), reduction)
+
+    def binary_cross_entropy_pullback(ȳ: Array):
+        ℓ̄ = to_each(ȳ) * w
+        return (
+            lambda: (ℓ̄ * (p - t) / (p * (1 - p)).clamp_min_(1e-12)).to(dtype),
+            lambda: (ℓ̄ * (ln_q - ln_p)).to(dtype),
+            None,
+        )
+
+    return y.to(dtype), binary_cross_entropy_pullback
+
+
 class Loss(Module):
     """What all losses share: a reduction, "none", "mean" or "sum".
 
@@ -170,6 +208,17 @@ class L1Loss(Loss):
 
     def forward(self, input: Array | Tensor, target: Array | Tensor) -> Tensor:
         return l1_loss(input, target, reduction=self.reduction)
+
+
+class BCELoss(Loss):
+    """The cross entropy of yes-or-no questions, from probabilities; see `binary_cross_entropy`."""
+
+    def __init__(self, weight: Array | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction=reduction)
+        self.weight = buffer(weight)
+
+    def forward(self, input: Array | Tensor, target: Array | Tensor) -> Tensor:
+        return binary_cross_entropy(input, target, array(self.weight), reduction=self.reduction)
 
 
 class BCEWithLogitsLoss(Loss):

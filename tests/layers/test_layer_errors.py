@@ -116,6 +116,14 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
         "CrossEntropyLoss: reduction (='avg') must be 'none', 'mean' or 'sum'",
     ),
     (
+        lambda: L.binary_cross_entropy(X + 1.5, X),
+        "binary_cross_entropy: input must be in [0, 1]; binary_cross_entropy_with_logits takes logits",
+    ),
+    (
+        lambda: L.binary_cross_entropy(X, X, torch.ones(6)),
+        "binary_cross_entropy: weight of shape (6,) doesn't broadcast to (2, 6, 5, 4)",
+    ),
+    (
         lambda: L.binary_cross_entropy_with_logits(X, X, pos_weight=torch.ones(6)),
         "binary_cross_entropy_with_logits: pos_weight of shape (6,) doesn't broadcast to (2, 6, 5, 4)",
     ),

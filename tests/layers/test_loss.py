@@ -11,6 +11,7 @@ from photomend.core import Array, Tensor
 from photomend.layers import (
     BCEWithLogitsLoss,
     CrossEntropyLoss,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
     l1_loss,
@@ -153,3 +154,19 @@ def test_modules_show_their_reduction_and_own_their_weights() -> None:
     assert list(CrossEntropyLoss(weight).state_dict()) == ["weight"]
     assert list(BCEWithLogitsLoss(pos_weight=weight).to(dtype=torch.float64).state_dict()) == ["pos_weight"]
     assert CrossEntropyLoss().state_dict() == {}
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_probabilities_of_0_and_1(reduction: str) -> None:
+    """No logarithm is below −100, and p (1 − p) not below 10⁻¹²."""
+    p = torch.tensor([0.0, 1.0, 0.0, 1.0, 1e-30, 0.25], dtype=torch.float64)
+    t = torch.tensor([0.0, 1.0, 1.0, 0.0, 1.0, 0.5], dtype=torch.float64)
+    ours, theirs = Tensor(p), p.clone().requires_grad_()
+    y, expected = (
+        binary_cross_entropy(ours, t, reduction=reduction),
+        F.binary_cross_entropy(theirs, t, reduction=reduction),
+    )
+    torch.testing.assert_close(y.data, expected.detach())
+    y.backward(torch.ones_like(y.data))
+    expected.backward(torch.ones_like(expected))
+    torch.testing.assert_close(ours.grad, theirs.grad)

@@ -47,6 +47,7 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         *(partial(test_convolution.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
     ),
     "layers/cross_entropy.py": (partial(test_loss.test_nothing_counts, cross_entropy, F.cross_entropy, 0.0),),
+    "layers/loss.py": (partial(test_loss.test_probabilities_of_0_and_1, "sum"),),
     "layers/pooling.py": (
         test_kinks.test_max_pooling_of_nothing_but_minus_infinity,
         partial(test_kinks.test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding, (5, 4), (2, 2), 1),

@@ -324,6 +324,8 @@ OPS: dict[str, Callable[..., Any]] = {
     "nn.functional.nll_loss": reduced_loss(layers.nll_loss),
     "nn.functional.mse_loss": reduced_loss(layers.mse_loss),
     "nn.functional.l1_loss": reduced_loss(layers.l1_loss),
+    "nn.functional.binary_cross_entropy": reduced_loss(layers.binary_cross_entropy),
+    "nn.functional.huber_loss": reduced_loss(layers.huber_loss),
     "nn.functional.binary_cross_entropy_with_logits": reduced_loss(layers.binary_cross_entropy_with_logits),
     "nn.functional.scaled_dot_product_attention": attention,
 }

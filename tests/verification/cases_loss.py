@@ -100,6 +100,26 @@ _ELEMENTWISE += [
     )
 ]
 
+
+def probabilities(*shape: int) -> Draw:
+    """Numbers well inside (0, 1)."""
+    return lambda generator: 0.3 + 0.4 * torch.sigmoid(normal(*shape)(generator))
+
+
+_ELEMENTWISE += [
+    op(
+        f"binary_cross_entropy/{reduction}",
+        layers.binary_cross_entropy,
+        probabilities(2, 3),
+        probabilities(2, 3),
+        twin=F.binary_cross_entropy,
+        loops=loss.binary_cross_entropy,
+        reduction=reduction,
+        **weights,  # type: ignore[arg-type]
+    )
+    for reduction, weights in (("none", {}), ("mean", {"weight": _W}), ("sum", {"weight": _V}))
+]
+
 _ELEMENTWISE += [
     op("huber_loss/small delta", layers.huber_loss, apart(2, 3, 4), beside(2, 3, 4), twin=F.huber_loss,
        loops=loss.huber_loss, delta=0.5),
@@ -210,6 +230,15 @@ _LAYERS = [
     loss_layer("SmoothL1Loss/absolute", apart(2, 3, 4), _ZEROS, loss.smooth_l1_loss, beta=0.0),
     loss_layer("L1Loss", apart(2, 3, 4), _ZEROS, loss.l1_loss),
     loss_layer("L1Loss/none", apart(2, 3, 4), _ZEROS, loss.l1_loss, reduction="none"),
+    loss_layer("BCELoss", probabilities(2, 3, 4), _ZEROS, loss.binary_cross_entropy),
+    loss_layer(
+        "BCELoss/weighted",
+        probabilities(2, 3),
+        _ZEROS[0, :2, :3],
+        loss.binary_cross_entropy,
+        weight=_W,
+        reduction="sum",
+    ),
     loss_layer("BCEWithLogitsLoss", normal(2, 3, 4), _ZEROS, loss.binary_cross_entropy_with_logits),
     loss_layer(
         "BCEWithLogitsLoss/weighted",

@@ -19,7 +19,7 @@ from photomend.tests.reference import cell_twins, gan_twins, model_twins, twins
 from photomend.tests.verification.case import Case, Draw, layer, normal, op, positive
 from photomend.tests.verification.cases_core import _where
 from photomend.tests.verification.cases_gan import _hinge_loss, _patch_mean
-from photomend.tests.verification.cases_loss import loss_layer
+from photomend.tests.verification.cases_loss import loss_layer, probabilities
 from photomend.tests.verification.cases_models import discriminator, model
 from photomend.tests.verification.cases_sequences import attention_case, embedding, looking_up
 from photomend.tests.verification.cases_train import _hole_loss, _twin
@@ -29,6 +29,7 @@ IMAGES = normal(4, 32, 56, 56)
 DEEP = normal(4, 64, 56, 56)
 SMALL = normal(4, 64, 28, 28)
 VECTORS = normal(256, 1024)
+PROBABILITIES = probabilities(256, 1024)
 WORDS = torch.arange(16 * 64).reshape(16, 64) * 7 % 1000
 CLASSES = torch.arange(256) * 5 % 1024
 KEEP = torch.arange(4 * 32 * 56 * 56).reshape(4, 32, 56, 56) % 5 != 0
@@ -111,6 +112,7 @@ _LAYER_PRIMITIVES = [
     _op("mse_loss", VECTORS, VECTORS, twin=F.mse_loss),
     _op("huber_loss", VECTORS, VECTORS, twin=F.huber_loss),
     _op("l1_loss", VECTORS, VECTORS, twin=F.l1_loss),
+    _op("binary_cross_entropy", PROBABILITIES, PROBABILITIES, twin=F.binary_cross_entropy),
     _op("binary_cross_entropy_with_logits", VECTORS, VECTORS, twin=F.binary_cross_entropy_with_logits),
     _op("dropout", IMAGES, twin=twins.dropout, keep=KEEP, p=0.2),
     _op("conv2d", DEEP, normal(64, 64, 3, 3), normal(64), twin=F.conv2d, padding=1),
@@ -196,10 +198,11 @@ _PATHS: list[Case] = [
 
 _LOSSES = [
     *(
-        loss_layer(name, VECTORS, target, _not_asked)
-        for target, names in (
-            (CLASSES, ("CrossEntropyLoss", "NLLLoss")),
-            (torch.zeros(256, 1024), ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss")),
+        loss_layer(name, draw, target, _not_asked)
+        for draw, target, names in (
+            (VECTORS, CLASSES, ("CrossEntropyLoss", "NLLLoss")),
+            (PROBABILITIES, torch.zeros(256, 1024), ("BCELoss",)),
+            (VECTORS, torch.zeros(256, 1024), ("MSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss", "BCEWithLogitsLoss")),
         )
         for name in names
     ),

@@ -101,6 +101,17 @@ def binary_cross_entropy_with_logits(
     return reduced(losses, reduction)
 
 
+def binary_cross_entropy(
+    p: np.ndarray, t: np.ndarray, weight: np.ndarray | None = None, reduction: str = "mean"
+) -> np.ndarray:
+    """weight is repeated to the shape of p."""
+    w = np.broadcast_to(1.0 if weight is None else weight, p.shape)
+    losses = np.empty(p.shape)
+    for at in np.ndindex(p.shape):
+        losses[at] = -w[at] * (t[at] * math.log(p[at]) + (1 - t[at]) * math.log(1 - p[at]))
+    return reduced(losses, reduction)
+
+
 def _points(x: np.ndarray) -> list[tuple[tuple[int, ...], tuple[int | slice, ...]]]:
     """Of each point of x (N, C, …) or (C,), where its class stands in the targets, and where its numbers stand in x."""
     axis = min(1, x.ndim - 1)
