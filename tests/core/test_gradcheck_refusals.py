@@ -18,9 +18,10 @@ def test_what_is_the_callers_must_not_be_changed() -> None:
     def in_input(x: Array):
         return x.mul_(2), lambda ȳ: ȳ * 2
 
-    for rule, what in ((in_cotangent, "the cotangent"), (in_input, "x")):
-        with pytest.raises(GradientError, match=f"{what} was changed in place"):
-            gradcheck(Primitive(rule), normal(3))
+    with pytest.raises(RuntimeError, match="the pullback of 'in_cotangent' changed its cotangent in place"):
+        gradcheck(Primitive(in_cotangent), normal(3))
+    with pytest.raises(GradientError, match="x was changed in place"):
+        gradcheck(Primitive(in_input), normal(3))
 
 
 def test_a_random_function_is_refused() -> None:

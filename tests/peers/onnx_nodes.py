@@ -71,5 +71,5 @@ def _require_close(ours: Any, theirs: np.ndarray, tolerance: float) -> None:
         raise DifferentError(f"shape {tuple(ours.shape)} for {theirs.shape}")
     finite = np.abs(theirs[np.isfinite(theirs)])
     scale = max(1.0, float(finite.max()) if finite.size else 1.0)
-    if not np.allclose(ours.numpy(), theirs, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
-        raise DifferentError(f"off by {float(np.nanmax(np.abs(ours.numpy() - theirs))):.1e}")
+    if not np.allclose(ours.detach().numpy(), theirs, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+        raise DifferentError(f"off by {float(np.nanmax(np.abs(ours.detach().numpy() - theirs))):.1e}")
