@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from ..core import Array, Module, PhotomendError, Tensor, in_mode, no_grad
+from ..core import Array, Module, PhotomendError, Tensor, in_mode, kind_of, no_grad
 from ..data.batches import Batches
 from ..models.weights import weights_digest
 from .losses import value_and_gradient
@@ -97,7 +97,15 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
         return prediction
 
     def loss(self, prediction: Array, *batch: Array) -> tuple[Array, Array]:
-        return value_and_gradient(lambda output: self.error(output, batch[-1]), prediction)
+        def error(output: Tensor) -> Tensor:
+            loss = self.error(output, batch[-1])
+            if loss.is_leaf and loss is not output:
+                raise PhotomendError(
+                    "fit: the loss is a constant, and must be computed from the prediction, its Tensor"
+                )
+            return loss
+
+        return value_and_gradient(error, prediction)
 
     def error(self, prediction: Tensor, y: Array) -> Tensor:
         """The loss, one number.
@@ -110,7 +118,7 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
         with self._explained("the loss refuses the prediction and y", prediction.data, y):
             loss = self.criterion(prediction, y)
         if not isinstance(loss, Tensor) or loss.data.numel() != 1:
-            what = f"one of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+            what = f"one of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else kind_of(loss)
             raise PhotomendError(f"fit: the loss must return a photomend Tensor of one number, not {what}")
         return loss
 

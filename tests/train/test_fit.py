@@ -260,7 +260,11 @@ def test_a_model_of_several_inputs() -> None:
             "at step 0 the loss refuses the prediction and y ((8, 2) float32, (8,) int64): ",
         ),
         ({"loss": lambda p, y: mean(p, dim=0)}, "one number, not one of shape (2,)"),
-        ({"loss": lambda p, y: p.data.mean()}, "one number, not Tensor"),
+        ({"loss": lambda p, y: p.data.mean()}, "one number, not torch.Tensor"),
+        (
+            {"loss": lambda p, y: Tensor(torch.ones(()))},
+            "the loss is a constant, and must be computed from the prediction",
+        ),
         ({"loss": lambda p, y: 0.5}, "one number, not float"),
         ({"steps": 5, "epochs": 1}, "epochs or as steps, one of the two"),
         ({"epochs": None}, "epochs or as steps, one of the two"),
