@@ -64,15 +64,18 @@ def test_an_exception_and_a_nan_are_infinite_errors_to_every_oracle(function) ->
 
 
 def test_a_cotangent_that_is_overwritten_hides_nothing() -> None:
-    """Its pullback agrees with ȳ as it is afterwards."""
+    """Its pullback agrees with ȳ as it is afterwards, so the tape itself refuses it."""
     case = op(
         "overwrites", overwrites_its_cotangent, normal(3, 4), twin=torch.clone, loops=lambda x: x, linear_in=((0,),)
     )
-    assert oracles.adjoint_error(case, (0,)) > 0.01
-    assert oracles.torch_error(case) == pytest.approx(2)
-    assert "the cotangent was changed" in oracles.trespasses(case)
-    with pytest.raises(AssertionError):
-        agree(overwrites_its_cotangent, torch.clone, case.inputs(), differences=False)
+    for oracle in (
+        lambda: oracles.adjoint_error(case, (0,)),
+        lambda: oracles.torch_error(case),
+        lambda: oracles.trespasses(case),
+        lambda: agree(overwrites_its_cotangent, torch.clone, case.inputs(), differences=False),
+    ):
+        with pytest.raises(RuntimeError, match="changed its cotangent in place"):
+            oracle()
 
 
 def test_a_cotangent_is_never_an_input() -> None:
