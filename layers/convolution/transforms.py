@@ -17,7 +17,17 @@ Here the steps stand as matrices, for tiles whose rows and columns are transform
 as additions, for arrays too large to go through a product with six columns (`winograd_rows.py`): there a "number" is a
 whole array of them, and what the values at z and −z have in common is added up once.
 
-A number that is not finite reaches all four outputs of its tile.
+Every number of a tile takes part in all four outputs, also in those that a plain sum would not give it a part in: there
+its terms cancel, up to rounding. Two things follow.
+
+- A NaN or an infinity does not cancel, and would spoil the whole tile. So the sum of what a block of tiles gives is
+  looked at while it is in the cache (`all_finite`, 1 % of the time). If it is not finite, the convolution is computed
+  once more, by im2col, in which only what sees such a number gets one.
+- A finite number X leaves rounding of its own size in its tile: outputs that do not see it are off by up to about
+  5 ε |X| Σ|w| with tiles and ε |X| Σ|w| with rows, where Σ|w| runs over an output's weights and ε is 1.2 · 10⁻⁷ in
+  float32. Beyond the tile they stay the same to the bit. With 64 channels of size 1 that is at most 1 % of an output
+  for |X| = 1000. There is no cheap test for it: the largest of n numbers is at most √n times their root mean square,
+  so the ratio of the two says little, and to find the largest takes 4 % of the time.
 
 Sources: Toom, *The complexity of a scheme of functional elements* (1963), for products of polynomials; Winograd,
 *Arithmetic complexity of computations* (1980), for the transpose; Lavin & Gray, *Fast algorithms for convolutional
@@ -27,6 +37,7 @@ neural networks* (2016), whose matrices these are.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import torch
@@ -89,3 +100,8 @@ def points_to_output(m: Numbers, y: Numbers) -> None:
     add(near_slope, far_slope, alpha=2, out=y[1])
     add(near, far, alpha=4, out=y[2])
     add(near_slope + m[5], far_slope, alpha=8, out=y[3])
+
+
+def all_finite(numbers: Array) -> bool:
+    """Whether no number is NaN or infinite, by their sum; also False if only the sum is too large for the dtype."""
+    return math.isfinite(numbers.sum().item())

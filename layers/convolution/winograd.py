@@ -24,7 +24,8 @@ The adjoint in x is a convolution itself, of ȳ with the rotated kernel, so that
 
 Images are worked on in blocks of tiles small enough to stay in the cache. Memory beside input, output and U: a few
 times `BLOCK` for each thread, or as many tiles as `FEWEST_TILES` if they take more. Rounding: about 10⁻⁵ of the largest
-output in float32, a few times that of a plain sum of products.
+output in float32, a few times that of a plain sum of products; `transforms.py` has what that means beside a single huge
+pixel, and why a result with a NaN or an infinity is computed once more, by im2col.
 
 Sources: Winograd, *Arithmetic complexity of computations* (1980); Lavin & Gray, *Fast algorithms for convolutional
 neural networks* (2016).
@@ -36,9 +37,10 @@ import torch
 
 from ...core import Array
 from ...core.backend.gemm import batch_product, product
+from . import im2col
 from .blocks import blocks, zero_padded
 from .problem import Problem
-from .transforms import tile_matrices
+from .transforms import all_finite, tile_matrices
 
 #: Bytes of a block of tiles at the points, for each thread. Input, products and output need about as much each.
 BLOCK = 2 * 2**20
@@ -57,13 +59,15 @@ def suits(problem: Problem) -> bool:
 
 def forward(x: Array, w: Array, b: Array | None, problem: Problem) -> Array:
     to_points, _, _ = tile_matrices(w.dtype, w.device)
-    return _convolve(x, _kernel_at_points(to_points, w).mT, b, problem)
+    y = _convolve(x, _kernel_at_points(to_points, w).mT, b, problem)
+    return im2col.forward(x, w, b, problem) if y is None else y
 
 
 def input_gradient(ȳ: Array, w: Array, problem: Problem) -> Array:
     """With the kernel rotated by half a turn, which is its nine weights from the last to the first."""
     to_points, _, _ = tile_matrices(w.dtype, w.device)
-    return _convolve(ȳ, _kernel_at_points(to_points.flip(1), w), None, problem.adjoint())
+    x̄ = _convolve(ȳ, _kernel_at_points(to_points.flip(1), w), None, problem.adjoint())
+    return im2col.input_gradient(ȳ, w, problem) if x̄ is None else x̄
 
 
 def weight_gradient(x: Array, ȳ: Array, problem: Problem) -> Array:
@@ -73,16 +77,19 @@ def weight_gradient(x: Array, ȳ: Array, problem: Problem) -> Array:
     for images, tile_rows in _blocks(problem):
         v = _input_at_points(x[images], tile_rows, problem)
         ū.baddbmm_(_cotangent_at_points(ȳ[images], tile_rows).mT, v)
-    return product(to_points.mT, ū.view(36, o * c)).view(3, 3, o, c).permute(2, 3, 0, 1).contiguous()
+    w̄ = product(to_points.mT, ū.view(36, o * c)).view(3, 3, o, c).permute(2, 3, 0, 1).contiguous()
+    return w̄ if all_finite(w̄) else im2col.weight_gradient(x, ȳ, problem)
 
 
-def _convolve(x: Array, u: Array, b: Array | None, problem: Problem) -> Array:
-    """x convolved with the kernel whose values at the points are u (36, C, O)."""
+def _convolve(x: Array, u: Array, b: Array | None, problem: Problem) -> Array | None:
+    """x convolved with the kernel whose values at the points are u (36, C, O); None if the result isn't finite."""
     _, _, to_output = tile_matrices(x.dtype, x.device)
     y = x.new_empty(problem.images, *problem.out, problem.out_channels)
     for images, tile_rows in _blocks(problem):
         at_points = batch_product(_input_at_points(x[images], tile_rows, problem), u)
         tiles = product(to_output, at_points.view(36, -1))
+        if not all_finite(tiles):
+            return None
         _put(y[images, 4 * tile_rows.start : 4 * tile_rows.stop], tiles, b)
     return y
 

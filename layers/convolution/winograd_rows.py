@@ -16,7 +16,8 @@ computed and left out.
 
 So there are six products with 3 C columns for 36 with C, if the kernel is 3×3, and the transforms make 1.5 numbers of
 each pixel, where those of tiles make 2.25. Rounding in float32: 2 to 4 · 10⁻⁶ of the largest output, a third of what
-tiles lose, and three times what a plain sum of products does.
+tiles lose, and three times what a plain sum of products does. As with tiles, a result with a NaN or an infinity is
+computed once more, by im2col (`transforms.py`).
 
 A bias goes into the product at the point 1, whose value is added to all four outputs alike.
 
@@ -36,9 +37,10 @@ import torch
 
 from ...core import Array
 from ...core.backend.gemm import product
+from . import im2col
 from .blocks import blocks, zero_padded
 from .problem import Problem, rotated
-from .transforms import input_to_points, matrices, points_to_output
+from .transforms import all_finite, input_to_points, matrices, points_to_output
 
 #: Bytes of a block's V, for each thread.
 BLOCK = 4 * 2**20
@@ -69,6 +71,8 @@ def forward(x: Array, w: Array, b: Array | None, problem: Problem) -> Array:
         shape, whole = (n, down, 4, columns, o), inside.shape[1] == 4 * down
         tiles = inside.view(shape) if whole else x.new_empty(shape)
         points_to_output(m, tiles.unbind(2))
+        if not all_finite(tiles):
+            return im2col.forward(x, w, b, problem)
         if not whole:
             inside.copy_(tiles.view(n, 4 * down, columns, o)[:, : inside.shape[1]])
     return y
