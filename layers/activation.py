@@ -7,6 +7,8 @@ import math
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
+from ..core.ops.half import rounded_once
+from ..core.ops.masking import where_not_zero
 from .standardise import wide
 from .windows import axis
 
@@ -21,16 +23,20 @@ def indicator(x: Array) -> Array:
 
 @primitive
 def relu(x: Array) -> tuple[Array, Pullback]:
-    """max(x, 0); x̄ = ȳ where x > 0. At the kink x = 0 the derivative is taken as 0, as in torch."""
-    y = torch.clamp_min(x, 0)
+    """max(x, 0); x̄ = ȳ where x > 0. At the kink x = 0 the derivative is taken as 0, as in torch.
+
+    NaN stays NaN and passes ȳ on, as in torch.
+    """
+    y = torch.threshold(x, 0, 0)  # makes +0 of −0, which a clamp doesn't
 
     def relu_pullback(ȳ: Array):
-        return indicator(y).mul_(ȳ)
+        return where_not_zero(ȳ, y)
 
     return y, relu_pullback
 
 
 @primitive
+@rounded_once
 def leaky_relu(x: Array, *, negative_slope: float = 0.01) -> tuple[Array, Pullback]:
     """x where x > 0, else a·x with a = `negative_slope`; x̄ = ȳ or a·ȳ. At x = 0 the slope is a, as in torch.
 
@@ -53,8 +59,7 @@ def sigmoid(x: Array) -> tuple[Array, Pullback]:
     y = torch.sigmoid(x)
 
     def sigmoid_pullback(ȳ: Array):
-        x̄ = ȳ * y
-        return x̄.addcmul_(x̄, y, value=-1)
+        return torch.addcmul(y, y, y, value=-1).mul_(ȳ)
 
     return y, sigmoid_pullback
 
@@ -62,16 +67,16 @@ def sigmoid(x: Array) -> tuple[Array, Pullback]:
 @primitive
 def tanh(x: Array) -> tuple[Array, Pullback]:
     """tanh x; d tanh = 1 − tanh²."""
-    y = torch.tanh(x)
+    y, one = torch.tanh(x), x.new_ones(())
 
     def tanh_pullback(ȳ: Array):
-        x̄ = ȳ * y
-        return torch.addcmul(ȳ, x̄, y, value=-1, out=x̄)
+        return torch.addcmul(one, y, y, value=-1).mul_(ȳ)
 
     return y, tanh_pullback
 
 
 @primitive
+@rounded_once
 def silu(x: Array) -> tuple[Array, Pullback]:
     """y = x · σ(x), also called swish. Its derivative σ (1 + x (1 − σ)) is y + σ (1 − y), so the pullback keeps y,
     which the next layer keeps anyway, and not x.
@@ -117,8 +122,11 @@ def gelu(x: Array, *, approximate: str = "none") -> tuple[Array, Pullback]:
 
 
 @primitive
+@rounded_once
 def glu(x: Array, *, dim: int = -1) -> tuple[Array, Pullback]:
     """y = a · σ(g) for x = (a, g), the two halves along the axis `dim`: ā = ȳ σ(g), ḡ = ȳ y (1 − σ(g)).
+
+    With an infinite a, ḡ is NaN (∞ − ∞) where torch's may be infinite.
 
     Source: Dauphin et al., *Language modeling with gated convolutional networks* (2017), eq. 1.
 
@@ -136,7 +144,7 @@ def glu(x: Array, *, dim: int = -1) -> tuple[Array, Pullback]:
         x̄ = torch.empty_like(like_x, device=ȳ.device)
         ā, ḡ = x̄.chunk(2, dim=dim)
         torch.mul(ȳ, σ, out=ā)
-        torch.mul(ȳ, y, out=ḡ).addcmul_(ḡ, σ, value=-1)
+        torch.addcmul(y, y, σ, value=-1, out=ḡ).mul_(ȳ)
         return x̄
 
     return y, glu_pullback

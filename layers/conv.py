@@ -48,8 +48,8 @@ def conv2d(
     none, and ``padding="same"`` as much as keeps the size, the larger half of an odd number below and on the right.
     The pullback keeps x and w, nothing else.
 
-    A pixel that is NaN or infinite makes the outputs that see it so, and no others. Padding is zeros that are multiplied:
-    a weight or a cotangent that is not finite makes NaN at the edge, too, where torch leaves the padding out.
+    A pixel that is NaN or infinite makes the outputs that see it so, and no others. Padding is zeros that are
+    multiplied: a weight or a cotangent that isn't finite makes NaN at the edge, too, where torch leaves padding out.
 
     Raises:
         ValueError: shapes, stride, padding, dilation or groups don't fit together.

@@ -50,6 +50,8 @@ def batch_norm(
     biased one, as in torch. Without running statistics (None) nothing is gathered, and a batch without images leaves
     them as they are. In evaluation the running statistics are used, and are constants.
 
+    A NaN or an infinity makes all that shares its statistics NaN or infinite; which of the two is not promised.
+
     Raises:
         ValueError: shapes don't fit, eps isn't above 0, a channel has a single value in training (whose variance says
             nothing), or there are no running statistics in evaluation.
@@ -78,6 +80,8 @@ def group_norm(
 ) -> tuple[Array, Pullback]:
     """γ · (x − μ) / √(σ² + ε) + β for x (N, C, …), with μ and σ² over each image's groups of C / `num_groups`
     channels and all their pixels; γ = `weight` (C,), β = `bias` (C,).
+
+    A NaN or an infinity makes all that shares its statistics NaN or infinite; which of the two is not promised.
 
     Raises:
         ValueError: shapes don't fit, eps isn't above 0, or C isn't divisible by num_groups.

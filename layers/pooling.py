@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
+from ..core.ops.half import rounded_once
+from ..core.ops.masking import moved
 from .windows import IntOrPair, Pair, integer, output_size, pair, require_images, single_images, taps
 
 
@@ -77,7 +79,7 @@ def max_pool2d(
 
     Of several that tie, the first in reading order counts, as in torch. The stride is the kernel size unless given;
     padding never wins. The elements under a window are `dilation` apart, and with `ceil_mode` the last windows may
-    reach beyond the padding. A NaN shows, as in torch, but a window that has one passes no gradient on.
+    reach beyond the padding. A NaN wins over everything; of several the last counts, as in torch.
 
     Raises:
         ValueError: the window is larger than the padded input, or the padding more than half the window.
@@ -93,9 +95,13 @@ def max_pool2d(
         padded, inside = _padded(x, windows, torch.nan)  # NaN equals nothing: where all is −∞, the padding would win
         x̄, left, taken = torch.zeros_like(padded), ȳ.clone(), torch.empty_like(y)
         for under_tap in under_taps:  # the first input that equals y takes all of ȳ, and nothing is left for the next
-            torch.eq(padded[under_tap], y, out=taken).mul_(left)
-            left -= taken
+            taken = moved(left, torch.eq(padded[under_tap], y, out=taken))
             x̄[under_tap] += taken
+        if left.device.type != "cpu" or left.any():  # a NaN doesn't equal itself; a GPU isn't waited for
+            padded, _ = _padded(x, windows, fill=-torch.inf)
+            for under_tap in reversed(under_taps):
+                seen = padded[under_tap]
+                x̄[under_tap] += moved(left, torch.ne(seen, seen, out=taken))
         return x̄[inside]
 
     return y, max_pool2d_pullback
@@ -103,6 +109,7 @@ def max_pool2d(
 
 @primitive
 @single_images
+@rounded_once
 def avg_pool2d(
     x: Array,
     *,

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
+from ..core.ops.half import rounded_once
 from .windows import IntOrPair, Pair, pair, positive, require_images, single_images
 
 Factor = float | tuple[float, float]
@@ -44,6 +45,7 @@ def _sizes(op: str, x: Array, size: IntOrPair | None, scale_factor: Factor | Non
 
 @primitive
 @single_images
+@rounded_once
 def upsample_nearest(
     x: Array, *, size: IntOrPair | None = None, scale_factor: Factor | None = None
 ) -> tuple[Array, Pullback]:
@@ -100,6 +102,7 @@ def _nearest(size: int, out: int, ratio: float, device: torch.device) -> Array:
 
 @primitive
 @single_images
+@rounded_once
 def upsample_bilinear(
     x: Array,
     *,
@@ -109,7 +112,8 @@ def upsample_bilinear(
 ) -> tuple[Array, Pullback]:
     """(N, C, H, W) or (C, H, W) → (…, H', W') by linear interpolation along rows and columns.
 
-    Every channel X becomes Y = R X Cᵀ, where R interpolates its rows and C its columns; X̄ = Rᵀ Ȳ C.
+    Every channel X becomes Y = R X Cᵀ, where R interpolates its rows and C its columns; X̄ = Rᵀ Ȳ C. Where X is NaN or
+    infinite so are the outputs that give the pixel a weight; in torch also some of those that give it the weight 0.
 
     Raises:
         ValueError: x isn't an image, or a size or factor isn't above 0, or both or none of them are given.
@@ -118,9 +122,22 @@ def upsample_bilinear(
     rows, columns = (_interpolation(*axis, align_corners).to(x) for axis in zip(x.shape[2:], out, ratios, strict=True))
 
     def upsample_bilinear_pullback(ȳ: Array):
-        return rows.mT @ ȳ @ columns
+        return _between(rows.mT, ȳ, columns)
 
-    return rows @ x @ columns.mT, upsample_bilinear_pullback
+    return _between(rows, x, columns.mT), upsample_bilinear_pullback
+
+
+def _between(rows: Array, x: Array, columns: Array) -> Array:
+    """rows · x · columns for matrices without negative numbers, in which 0 · ∞ and 0 · NaN are 0."""
+    y = rows @ x @ columns
+    if y.device.type == "cpu" and math.isfinite(y.sum().item()):  # a GPU isn't waited for
+        return y
+    y = rows @ torch.where(x.isfinite(), x, 0) @ columns
+    for special in (torch.inf, -torch.inf, torch.nan):
+        there = x.isnan() if special != special else x == special
+        reached = (rows > 0).to(x) @ there.to(x) @ (columns > 0).to(x) > 0
+        y = torch.where(reached, y + special, y)
+    return y
 
 
 def _interpolation(size: int, out: int, ratio: float, align_corners: bool) -> Array:

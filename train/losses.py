@@ -18,7 +18,8 @@ def hole_loss(
     The means run over all missing values of the batch together, so a hole counts by its area, as in the protocol's
     errors over the whole photo. The default weights bring both terms to about the same size.
 
-    d̄ = ȳ (2 λ₂ d + λ₁ sign d) / n in the hole and 0 outside; at d = 0 the sign is 0.
+    d̄ = ȳ (2 λ₂ d + λ₁ sign d) / n in the hole and 0 outside; at d = 0 the sign is 0. A NaN or an infinity in the
+    prediction makes the loss NaN outside the hole, too: a network that gives one is broken, and this shows it.
 
     Args:
         prediction, target: (N, C, H, W).
@@ -51,7 +52,8 @@ def hinge_loss(scores: Array, patches: Array, *, sign: int) -> tuple[Array, Pull
     """mean max(0, 1 − sign · score) over the chosen patches: what a discriminator minimises; a single number.
 
     Real patches (sign 1) should score at least 1, fake ones (sign −1) at most −1; those that do are done with, and
-    s̄ = −ȳ sign / n for a score s where sign · s < 1 and 0 elsewhere, so at the kink too.
+    s̄ = −ȳ sign / n for a score s where sign · s < 1 and 0 elsewhere, so at the kink too. A NaN or an infinity among the
+    scores shows in the loss if its patch is not chosen, too.
 
     Source: Lim & Ye, *Geometric GAN* (2017), https://arxiv.org/abs/1705.02894.
 

@@ -12,6 +12,8 @@ import torch
 
 from ..primitive import primitive, sum_to_shape
 from ..tape import Array, Pullback
+from .half import rounded_once
+from .masking import masked
 
 Scalar = float | int
 
@@ -65,6 +67,7 @@ def multiply(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
 
 
 @primitive
+@rounded_once
 def divide(a: Array, b: Array | Scalar) -> tuple[Array, Pullback]:
     """a / b; ā = ȳ / b, b̄ = −ȳ · a / b². At b = 0 value and derivatives are infinite or NaN, as in torch."""
     shape_a, shape_b = _shape(a), _shape(b)
@@ -159,6 +162,8 @@ def absolute(x: Array) -> tuple[Array, Pullback]:
 def clamp(x: Array, *, min: Scalar | None = None, max: Scalar | None = None) -> tuple[Array, Pullback]:
     """x held within [min, max]; x̄ = ȳ where min ≤ x ≤ max (edges included, as in torch), else 0. None is no bound.
 
+    NaN stays NaN and passes no gradient on, as in torch.
+
     Raises:
         ValueError: min is above max, or neither is given.
     """
@@ -169,37 +174,51 @@ def clamp(x: Array, *, min: Scalar | None = None, max: Scalar | None = None) -> 
 
     def clamp_pullback(ȳ: Array):
         held = torch.clamp(x, min, max)
-        return torch.eq(x, held, out=held).mul_(ȳ)  # 1 where it was not changed, else 0
+        return masked(ȳ, torch.eq(x, held, out=held))  # where it was not changed
 
     return torch.clamp(x, min, max), clamp_pullback
 
 
-def _winners(wins: Callable[..., Array], a: Array, b: Array, ȳ: Array) -> tuple[Callable[[], Array], ...]:
-    """The gradients of an elementwise choice between a and b: a receives ȳ where it `wins`, half of it at a tie."""
+def _unless(loses: Callable[..., Array], a: Array, b: Array, ȳ: Array) -> tuple[Callable[[], Array], ...]:
+    """The gradients of an elementwise choice between a and b: each receives ȳ unless it `loses`, half of it at a tie.
+
+    NaN neither loses nor wins.
+    """
     # Comparisons that write numbers: those that write booleans cost torch several times as much on a CPU.
-    share = wins(a, b, out=torch.empty_like(ȳ))
-    share.add_(torch.eq(a, b, out=torch.empty_like(ȳ)), alpha=0.5)
-    return lambda: sum_to_shape(ȳ * share, a.shape), lambda: sum_to_shape((1 - share).mul_(ȳ), b.shape)
+    tie = torch.eq(a, b, out=torch.empty_like(ȳ))
+    share = torch.mul(ȳ, tie.mul_(-0.5).add_(1), out=tie)
+
+    def kept(this: Array, other: Array) -> Array:
+        lost = loses(this, other, out=torch.empty_like(ȳ))
+        return masked(share, torch.sub(1, lost, out=lost))
+
+    return lambda: sum_to_shape(kept(a, b), a.shape), lambda: sum_to_shape(kept(b, a), b.shape)
 
 
 @primitive
 def maximum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """The larger of a and b; the larger one receives ȳ, and where they tie each receives half, as in torch."""
+    """The larger of a and b; the larger one receives ȳ, and where they tie each receives half, as in torch.
+
+    Where one is NaN so is the maximum, and both receive ȳ, as in torch.
+    """
     a, b = _as_array(a, b), _as_array(b, a)
 
     def maximum_pullback(ȳ: Array):
-        return _winners(torch.gt, a, b, ȳ)
+        return _unless(torch.lt, a, b, ȳ)
 
     return torch.maximum(a, b), maximum_pullback
 
 
 @primitive
 def minimum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
-    """The smaller of a and b; the smaller one receives ȳ, and where they tie each receives half, as in torch."""
+    """The smaller of a and b; the smaller one receives ȳ, and where they tie each receives half, as in torch.
+
+    Where one is NaN so is the minimum, and both receive ȳ, as in torch.
+    """
     a, b = _as_array(a, b), _as_array(b, a)
 
     def minimum_pullback(ȳ: Array):
-        return _winners(torch.lt, a, b, ȳ)
+        return _unless(torch.gt, a, b, ȳ)
 
     return torch.minimum(a, b), minimum_pullback
 

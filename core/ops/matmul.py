@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
+
 from ..primitive import primitive, sum_to_shape
-from ..tape import Array, Pullback
+from ..tape import HALF_PRECISION, Array, Pullback
 
 
 @primitive
@@ -31,9 +33,16 @@ def matmul(a: Array, b: Array) -> tuple[Array, Pullback]:
     def matmul_pullback(Ȳ: Array):
         Ȳ = Ȳ.reshape(shape)
         return (
-            lambda: sum_to_shape(Ȳ @ right.mT, left.shape).reshape(a.shape),
-            lambda: sum_to_shape(left.mT @ Ȳ, right.shape).reshape(b.shape),
+            lambda: _product(Ȳ, right.mT, left.shape).reshape(a.shape),
+            lambda: _product(left.mT, Ȳ, right.shape).reshape(b.shape),
         )
 
     lacks = tuple([axis for axis, vector in ((-2, a), (-1, b)) if vector.ndim == 1])
     return (y.squeeze(lacks) if lacks else y), matmul_pullback
+
+
+def _product(p: Array, q: Array, shape: torch.Size) -> Array:
+    """p q, summed over the axes along which an array of `shape` was repeated; that sum is kept in float32 at least."""
+    if p.dtype in HALF_PRECISION and p.ndim > len(shape):
+        return sum_to_shape(p.to(torch.float32) @ q.to(torch.float32), shape).to(p.dtype)
+    return sum_to_shape(p @ q, shape)

@@ -9,6 +9,7 @@ import torch
 
 from ..primitive import primitive
 from ..tape import Array, Pullback
+from .half import rounded_once
 
 Axes = int | Sequence[int] | None
 
@@ -57,6 +58,7 @@ def mean(x: Array, *, dim: Axes = None, keepdim: bool = False) -> tuple[Array, P
 
 
 @primitive
+@rounded_once
 def variance(x: Array, *, dim: Axes = None, keepdim: bool = False, correction: float = 0) -> tuple[Array, Pullback]:
     """The variance Σ(x − μ)² / (n − c) over the axes `dim`, in two passes; x̄ = ȳ · 2 (x − μ) / (n − c), μ the mean.
 

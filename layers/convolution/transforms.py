@@ -20,9 +20,9 @@ whole array of them, and what the values at z and −z have in common is added u
 Every number of a tile takes part in all four outputs, also in those that a plain sum would not give it a part in: there
 its terms cancel, up to rounding. Two things follow.
 
-- A NaN or an infinity does not cancel, and would spoil the whole tile. So the sum of what a block of tiles gives is
-  looked at while it is in the cache (`all_finite`, 1 % of the time). If it is not finite, the convolution is computed
-  once more, by im2col, in which only what sees such a number gets one.
+- A NaN or an infinity does not cancel, and would spoil the whole tile. So the sum of some outputs of each tile is
+  looked at while they are in the cache (`all_finite`). If it is not finite, the convolution is computed once more, by
+  im2col, in which only what sees such a number gets one.
 - A finite number X leaves rounding of its own size in its tile: outputs that do not see it are off by up to about
   5 ε |X| Σ|w| with tiles and ε |X| Σ|w| with rows, where Σ|w| runs over an output's weights and ε is 1.2 · 10⁻⁷ in
   float32. Beyond the tile they stay the same to the bit. With 64 channels of size 1 that is at most 1 % of an output

@@ -88,7 +88,7 @@ def _convolve(x: Array, u: Array, b: Array | None, problem: Problem) -> Array | 
     for images, tile_rows in _blocks(problem):
         at_points = batch_product(_input_at_points(x[images], tile_rows, problem), u)
         tiles = product(to_output, at_points.view(36, -1))
-        if not all_finite(tiles):
+        if not all_finite(tiles[::15]):  # a NaN in a tile is in all of its outputs; the last has the largest factors
             return None
         _put(y[images, 4 * tile_rows.start : 4 * tile_rows.stop], tiles, b)
     return y

@@ -377,7 +377,9 @@ def test_nan_reaches_what_sees_it_and_no_other_image(name: str) -> None:
     assert y[::2].isfinite().all()
     assert x̄.isfinite().all()
     for each in w̄:
-        assert each[:, 2, 1:, :2].isnan().all()
+        assert each[:, 2, :2, 1:].isnan().all()
+        assert each[:, 2, 2].isfinite().all()
+        assert each[:, 2, :, 0].isfinite().all()
         assert each[:, [0, 1, 3]].isfinite().all()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -157,6 +158,19 @@ def test_bfloat16_on_the_matrix_path(f: Callable[..., Tensor], inputs: tuple[Arr
     for low, full in zip(run(torch.bfloat16), run(torch.float32), strict=True):
         assert low.dtype == torch.bfloat16
         assert (low.float() - full).abs().max() <= 0.03 * full.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_gradient_of_a_repeated_matrix_is_summed_in_float32(dtype: torch.dtype) -> None:
+    """Of 64 products, each rounded, the sum would be off by several roundings."""
+    many, one, v = normal(64, 3, 4).to(dtype), normal(4, 5, seed=1).to(dtype), normal(64, 3, 5, seed=2).to(dtype)
+    exact = torch.einsum("bij,bik->jk", many.double(), v.double())
+    for arguments, ȳ, position in (((many, one), v, 1), ((one.mT, many.mT), v.mT, 0)):
+        _, pullback = matmul.rule(*arguments)
+        gradients: Any = pullback(ȳ)
+        found = gradients[position]().double()
+        off = (found if position else found.mT) - exact
+        assert (off.abs() <= torch.finfo(dtype).eps / 2 * exact.abs() + 1e-5).all()
 
 
 def test_no_grad_gives_the_same_value() -> None:

@@ -1,4 +1,5 @@
-"""What one number of a convolution reaches: NaN and infinities what sees them, huge numbers little beyond."""
+"""What one number reaches in a convolution, and in interpolation: NaN and infinities what sees them, huge numbers
+little beyond."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from photomend.core import Array
-from photomend.layers import conv2d
+from photomend.layers import conv2d, upsample_bilinear
 from photomend.layers.convolution.choose import ALGORITHMS, only
 
 SPECIAL = {"NaN": torch.nan, "∞": torch.inf, "−∞": -torch.inf}
@@ -52,7 +53,16 @@ def test_what_is_not_finite_reaches_what_sees_it(
     torch.testing.assert_close(found["x̄"], plain["x̄"], rtol=1e-4, atol=1e-4)
     if min(place) > 0 and max(place) < 39:
         assert (~found["y"].isfinite()).sum() == 9 * 5
-        torch.testing.assert_close(found["w̄"], expected["w̄"], equal_nan=True, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(found["w̄"], expected["w̄"], equal_nan=True, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_nan_in_a_row_that_only_the_last_output_of_a_tile_sees(name: str) -> None:
+    x, w, ȳ = drawn(1, 4, 14, 10, seed=0), drawn(5, 4, 3, 3, seed=1), drawn(1, 5, 12, 8, seed=2)
+    x[0, 1, 13, 6] = torch.nan
+    found, expected = directions(name, x, w, ȳ), by_torch(x, w, ȳ)
+    assert found["y"].isnan().sum() == 3 * 5
+    torch.testing.assert_close(found["y"], expected["y"], equal_nan=True, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("value", SPECIAL.values(), ids=SPECIAL)
@@ -117,3 +127,17 @@ def test_a_huge_pixel_leaves_no_more_than_its_rounding_and_only_in_its_tile(name
             rows, columns = ([i for i in range(40) if i in tile] for tile in tiles)
             off[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = 0
             assert not off.any()
+
+
+@pytest.mark.parametrize("values", [(v,) for v in SPECIAL.values()] + [(torch.inf, -torch.inf)], ids=str)
+def test_interpolation_spreads_what_is_not_finite_to_where_it_has_a_weight(values: tuple[float, ...]) -> None:
+    """Inside the image and with a factor of 2 torch, too, gives no pixel the weight 0."""
+    x, ȳ = drawn(2, 2, 6, 7, seed=0), drawn(2, 2, 12, 14, seed=1)
+    for i, value in enumerate(values):
+        x[1, 0, 2 + i, 3] = ȳ[0, 1, 5, 6 + i] = value
+    leaf = x.clone().requires_grad_()
+    theirs = F.interpolate(leaf, scale_factor=2, mode="bilinear")
+    theirs.backward(ȳ)
+    y, pullback = upsample_bilinear.rule(x, scale_factor=2)
+    torch.testing.assert_close(y, theirs.detach(), equal_nan=True)
+    torch.testing.assert_close(pullback(ȳ), leaf.grad, equal_nan=True)

@@ -36,6 +36,62 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             ("drop_term", _BASIC, "part is None or part is Ellipsis"),
         ),
     ),
+    "In half precision a product in float32 is right where nothing is summed, too.": _of(
+        "core/ops/matmul.py",
+        "_product",
+        ("drop_term", "p.dtype in HALF_PRECISION and p.ndim > len(shape)", "p.dtype in HALF_PRECISION"),
+        ("flip_comparison", "p.ndim > len(shape)", "p.ndim >= len(shape)"),
+    ),
+    "im2col convolves, too, only slower; and any output of a tile shows what is not finite in it.": (
+        *_of(
+            "layers/convolution/winograd.py",
+            "input_gradient",
+            (
+                "take_branch",
+                "im2col.input_gradient(ȳ, w, problem) if x̄ is None else x̄",
+                "im2col.input_gradient(ȳ, w, problem)",
+            ),
+        ),
+        *_of(
+            "layers/convolution/winograd.py",
+            "weight_gradient",
+            (
+                "take_branch",
+                "w̄ if all_finite(w̄) else im2col.weight_gradient(x, ȳ, problem)",
+                "im2col.weight_gradient(x, ȳ, problem)",
+            ),
+        ),
+        *_of(
+            "layers/convolution/winograd.py",
+            "_convolve",
+            ("take_branch", "if not all_finite(tiles[::15])", "if True"),
+            ("change_constant", "tiles[::15]", "tiles[::16]"),
+            ("change_constant", "tiles[::15]", "tiles[::14]"),
+        ),
+        *_of(
+            "layers/convolution/winograd_rows.py",
+            "forward",
+            ("take_branch", "if not all_finite(tiles[:, :, ::3])", "if True"),
+            ("change_constant", "tiles[:, :, ::3]", "tiles[:, :, ::4]"),
+            ("change_constant", "tiles[:, :, ::3]", "tiles[:, :, ::2]"),
+        ),
+    ),
+    "Where nothing is infinite or NaN, to look for it changes nothing; and what stands in its place is written over.": (
+        *_of(
+            "layers/upsample.py",
+            "_between",
+            ("take_branch", 'if y.device.type == "cpu" and math.isfinite(y.sum().item())', "if False"),
+            ("exchange_call", "y.sum()", "y.mean()"),
+            ("change_constant", "torch.where(x.isfinite(), x, 0)", "torch.where(x.isfinite(), x, 1)"),
+            ("change_constant", "torch.where(x.isfinite(), x, 0)", "torch.where(x.isfinite(), x, -1)"),
+        ),
+        *_of(
+            "layers/pooling.py",
+            "max_pool2d",
+            ("take_branch", 'if left.device.type != "cpu" or left.any()', "if True"),
+            ("flip_sign", "_padded(x, paddings, fill=-torch.inf)", "_padded(x, paddings, fill=torch.inf)"),
+        ),
+    ),
     "The first axis of an array with one axis is also its last.": _of(
         "core/ops/shaping.py",
         "getitem",

@@ -10,9 +10,24 @@ import torch.nn.functional as F
 from photomend.core import sum as sum_
 from photomend.layers import cross_entropy
 from photomend.tests.core import test_changed_in_place, test_empty, test_rules, test_tape
-from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour, test_loss
+from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour, test_locality, test_loss
+from photomend.tests.verification import test_half_precision, test_special_values
+from photomend.tests.verification.registry import CASES
 
 _ONE_TAP = partial(test_convolution.test_one_tap_copies_nothing_that_is_channels_last, torch.channels_last)
+
+
+def _special(name: str) -> Callable[[], None]:
+    return partial(test_special_values.test_what_torch_does, CASES[name], torch.float64)
+
+
+def _locality(name: str) -> tuple[Callable[[], None], ...]:
+    return (
+        partial(test_locality.test_what_is_not_finite_reaches_what_sees_it, name, (0, 0), torch.nan, torch.float64),
+        partial(test_locality.test_gradients_of_what_is_not_finite, name, (20, 17), torch.inf),
+        partial(test_locality.test_nan_in_a_row_that_only_the_last_output_of_a_tile_sees, name),
+    )
+
 
 LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
     "core/tape.py": (
@@ -26,7 +41,19 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_changed_in_place.test_a_pullback_that_changes_what_an_earlier_one_reads,
         test_rules.test_retain_grad,
     ),
-    "core/ops/elementwise.py": (test_kinks.test_the_exponent_of_0,),
+    "core/ops/masking.py": (_special("relu"), _special("clamp"), _special("max_pool2d/plain")),
+    "core/ops/elementwise.py": (test_kinks.test_the_exponent_of_0, _special("clamp"), _special("maximum/alike")),
+    "core/ops/matmul.py": (
+        partial(test_layer_behaviour.test_the_gradient_of_a_repeated_matrix_is_summed_in_float32, torch.float16),
+    ),
+    "layers/activation.py": (
+        _special("relu"),
+        partial(test_half_precision.test_an_error_is_no_larger_than_torchs, CASES["leaky_relu/steep"], torch.float16),
+    ),
+    "layers/upsample.py": tuple(
+        partial(test_locality.test_interpolation_spreads_what_is_not_finite_to_where_it_has_a_weight, values)
+        for values in ((torch.nan,), (torch.inf,), (-torch.inf,), (torch.inf, -torch.inf))
+    ),
     "core/ops/reductions.py": (partial(test_empty.test_reductions_of_a_single_number, sum_, torch.sum),),
     "layers/standardise.py": (
         test_layer_behaviour.test_norms_of_images_that_are_taken_block_by_block,
@@ -42,13 +69,17 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
     ),
     "layers/convolution/im2col.py": (_ONE_TAP,),
     "layers/convolution/problem.py": (_ONE_TAP,),
+    "layers/convolution/winograd.py": _locality("winograd"),
     "layers/convolution/winograd_rows.py": (
+        *_locality("winograd-rows"),
         test_convolution.test_kernels_of_three_rows_and_one_column_see_every_pixel,
         *(partial(test_convolution.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
     ),
     "layers/cross_entropy.py": (partial(test_loss.test_nothing_counts, cross_entropy, F.cross_entropy, 0.0),),
     "layers/loss.py": (partial(test_loss.test_probabilities_of_0_and_1, "sum"),),
     "layers/pooling.py": (
+        _special("max_pool2d/plain"),
+        _special("max_pool2d/padding"),
         test_kinks.test_max_pooling_of_nothing_but_minus_infinity,
         partial(test_kinks.test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding, (5, 4), (2, 2), 1),
         partial(test_kinks.test_max_pooling_of_minus_infinity_gives_nothing_to_the_padding, (3, 2), (0, 1), 3),

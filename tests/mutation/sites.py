@@ -51,7 +51,11 @@ HELPERS = (
     Site("photomend.core.primitive", "sum_to_shape", _BROADCASTING, gradient=True),
     Site("photomend.core.ops.elementwise", "_shape", (*_ARITHMETIC, "where")),
     Site("photomend.core.ops.elementwise", "_as_array", ("power", "maximum", "minimum")),
-    Site("photomend.core.ops.elementwise", "_winners", ("maximum", "minimum"), gradient=True),
+    Site("photomend.core.ops.masking", "masked", ("clamp", "maximum", "max_pool2d"), gradient=True),
+    Site("photomend.core.ops.masking", "moved", ("max_pool2d",), gradient=True),
+    Site("photomend.core.ops.masking", "where_not_zero", ("relu",), gradient=True),
+    Site("photomend.core.ops.matmul", "_product", ("matmul",), gradient=True),
+    Site("photomend.core.ops.elementwise", "_unless", ("maximum", "minimum"), gradient=True),
     Site("photomend.core.ops.reductions", "_axes", _REDUCTIONS),
     Site("photomend.core.ops.reductions", "_spread", _REDUCTIONS, gradient=True),
     Site("photomend.core.ops.reductions", "_ties", ("amax", "amin"), gradient=True),
@@ -114,6 +118,7 @@ HELPERS = (
     Site("photomend.layers.upsample", "_nearest_by_index", ("upsample_nearest",), whole=False),
     Site("photomend.layers.upsample", "_nearest", ("upsample_nearest",)),
     Site("photomend.layers.upsample", "_add", ("upsample_nearest",), gradient=True),
+    Site("photomend.layers.upsample", "_between", ("upsample_bilinear",)),
     Site("photomend.layers.upsample", "_interpolation", ("upsample_bilinear",)),
 )
 

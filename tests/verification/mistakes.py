@@ -65,8 +65,8 @@ _CORE = [
         "The gradient of a matrix product's first factor is multiplied by B and not by Bᵀ.",
         "photomend.core.ops.matmul",
         "matmul",
-        "Ȳ @ right.mT",
-        "Ȳ @ right",
+        "_product(Ȳ, right.mT, left.shape)",
+        "_product(Ȳ, right, left.shape)",
         ("matmul",),
     ),
     Break(
@@ -149,8 +149,8 @@ _ACTIVATION = [
         "ReLU lets a gradient through where the gradient is positive, not where the input was.",
         "photomend.layers.activation",
         "relu",
-        "indicator(y)",
-        "indicator(ȳ)",
+        "where_not_zero(ȳ, y)",
+        "where_not_zero(ȳ, ȳ.clamp_min(0) + 0)",
         ("relu", "ReLU", "ResidualBlock"),
     ),
     Break(
@@ -158,8 +158,8 @@ _ACTIVATION = [
         "The derivative of the sigmoid is computed from x and not from y = σ(x).",
         "photomend.layers.activation",
         "sigmoid",
-        "return x̄.addcmul_(x̄, y, value=-1)",
-        "return x̄.addcmul_(x̄, x, value=-1)",
+        "torch.addcmul(y, y, y, value=-1)",
+        "torch.addcmul(x, x, x, value=-1)",
         ("sigmoid", "Sigmoid", "SqueezeExcitation"),
     ),
     Break(

@@ -201,8 +201,8 @@ _RESAMPLING = [
         "Bilinear interpolation's transpose gives the nearer pixel the farther one's weight.",
         "photomend.layers.upsample",
         "upsample_bilinear",
-        "return rows.mT @ ȳ @ columns",
-        "return torch.where(rows > 0, 1 - rows, 0).mT @ ȳ @ columns",
+        "_between(rows.mT, ȳ, columns)",
+        "_between(torch.where(rows > 0, 1 - rows, 0).mT, ȳ, columns)",
         ("upsample_bilinear", "UpsampleBilinear"),
     ),
     Break(

@@ -22,8 +22,8 @@ HARMLESS = Break(
     "ReLU's mask is asked for in another way.",
     "photomend.layers.activation",
     "relu",
-    "indicator(y).mul_(ȳ)",
-    "indicator(y) * ȳ",
+    "where_not_zero(ȳ, y)",
+    "where_not_zero(ȳ, y.clone())",
     ("relu",),
 )
 
