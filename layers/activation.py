@@ -99,6 +99,7 @@ def gelu(x: Array, *, approximate: str = "none") -> tuple[Array, Pullback]:
 
     ``approximate="tanh"`` takes Φ(x) = ½ (1 + tanh u) with u = √(2/π) (x + 0.044715 x³), of which the density is
     Φ′(x) = ½ (1 − tanh² u) u′ = 2 Φ (1 − Φ) u′ with u′ = √(2/π) (1 + 0.134145 x²). Computed in float32 at least.
+    At ∞ y is ∞, where torch's is NaN.
 
     Source: Hendrycks & Gimpel, *Gaussian error linear units* (2016).
 

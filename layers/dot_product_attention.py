@@ -35,6 +35,9 @@ def scaled_dot_product_attention(
 
         V̄ = Pᵀ Ȳ,   P̄ = Ȳ Vᵀ,   Z̄ = P ∘ (P̄ − Σ P ∘ P̄),   Q̄ = s Z̄ K,   K̄ = s Z̄ᵀ Q,   M̄ = Z̄.
 
+    What a mask hides stays hidden if it is NaN or infinite, too, where torch's result may be NaN. Matrices in half
+    precision are multiplied as they are, so Z and Z̄ are rounded, too.
+
     Args:
         query, key, value: leading axes broadcast.
         attn_mask: broadcasts to (…, L, S). Either M itself, or bool: True where a query may look at a key, and −∞

@@ -50,7 +50,7 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> tuple[Array, Pullback]:
     """γ · (x − μ) / √(σ² + ε) + β for x (…, *normalized_shape), with μ and σ² over these last axes; γ = `weight` and
-    β = `bias` have their shape.
+    β = `bias` have their shape. A NaN or an infinity makes its point NaN or infinite; which of the two is not promised.
 
     The derivation of x̂ = (x − μ) / √(σ² + ε) stands in `standardise.py`, to which a point is an image of one channel
     and its numbers are pixels. γ and β differ from number to number, so x̂̄ = γ ȳ, and summed over all points
@@ -93,7 +93,7 @@ def rms_norm(
     this is symmetric, and the pullback is the same formula with the cotangent x̂̄ = γ ȳ in the place of dx:
     x̄ = r (x̂̄ − x̂ mean(x̂ x̂̄)). Summed over all points γ̄ = Σ ȳ x̂.
 
-    `eps` is ε; unless given, the smallest step from 1 to another number of x's dtype.
+    `eps` is ε; unless given, the smallest step from 1 to another number of x's dtype, or of float32 for half precision.
 
     >>> rms_norm(torch.tensor([[3.0, 4.0], [30.0, -40.0]]), normalized_shape=2)
     tensor([[ 0.8485,  1.1314],
@@ -105,7 +105,13 @@ def rms_norm(
     shape = _checked("rms_norm", x, normalized_shape, eps, weight=weight)
     dims, dtype = tuple(range(-len(shape), 0)), x.dtype
     γ: Array | float = 1.0 if weight is None else wide(weight)
-    r = wide(x).square().mean(dim=dims, keepdim=True).add_(torch.finfo(dtype).eps if eps is None else eps).rsqrt_()
+    r = (
+        wide(x)
+        .square()
+        .mean(dim=dims, keepdim=True)
+        .add_(torch.finfo(wide(x).dtype).eps if eps is None else eps)
+        .rsqrt_()
+    )
 
     def rms_norm_pullback(ȳ: Array):
         ȳ, x̂ = wide(ȳ), wide(x) * r

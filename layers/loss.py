@@ -107,6 +107,7 @@ def binary_cross_entropy_with_logits(
         ℓ = w ((1 − t) x + (1 + (v − 1) t) s),   dℓ/dx = w ((1 − t) − (1 + (v − 1) t) σ(−x)),
 
     which for v = 1 is w (σ(x) − t); and dℓ/dt = w ((v − 1) s − x). s = max(−x, 0) + ln(1 + e^−|x|) never overflows.
+    With v given and an infinite x, dℓ/dt may be NaN (∞ − ∞) where torch's is infinite.
 
     Args:
         input, target: any shape.
@@ -135,7 +136,7 @@ def binary_cross_entropy_with_logits(
         ℓ̄ = to_each(ȳ) * w
         return (
             lambda: (ℓ̄ * ((1 - t) - gain * torch.sigmoid(-x))).to(dtype),
-            lambda: (ℓ̄ * ((v - 1) * s - x)).to(dtype),
+            lambda: (ℓ̄ * (-x if pos_weight is None else (v - 1) * s - x)).to(dtype),
             None,
             None,
         )

@@ -5,7 +5,6 @@ A pullback keeps alive whatever array it names, so one that needs only a shape t
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ import torch
 from ..primitive import primitive, sum_to_shape
 from ..tape import Array, Pullback
 from .half import rounded_once
-from .masking import masked
+from .masking import masked, unless
 
 Scalar = float | int
 
@@ -136,7 +135,9 @@ def power(x: Array | Scalar, exponent: Array | Scalar) -> tuple[Array, Pullback]
     def power_pullback(ȳ: Array):
         def x̄() -> Array:
             lower = n - 1 + (n == 0)  # for n = 0 the slope is 0 everywhere: 0 · x⁰, for 0 · x⁻¹ is NaN at 0
-            return sum_to_shape((x**lower).mul_(n).mul_(ȳ), shape_x)  # type: ignore[union-attr]
+            slope: Array = (x**lower).mul_(n).mul_(ȳ)  # type: ignore[union-attr]
+            some = torch.ne(_as_array(n, ȳ).expand_as(slope), 0, out=torch.empty_like(slope))
+            return sum_to_shape(masked(slope, some), shape_x)
 
         def n̄() -> Array:
             base = _as_array(x, ȳ)
@@ -179,22 +180,6 @@ def clamp(x: Array, *, min: Scalar | None = None, max: Scalar | None = None) -> 
     return torch.clamp(x, min, max), clamp_pullback
 
 
-def _unless(loses: Callable[..., Array], a: Array, b: Array, ȳ: Array) -> tuple[Callable[[], Array], ...]:
-    """The gradients of an elementwise choice between a and b: each receives ȳ unless it `loses`, half of it at a tie.
-
-    NaN neither loses nor wins.
-    """
-    # Comparisons that write numbers: those that write booleans cost torch several times as much on a CPU.
-    tie = torch.eq(a, b, out=torch.empty_like(ȳ))
-    share = torch.mul(ȳ, tie.mul_(-0.5).add_(1), out=tie)
-
-    def kept(this: Array, other: Array) -> Array:
-        lost = loses(this, other, out=torch.empty_like(ȳ))
-        return masked(share, torch.sub(1, lost, out=lost))
-
-    return lambda: sum_to_shape(kept(a, b), a.shape), lambda: sum_to_shape(kept(b, a), b.shape)
-
-
 @primitive
 def maximum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
     """The larger of a and b; the larger one receives ȳ, and where they tie each receives half, as in torch.
@@ -204,7 +189,7 @@ def maximum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
     a, b = _as_array(a, b), _as_array(b, a)
 
     def maximum_pullback(ȳ: Array):
-        return _unless(torch.lt, a, b, ȳ)
+        return unless(torch.lt, a, b, ȳ)
 
     return torch.maximum(a, b), maximum_pullback
 
@@ -218,7 +203,7 @@ def minimum(a: Array | Scalar, b: Array | Scalar) -> tuple[Array, Pullback]:
     a, b = _as_array(a, b), _as_array(b, a)
 
     def minimum_pullback(ȳ: Array):
-        return _unless(torch.gt, a, b, ȳ)
+        return unless(torch.gt, a, b, ȳ)
 
     return torch.minimum(a, b), minimum_pullback
 

@@ -26,11 +26,11 @@ def rounded_once(rule: Any) -> Any:
             return rule(*arguments, **options)
         value, _ = rule(*map(_wide, arguments), **options)
 
-        def rounded_once_pullback(ȳ: Array) -> list[Gradient]:
+        def rounded_once_pullback(ȳ: Array) -> tuple[Gradient, ...]:
             _, pullback = rule(*map(_wide, arguments), **options)
             gradients = pullback(_wide(ȳ))
             gradients = list(gradients) if isinstance(gradients, tuple | list) else [gradients]
-            return [_narrow(gradient, halves[0]) for gradient in gradients]
+            return tuple([_narrow(gradient, halves[0]) for gradient in gradients])
 
         return value.to(halves[0]), rounded_once_pullback
 

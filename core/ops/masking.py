@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
+from ..primitive import sum_to_shape
 from ..tape import Array
 
 #: Integers as wide as a floating-point number. In each of these types 1.0 has no bit set but those of its exponent, of
@@ -33,3 +36,19 @@ def moved(left: Array, mask: Array) -> Array:
     taken, integer = masked(left, mask), _INTEGERS[left.element_size()]
     left.view(integer).sub_(taken.view(integer))
     return taken
+
+
+def unless(loses: Callable[..., Array], a: Array, b: Array, ȳ: Array) -> tuple[Callable[[], Array], ...]:
+    """The gradients of an elementwise choice between a and b: each receives ȳ unless it `loses`, half of it at a tie.
+
+    NaN neither loses nor wins.
+    """
+    # Comparisons that write numbers: those that write booleans cost torch several times as much on a CPU.
+    tie = torch.eq(a, b, out=torch.empty_like(ȳ))
+    share = torch.mul(ȳ, tie.mul_(-0.5).add_(1), out=tie)
+
+    def kept(this: Array, other: Array) -> Array:
+        lost = loses(this, other, out=torch.empty_like(ȳ))
+        return masked(share, torch.sub(1, lost, out=lost))
+
+    return lambda: sum_to_shape(kept(a, b), a.shape), lambda: sum_to_shape(kept(b, a), b.shape)

@@ -55,7 +55,7 @@ HELPERS = (
     Site("photomend.core.ops.masking", "moved", ("max_pool2d",), gradient=True),
     Site("photomend.core.ops.masking", "where_not_zero", ("relu",), gradient=True),
     Site("photomend.core.ops.matmul", "_product", ("matmul",), gradient=True),
-    Site("photomend.core.ops.elementwise", "_unless", ("maximum", "minimum"), gradient=True),
+    Site("photomend.core.ops.masking", "unless", ("maximum", "minimum"), gradient=True),
     Site("photomend.core.ops.reductions", "_axes", _REDUCTIONS),
     Site("photomend.core.ops.reductions", "_spread", _REDUCTIONS, gradient=True),
     Site("photomend.core.ops.reductions", "_ties", ("amax", "amin"), gradient=True),

@@ -101,8 +101,8 @@ _CORE = [
         "The larger of two numbers receives the gradient of the smaller.",
         "photomend.core.ops.elementwise",
         "minimum",
-        "_winners(torch.lt, a, b, ȳ)",
-        "_winners(torch.gt, a, b, ȳ)",
+        "unless(torch.gt, a, b, ȳ)",
+        "unless(torch.lt, a, b, ȳ)",
         ("minimum",),
     ),
     Break(

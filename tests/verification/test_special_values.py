@@ -69,6 +69,11 @@ def _in_a_norm(target: str, value: float, ours: Array, theirs: Array) -> Array:
     return _neither_finite(target, value, ours, theirs) | rounding | overflow
 
 
+def _hidden(target: str, value: float, ours: Array, theirs: Array) -> Array:
+    """What a mask hides; and which of NaN and infinity, or the rounding, as in a norm."""
+    return theirs.isnan() | _in_a_norm(target, value, ours, theirs)
+
+
 def _of_weight_zero(target: str, value: float, ours: Array, theirs: Array) -> Array:
     """A neighbour that is given the weight 0, or by torch's rounding almost 0."""
     return (ours.isfinite() | theirs.isnan()) & torch.tensor(not abs(value) <= 1)
@@ -77,6 +82,10 @@ def _of_weight_zero(target: str, value: float, ours: Array, theirs: Array) -> Ar
 EXEMPT = {
     "batch_norm": Exempt("which of the two is not promised", _in_a_norm),
     "group_norm": Exempt("which of the two is not promised", _in_a_norm),
+    "layer_norm": Exempt("which of the two is not promised", _in_a_norm),
+    "scaled_dot_product_attention": Exempt("where torch's result may be NaN", _hidden),
+    "gelu": Exempt("where torch's is NaN", _neither_finite),
+    "binary_cross_entropy_with_logits": Exempt("where torch's is infinite", _neither_finite),
     "glu": Exempt("With an infinite a", _neither_finite),
     "upsample_bilinear": Exempt("also some of those that give it the weight 0", _of_weight_zero),
     "hole_loss": Exempt("the loss NaN outside the hole, too", _everywhere(("0", "cotangent"))),
