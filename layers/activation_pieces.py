@@ -1,11 +1,15 @@
 """Activations in pieces, each with its own formula: linear, constant, exponential. At a kink the derivative is the one
-that torch takes."""
+that torch takes.
+
+A NaN stays NaN; what gradient it gets is not promised, and depends in torch on the dtype and the array's length.
+"""
 
 from __future__ import annotations
 
 import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, primitive
+from ..core.ops.half import rounded_once
 from .standardise import wide
 from .windows import integer
 
@@ -70,6 +74,7 @@ def _check_edges(op: str, min_val: float, max_val: float) -> None:
 
 
 @primitive
+@rounded_once
 def hardswish(x: Array) -> tuple[Array, Pullback]:
     """y = x · clamp(x + 3, 0, 6) / 6, a SiLU of straight pieces; x̄ = ȳ (x / 3 + ½) for −3 < x < 3, 0 below and ȳ above.
 
@@ -79,7 +84,7 @@ def hardswish(x: Array) -> tuple[Array, Pullback]:
 
     def hardswish_pullback(ȳ: Array):
         slope = torch.where(x < 3, x / 3 + 0.5, 1)
-        return torch.where(x > -3, slope, 0).mul_(ȳ)
+        return torch.where(x > -3, slope.mul_(ȳ), 0)
 
     return y, hardswish_pullback
 
@@ -105,7 +110,7 @@ def prelu(x: Array, weight: Array) -> tuple[Array, Pullback]:
     def prelu_pullback(ȳ: Array):
         return (
             lambda: torch.where(x > 0, ȳ, a * ȳ),
-            lambda: wide(ȳ * x.clamp_max(0)).sum(dim=dims).reshape(weight.shape).to(x.dtype),
+            lambda: wide(torch.where(x > 0, 0, ȳ * x)).sum(dim=dims).reshape(weight.shape).to(x.dtype),
         )
 
     return y, prelu_pullback

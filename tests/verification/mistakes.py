@@ -176,8 +176,8 @@ _ACTIVATION = [
         "The gradient of a PReLU's slope sums over all elements, and not only over those that it multiplied.",
         "photomend.layers.activation_pieces",
         "prelu",
-        "x.clamp_max(0)",
-        "x",
+        "torch.where(x > 0, 0, ȳ * x)",
+        "(ȳ * x)",
         ("prelu", "PReLU"),
     ),
     Break(
@@ -185,8 +185,8 @@ _ACTIVATION = [
         "The two halves of a gated linear unit receive each other's gradients.",
         "photomend.layers.activation",
         "glu",
-        "ā, ḡ = x̄.chunk(2, dim=1)",
-        "ḡ, ā = x̄.chunk(2, dim=1)",
+        "ā, ḡ = x̄.chunk(2, dim=dim)",
+        "ḡ, ā = x̄.chunk(2, dim=dim)",
         ("glu", "GatedConv2d"),
     ),
     Break(
