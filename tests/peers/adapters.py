@@ -169,6 +169,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
 
 
 def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+    require(eps > 0, "an eps that isn't above 0")
     return layers.layer_norm(input, weight, bias, normalized_shape=tuple(normalized_shape), eps=eps)
 
 
