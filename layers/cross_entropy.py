@@ -81,7 +81,7 @@ def cross_entropy(
 
 @primitive
 def nll_loss(
-    input: Array, target: Array, weight: Array | None = None, *, ignore_index: int = -100, reduction: str = "mean"
+    input: Array, target: Array, weight: Constant | None = None, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> tuple[Array, Pullback]:
     """−w_t · input_t, where t is a point's class and `input` its log-probabilities: the negative log-likelihood.
 

@@ -146,7 +146,7 @@ def binary_cross_entropy_with_logits(
 
 @primitive
 def binary_cross_entropy(
-    input: Array, target: Array, weight: Array | None = None, *, reduction: str = "mean"
+    input: Array, target: Array, weight: Constant | None = None, *, reduction: str = "mean"
 ) -> tuple[Array, Pullback]:
     """w (−t ln p − (1 − t) ln(1 − p)) for probabilities p = input and targets t in [0, 1], of one shape.
 

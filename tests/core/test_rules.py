@@ -30,10 +30,12 @@ from photomend.layers import (
     ReLU,
     SkipConnection,
     batch_norm,
+    binary_cross_entropy,
     conv2d,
     cross_entropy,
     layer_norm,
     linear,
+    nll_loss,
     relu,
 )
 
@@ -111,6 +113,14 @@ def test_what_a_rule_must_return(returned: Callable[[Array], Any], message: str,
         (
             lambda: cross_entropy(torch.ones(1, 2) * X, torch.tensor([0]), X),
             r"cross_entropy: weight is a constant and has no gradient; pass weight.detach\(\)",
+        ),
+        (
+            lambda: nll_loss(torch.ones(1, 2) * X, torch.tensor([0]), X),
+            r"nll_loss: weight is a constant and has no gradient; pass weight.detach\(\)",
+        ),
+        (
+            lambda: binary_cross_entropy(torch.full((2,), 0.5), torch.ones(2), X),
+            r"binary_cross_entropy: weight is a constant and has no gradient; pass weight.detach\(\)",
         ),
         (lambda: Tensor(ONE), "Tensor: data must be a torch.Tensor, not list; pass torch.as_tensor"),
         (lambda: Tensor(X), "Tensor: data must be a torch.Tensor, not a Tensor of photomend; pass its .data"),
