@@ -23,7 +23,10 @@ def logsigmoid(x: Array) -> tuple[Array, Pullback]:
 
 @primitive
 def softsign(x: Array) -> tuple[Array, Pullback]:
-    """y = x / (1 + |x|), which lies within ±1; x̄ = ȳ / (1 + |x|)²."""
+    """y = x / (1 + |x|), which lies within ±1; x̄ = ȳ / (1 + |x|)².
+
+    At ±∞ the value is NaN, as in torch; x̄ is promised only where torch's gradient is no NaN.
+    """
 
     def softsign_pullback(ȳ: Array):
         return (ȳ / (1 + wide(x).abs()).square_()).to(x.dtype)

@@ -10,6 +10,7 @@ from .device import MADE, READ_BACK, UPLOAD, Event
 ALLOWED = {
     ("core/ops/shaping.py", "getitem", UPLOAD): "an index that the caller gives as a list",
     ("core/ops/shaping.py", "getitem.<locals>.getitem_pullback", UPLOAD): "the same",
+    ("layers/convolution/transforms.py", "all_finite", READ_BACK): "Winograd, which is chosen on CPUs alone",
     ("layers/convolution/transforms.py", "matrices", UPLOAD): "once for all convolutions",
     ("layers/convolution/transforms.py", "tile_matrices.<locals>.<genexpr>", UPLOAD): "the same",
     ("layers/upsample.py", "_interpolation", MADE): "a small matrix of sizes alone",

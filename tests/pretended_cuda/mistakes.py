@@ -43,7 +43,7 @@ _EDITS: list[tuple[str, str, str, str, str, str, str]] = [
     (
         *("branch", "A layer looks whether anything is above zero."),
         *("layers.activation", "relu"),
-        *("y = torch.clamp_min(x, 0)", "y = torch.clamp_min(x, 0) if x.max() > 0 else torch.zeros_like(x)"),
+        *("y = torch.threshold(x, 0, 0)", "y = torch.threshold(x, 0, 0) if x.max() > 0 else torch.zeros_like(x)"),
         "relu",
     ),
     (
@@ -55,7 +55,7 @@ _EDITS: list[tuple[str, str, str, str, str, str, str]] = [
     (
         *("index", "The channels of a half are picked by an index on the CPU."),
         *("layers.activation", "glu"),
-        *("a, g = x.chunk(2, dim=1)\n    σ", "a, g = (x[:, i] for i in torch.arange(x.shape[1]).chunk(2))\n    σ"),
+        *("a, g = x.chunk(2, dim=dim)", "a, g = (x.index_select(dim, i) for i in torch.arange(x.shape[dim]).chunk(2))"),
         "glu",
     ),
     (

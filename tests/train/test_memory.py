@@ -84,7 +84,7 @@ def trained(network: Module, optimizer: Optimizer) -> list[Array]:
 
 def known(trainer: AnyTrainer) -> list[Array]:
     """All that should outlive a step."""
-    return [*trained(trainer.network, trainer.optimizer), *trainer.ema.weights.values()]
+    return [*trained(trainer.network, trainer.optimizer), *trainer.ema.weights.values(), *trainer.seen.values()]
 
 
 def sizes(network: Module) -> tuple[int, int]:
@@ -128,7 +128,8 @@ def test_after_a_step_of_two_networks_only_what_is_known_is_alive(tmp_path: Path
         rival = trained(trainer.discriminator, trainer.discriminator_optimizer)
         assert counter.born() == storages([*known(trainer), *rival])
     (weights, buffers), (rivals, vectors) = sizes(trainer.network), sizes(trainer.discriminator)
-    assert sum(counter.born().values()) == 5 * weights + 2 * buffers + 4 * rivals + vectors
+    numbers = sum(storages(trainer.seen.values()).values())
+    assert sum(counter.born().values()) == 5 * weights + 2 * buffers + 4 * rivals + vectors + numbers
 
 
 def loss_of(trainer: Trainer, photo: Array, mask: Array) -> Tensor:
