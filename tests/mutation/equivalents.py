@@ -80,7 +80,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         *_of(
             "layers/upsample.py",
             "_between",
-            ("take_branch", 'if y.device.type == "cpu" and math.isfinite(y.sum().item())', "if False"),
+            ("take_branch", "if y.device.type == 'cpu' and math.isfinite(y.sum().item())", "if False"),
             ("exchange_call", "y.sum()", "y.mean()"),
             ("change_constant", "torch.where(x.isfinite(), x, 0)", "torch.where(x.isfinite(), x, 1)"),
             ("change_constant", "torch.where(x.isfinite(), x, 0)", "torch.where(x.isfinite(), x, -1)"),
@@ -88,8 +88,8 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         *_of(
             "layers/pooling.py",
             "max_pool2d",
-            ("take_branch", 'if left.device.type != "cpu" or left.any()', "if True"),
-            ("flip_sign", "_padded(x, paddings, fill=-torch.inf)", "_padded(x, paddings, fill=torch.inf)"),
+            ("take_branch", "if left.device.type != 'cpu' or left.any()", "if True"),
+            ("flip_sign", "_padded(x, windows, fill=-torch.inf)", "_padded(x, windows, fill=torch.inf)"),
         ),
     ),
     "The first axis of an array with one axis is also its last.": _of(
