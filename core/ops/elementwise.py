@@ -134,8 +134,8 @@ def power(x: Array | Scalar, exponent: Array | Scalar) -> tuple[Array, Pullback]
 
     def power_pullback(ȳ: Array):
         def x̄() -> Array:
-            lower = n - 1 + (n == 0)  # for n = 0 the slope is 0 everywhere: 0 · x⁰, for 0 · x⁻¹ is NaN at 0
-            slope: Array = (x**lower).mul_(n).mul_(ȳ)  # type: ignore[union-attr]
+            slope: Array = (x ** (n - 1)).mul_(n).mul_(ȳ)  # type: ignore[union-attr]
+            # For n = 0 the slope is 0 everywhere, but 0 · x⁻¹ is NaN at 0.
             some = torch.ne(_as_array(n, ȳ).expand_as(slope), 0, out=torch.empty_like(slope))
             return sum_to_shape(masked(slope, some), shape_x)
 

@@ -156,6 +156,16 @@ def test_modules_show_their_reduction_and_own_their_weights() -> None:
     assert CrossEntropyLoss().state_dict() == {}
 
 
+def test_the_gradient_of_a_target_at_an_infinite_logit() -> None:
+    x, t = torch.tensor([-torch.inf, torch.inf]), torch.tensor([0.25, 0.5])
+    ours, theirs = Tensor(t), t.clone().requires_grad_()
+    binary_cross_entropy_with_logits(x, ours, reduction="none").backward(torch.ones(2))
+    F.binary_cross_entropy_with_logits(x, theirs, reduction="none").backward(torch.ones(2))
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    assert ours.grad.tolist() == theirs.grad.tolist() == [torch.inf, -torch.inf]
+
+
 @pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 def test_probabilities_of_0_and_1(reduction: str) -> None:
     """No logarithm is below −100, and p (1 − p) not below 10⁻¹²."""

@@ -14,6 +14,9 @@ def _of(file: str, function: str, *changes: tuple[str | int, ...]) -> tuple[Iden
 
 
 _BASIC = "part is None or part is Ellipsis or isinstance(part, slice | int)"
+_FINITE = "y.device.type == 'cpu' and math.isfinite(y.sum().item())"
+_PADDED_INSIDE = "padded[:, top:top + height, left:left + width]"
+_X_INSIDE = _PADDED_INSIDE.replace("padded", "x̄")
 _MASK = "lambda: sum_to_shape(Z̄, added.shape)"
 _AT_POINTS = "torch.where((q == 0).all(dim=axis, keepdim=True), 0, l̄.unsqueeze(axis) if l̄.ndim else l̄)"
 
@@ -80,7 +83,7 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
         *_of(
             "layers/upsample.py",
             "_between",
-            ("take_branch", "if y.device.type == 'cpu' and math.isfinite(y.sum().item())", "if False"),
+            ("take_branch", f"if {_FINITE}", "if False"),
             ("exchange_call", "y.sum()", "y.mean()"),
             ("change_constant", "torch.where(x.isfinite(), x, 0)", "torch.where(x.isfinite(), x, 1)"),
             ("change_constant", "torch.where(x.isfinite(), x, 0)", "torch.where(x.isfinite(), x, -1)"),
@@ -90,6 +93,34 @@ EQUIVALENTS: dict[str, tuple[Identity, ...]] = {
             "max_pool2d",
             ("take_branch", "if left.device.type != 'cpu' or left.any()", "if True"),
             ("flip_sign", "_padded(x, windows, fill=-torch.inf)", "_padded(x, windows, fill=torch.inf)"),
+        ),
+    ),
+    "`conv2d` cuts off what stands beyond its input.": (
+        *_of(
+            "layers/convolution/im2col.py",
+            "input_gradient",
+            ("shift_slice", _X_INSIDE, _X_INSIDE.replace("height", "height + 1")),
+            ("shift_slice", _X_INSIDE, _X_INSIDE.replace("width", "width + 1")),
+        ),
+        *_of(
+            "layers/convolution/taps.py",
+            "input_gradient",
+            ("shift_slice", _PADDED_INSIDE, _PADDED_INSIDE.replace("height", "height + 1")),
+            ("shift_slice", _PADDED_INSIDE, _PADDED_INSIDE.replace("width", "width + 1")),
+        ),
+    ),
+    "On the CPU, where this runs, a GPU isn't waited for; and to look for NaN where there is none changes nothing.": (
+        *_of(
+            "layers/upsample.py",
+            "_between",
+            ("drop_term", _FINITE, _FINITE.removeprefix("y.device.type == 'cpu' and ")),
+            ("flip_comparison", "y.device.type == 'cpu'", "y.device.type != 'cpu'"),
+        ),
+        *_of(
+            "layers/pooling.py",
+            "max_pool2d",
+            ("drop_term", "left.device.type != 'cpu' or left.any()", "left.any()"),
+            ("flip_comparison", "left.device.type != 'cpu'", "left.device.type == 'cpu'"),
         ),
     ),
     "The first axis of an array with one axis is also its last.": _of(

@@ -9,16 +9,18 @@ import torch
 import torch.nn.functional as F
 from photomend.core import sum as sum_
 from photomend.layers import cross_entropy
-from photomend.tests.core import test_changed_in_place, test_empty, test_rules, test_tape
+from photomend.tests.core import test_changed_in_place, test_empty, test_rules, test_shared_memory, test_tape
 from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour, test_locality, test_loss
 from photomend.tests.verification import test_half_precision, test_special_values
+from photomend.tests.verification.cases_kinks import KINK_CASES
 from photomend.tests.verification.registry import CASES
 
 _ONE_TAP = partial(test_convolution.test_one_tap_copies_nothing_that_is_channels_last, torch.channels_last)
 
 
 def _special(name: str) -> Callable[[], None]:
-    return partial(test_special_values.test_what_torch_does, CASES[name], torch.float64)
+    case = next(case for case in (*CASES.values(), *KINK_CASES) if case.name == name)
+    return partial(test_special_values.test_what_torch_does, case, torch.float64)
 
 
 def _locality(name: str) -> tuple[Callable[[], None], ...]:
@@ -39,6 +41,8 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_tape.test_a_sum_of_gradients_changes_none_of_them,
         test_tape.test_one_array_is_made_for_the_sum_of_many_gradients,
         test_changed_in_place.test_a_pullback_that_changes_what_an_earlier_one_reads,
+        partial(test_shared_memory.test_a_pullback_that_changes_its_cotangent, lambda ȳ: ȳ.mul_(2)),
+        partial(test_shared_memory.test_a_pullback_that_changes_its_cotangent, lambda ȳ: lambda: ȳ.mul_(2)),
         test_rules.test_retain_grad,
     ),
     "core/ops/masking.py": tuple(map(_special, ("relu", "clamp", "maximum/alike", "max_pool2d/plain"))),
@@ -50,6 +54,7 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         _special("relu"),
         partial(test_half_precision.test_an_error_is_no_larger_than_torchs, CASES["leaky_relu/steep"], torch.float16),
     ),
+    "layers/activation_pieces.py": (_special("prelu/at 0"),),
     "layers/upsample.py": tuple(
         partial(test_locality.test_interpolation_spreads_what_is_not_finite_to_where_it_has_a_weight, values)
         for values in ((torch.nan,), (torch.inf,), (-torch.inf,), (torch.inf, -torch.inf))
@@ -76,7 +81,10 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         *(partial(test_convolution.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
     ),
     "layers/cross_entropy.py": (partial(test_loss.test_nothing_counts, cross_entropy, F.cross_entropy, 0.0),),
-    "layers/loss.py": (partial(test_loss.test_probabilities_of_0_and_1, "sum"),),
+    "layers/loss.py": (
+        partial(test_loss.test_probabilities_of_0_and_1, "sum"),
+        test_loss.test_the_gradient_of_a_target_at_an_infinite_logit,
+    ),
     "layers/pooling.py": (
         _special("max_pool2d/plain"),
         _special("max_pool2d/padding"),
