@@ -69,7 +69,7 @@ class Primitive:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if len(args) != len(self._positional):
-            args = arranged(self.name, self._positional, self._options, bool(self._variadic), args, options)
+            args = self._complete(args, options)
         arrays: list[Any] = []
         sources: list[Tensor | None] = []
         among = tracked = False
@@ -164,6 +164,7 @@ class Primitive:
         return parameter.annotation not in (Array, "Array") and (value is not None or parameter.default is None)
 
     def _complete(self, args: tuple[Any, ...], options: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments of a call in their places; see `arranged`."""
         return arranged(self.name, self._positional, self._options, bool(self._variadic), args, options)
 
     def _check_alike(self, arrays: list[Any]) -> None:

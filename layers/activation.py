@@ -7,9 +7,8 @@ import math
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
-from ..core.ops.half import rounded_once
+from ..core.ops.half import rounded_once, wide
 from ..core.ops.masking import where_not_zero
-from .standardise import wide
 from .windows import axis
 
 #: GELU's approximation by tanh: √(2/π), and the weight of x³.

@@ -9,8 +9,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, primitive
-from ..core.ops.half import rounded_once
-from .standardise import wide
+from ..core.ops.half import rounded_once, wide
 from .windows import integer
 
 #: SELU's α and scale, for which mean 0 and variance 1 stay from layer to layer.

@@ -9,9 +9,9 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Constant, Pullback, Tensor, primitive
+from ..core.ops.half import wide
 from .loss import Loss, array, buffer, check_reduction, reduced
 from .softmax import log_softmax_along
-from .standardise import wide
 
 
 @primitive

@@ -12,9 +12,9 @@ import math
 import torch
 
 from ..core import Array, Pullback, primitive
+from ..core.ops.half import wide
 from ..core.primitive import sum_to_shape
 from .softmax import softmax_along, softmax_cotangent
-from .standardise import wide
 from .windows import broadcasts
 
 

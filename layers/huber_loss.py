@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..core import Array, Pullback, Tensor, primitive
+from ..core.ops.half import wide
 from .loss import Loss, check_shapes, l1_loss, reduced
-from .standardise import wide
 from .windows import positive
 
 

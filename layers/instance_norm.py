@@ -8,17 +8,16 @@ Source: Ulyanov, Vedaldi & Lempitsky, *Instance normalization* (2016).
 
 from __future__ import annotations
 
-import torch
-
-from ..core import Array, Buffer, Module, Parameter, Tensor, squeeze, unsqueeze
-from .norm import batch_norm, group_norm
-from .windows import integer, positive, require_array
+from ..core import Array, Buffer, Tensor, squeeze, unsqueeze
+from .norm import ChannelNorm, batch_norm, group_norm
+from .windows import require_array
 
 
-class _InstanceNorm(Module):
+class _InstanceNorm(ChannelNorm):
     """What instance norm over sequences and over images share; see `InstanceNorm1d` and `InstanceNorm2d`."""
 
     axes = 0
+    momentum: float  # batch norm's may be None
 
     def __init__(
         self,
@@ -30,14 +29,7 @@ class _InstanceNorm(Module):
         *,
         bias: bool = True,
     ) -> None:
-        self.num_features = integer(type(self).__name__, "num_features", num_features)
-        self.eps = positive(type(self).__name__, "eps", eps)
-        self.momentum = momentum
-        self.weight = Parameter(torch.ones(num_features)) if affine else None
-        self.bias = Parameter(torch.zeros(num_features)) if affine and bias else None
-        self.running_mean = Buffer(torch.zeros(num_features)) if track_running_stats else None
-        self.running_var = Buffer(torch.ones(num_features)) if track_running_stats else None
-        self.num_batches_tracked = Buffer(torch.tensor(0)) if track_running_stats else None
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias)
 
     def forward(self, x: Array | Tensor) -> Tensor:
         require_array(x, type(self).__name__)
@@ -72,9 +64,6 @@ class _InstanceNorm(Module):
         pixels = tuple(range(2, x.ndim))
         mean.data.lerp_(x.mean(dim=pixels).mean(dim=0).to(mean.data.dtype), self.momentum)
         var.data.lerp_(x.var(dim=pixels).mean(dim=0).to(var.data.dtype), self.momentum)
-
-    def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
 
 
 class InstanceNorm1d(_InstanceNorm):

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from ..core import Array, Module, Parameter, Pullback, Tensor, primitive
-from .standardise import standardise, wide
+from ..core.ops.half import wide
+from .standardise import standardise
 from .windows import integer, positive
 
 #: The last axes of an array, all of whose elements share a mean; a number stands for a single axis.

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 
 from ..core import Array, Buffer, Constant, Module, Pullback, Tensor, primitive
-from .standardise import wide
+from ..core.ops.half import wide
 from .windows import broadcasts
 
 

@@ -99,10 +99,8 @@ def group_norm(
     return y, group_norm_pullback
 
 
-class _BatchNorm(Module):
-    """What batch norm over vectors and over images share; see `BatchNorm1d` and `BatchNorm2d`."""
-
-    axes: tuple[int, ...] = ()
+class ChannelNorm(Module):
+    """What batch and instance norm share: they standardise each channel by itself, and may gather statistics."""
 
     def __init__(
         self,
@@ -122,6 +120,15 @@ class _BatchNorm(Module):
         self.running_mean = Buffer(torch.zeros(num_features)) if track_running_stats else None
         self.running_var = Buffer(torch.ones(num_features)) if track_running_stats else None
         self.num_batches_tracked = Buffer(torch.tensor(0)) if track_running_stats else None
+
+    def extra_repr(self) -> str:
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+
+
+class _BatchNorm(ChannelNorm):
+    """What batch norm over vectors and over images share; see `BatchNorm1d` and `BatchNorm2d`."""
+
+    axes: tuple[int, ...] = ()
 
     def forward(self, x: Array | Tensor) -> Tensor:
         require_array(x, type(self).__name__)
@@ -145,9 +152,6 @@ class _BatchNorm(Module):
             momentum=momentum,
             eps=self.eps,
         )
-
-    def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
 
 
 class BatchNorm1d(_BatchNorm):

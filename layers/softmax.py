@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 
 from ..core import Array, Module, Pullback, Tensor, primitive
-from .standardise import wide
+from ..core.ops.half import wide
 from .windows import axis
 
 

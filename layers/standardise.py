@@ -10,7 +10,8 @@ from itertools import chain
 
 import torch
 
-from ..core import HALF_PRECISION, Array, Pullback
+from ..core import Array, Pullback
+from ..core.ops.half import wide
 
 #: The most bytes of images that are computed together on a CPU: they stay in its cache from one operation to the next.
 CACHE_BYTES = 2 * 2**20
@@ -132,8 +133,3 @@ def _blocks(first: Array, *others: Array) -> list[tuple[Array, ...]]:
 def _per_channel(values: Array, x: Array) -> Array:
     """(C,) → (1, C, 1, …), to broadcast against x (N, C, …)."""
     return wide(values).reshape(1, -1, *[1] * (x.ndim - 2))
-
-
-def wide(x: Array) -> Array:
-    """What is computed with: float32 for half precision."""
-    return x.to(torch.float32) if x.dtype in HALF_PRECISION else x

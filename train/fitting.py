@@ -16,9 +16,9 @@ from ..core import Array, Module, PhotomendError, did_you_mean, in_mode
 from ..data.batches import Batches
 from .arguments import place_of, require_data, require_metrics, require_model, require_optimizer
 from .array_trainer import ArrayTrainer, ArrayValidator, FitConfig, Loss, Metric
-from .checkpoint import STATE, restore, save_state, state_of
+from .checkpoint import STATE, save_state, state_of
 from .log import JsonLog, by_kind, read_log
-from .loop import LOG, Interval, Recorder, require_no_run, run
+from .loop import LOG, Interval, Recorder, go_on, require_no_run, run
 from .optimizers import SGD, Adam, AdamW, Muon, Optimizer
 from .schedules import WarmupCosine
 
@@ -167,9 +167,7 @@ def _run(
     """Go on from the state in `out` if asked to, and run the loop. Returns what was recorded."""
     config, progress = trainer.config, trainer.progress
     if out is not None and resume:
-        restore(trainer, out / STATE)
-        if trainer.fraction >= 1 and progress.validated == progress.steps:
-            raise PhotomendError(f"{out}: {trainer.ending}")
+        go_on(trainer, out)
     elif out is not None:
         out.mkdir(parents=True, exist_ok=True)
         save_state(out / STATE, state_of(trainer))

@@ -80,9 +80,7 @@ def train(
     trainer = AdversarialTrainer(config, device) if isinstance(config, AdversarialConfig) else Trainer(config, device)
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
     if resume:
-        restore(trainer, out / STATE)
-        if trainer.fraction >= 1 and trainer.progress.validated == trainer.progress.steps:
-            raise PhotomendError(f"{out}: {trainer.ending}")
+        go_on(trainer, out)
     else:
         trainer.begin()
     window, start = trainer.network.window, trainer.progress.steps
@@ -115,6 +113,14 @@ def require_no_run(out: Path) -> None:
     """Raise PhotomendError where this folder holds a run."""
     if any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
         raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
+
+
+def go_on(trainer: BaseTrainer[Any], out: Path) -> None:
+    """Bring a trainer to where the run in this folder stopped. Raises PhotomendError: what `restore` raises, or the run
+    is finished."""
+    restore(trainer, out / STATE)
+    if trainer.fraction >= 1 and trainer.progress.validated == trainer.progress.steps:
+        raise PhotomendError(f"{out}: {trainer.ending}")
 
 
 def run(trainer: BaseTrainer[Any], batches: Iterator[Sequence[Array]], recorder: Recorder) -> None:

@@ -37,9 +37,13 @@ def rounded_once(rule: Any) -> Any:
     return wide_rule
 
 
+def wide(x: Array) -> Array:
+    """What is computed with: float32 for half precision."""
+    return x.to(torch.float32) if x.dtype in HALF_PRECISION else x
+
+
 def _wide(argument: Any) -> Any:
-    half = isinstance(argument, Array) and argument.dtype in HALF_PRECISION
-    return argument.to(torch.float32) if half else argument
+    return wide(argument) if isinstance(argument, Array) else argument
 
 
 def _narrow(gradient: Gradient, dtype: torch.dtype) -> Gradient:
