@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "site"))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "site"))
+# What cells find wherever they run: the pages' own modules, and the programs of this environment.
+for variable, folder in {"PYTHONPATH": HERE / "book", "PATH": Path(sys.executable).parent}.items():
+    os.environ[variable] = os.pathsep.join([str(folder), *filter(None, [os.environ.get(variable)])])
+os.environ["SHELLOPTS"] = "errexit:pipefail"  # a cell of bash fails with the first of its commands that fails
 
 project = "photomend"
 author = "The photomend authors"
 project_copyright = author
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "reference_pages", "excerpt", "links"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions += ["mathml", "reference_pages", "excerpt", "course", "notebooks", "links"]  # of docs/site/
 exclude_patterns = ["_static", "site", "data", "**.ipynb_checkpoints"]
 
 # Pages are Markdown, and notebooks where they begin with a kernel; every cell runs in each build, and none may fail.
 myst_enable_extensions = ["colon_fence", "dollarmath", "deflist", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "force"
+nb_execution_in_temp = True
 nb_execution_timeout = 120
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True

@@ -1,15 +1,24 @@
-"""What the textbook is built with, where the group `docs` is installed: formulas, docstrings, checked links."""
+"""What the textbook is built with, where the group `docs` is installed: its directives, formulas and checked links."""
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import subprocess
+import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from photomend.app.exercises.catalogue import EXERCISES, find
 
 from .scripts import script
 
 pytest.importorskip("sphinx")
-LINKS, MATHML, PAGES = (script(f"docs/site/{name}") for name in ("links", "mathml", "reference_pages"))
+COURSE, LINKS, MATHML, PAGES = (
+    script(f"docs/site/{name}") for name in ("course", "links", "mathml", "reference_pages")
+)
 
 
 def test_letters_keep_their_marks_and_indices() -> None:
@@ -40,3 +49,48 @@ def test_links_of_a_site_are_checked(tmp_path: Path) -> None:
         "a.html: c.html leads nowhere",
         "b.html: loads https://x.org/y.js from the network",
     ]
+
+
+def test_a_row_of_verification() -> None:
+    rows = {row["name"]: row for row in json.loads(COURSE.DATA.read_text(encoding="utf-8"))}
+    row = {**rows["exp"], "cases": 3, "differences": 7.6e-13, "adjoint": None, "forward_ratio": 0.954}
+    cells = COURSE.table([row]).splitlines()[2].split(" | ")
+    assert cells[:4] == ["| `exp`", "3", "8e-13", "–"]
+    assert cells[7] == "0.95"
+
+
+def test_an_exercise_is_invited_to_with_the_commands_it_has() -> None:
+    text = COURSE.invitation(find("multiply-divide"))
+    assert "Write `multiply` and `divide` yourself" in text
+    assert re.search(r"^photomend exercise start multiply-divide +# writes multiply_divide.py, ", text, re.MULTILINE)
+    for exercise in EXERCISES:
+        assert all(f"`{name}`" in COURSE.invitation(exercise) for name in exercise.functions)
+
+
+def test_a_name_that_is_unknown_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sphinx.application import Sphinx
+    from sphinx.util.docutils import docutils_namespace
+
+    monkeypatch.syspath_prepend(COURSE.DATA.parents[1] / "site")
+    page = "# A page\n\n```{verified} conv2d conv3d\n```\n\n```{exercise} softmaks\n```\n"
+    (tmp_path / "index.md").write_text(page, encoding="utf-8")
+    folders, warnings = [tmp_path, None, tmp_path / "out", tmp_path / "trees"], StringIO()
+    with docutils_namespace():
+        settings = {"extensions": ["myst_parser", "course"]}
+        Sphinx(*folders, "text", settings, status=None, warning=warnings).build()
+    assert "index.md:3: WARNING: verified: 'conv3d' has no row in docs/data/verify.json" in warnings.getvalue()
+    assert "exercise: no exercise 'softmaks'; did you mean 'softmax'?" in warnings.getvalue()
+    assert "conv2d" in (tmp_path / "out" / "index.txt").read_text(encoding="utf-8")
+
+
+def test_cells_find_programs_and_modules_and_fail_with_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    script("docs/conf")
+    for cell, status in (
+        ("command -v photomend", 0),
+        ("""python -c "import importlib.util as u; assert u.find_spec('pictures')" """, 0),
+        ("false | true; echo", 1),
+        ("! false", 0),
+    ):
+        assert subprocess.run(["bash", "-c", cell], env=os.environ, capture_output=True).returncode == status, cell
