@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..core import Array, PhotomendError
+from ..core import Array
 from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
 from ..models.calibration import Calibration, Expected, features
 from ..models.holes import Window, find_holes, inside, is_scratch, window_around
 from ..models.reconstructor import Reconstructor, fill_holes
+from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
 from .reconstructors import load
 
 #: What the sides of a crop are rounded up to, pixels: networks halve them up to three times.
@@ -39,14 +40,6 @@ CONTEXT = 32
 REACH = 8
 #: A model without a trained size gets holes up to this side, pixels, in one piece: it bounds memory and time.
 LARGEST = 1024
-#: What 8-bit colours are divided by; a Python number would make them float64 to the type checker.
-WHITE = np.float32(255)
-
-Colours = np.ndarray[Any, np.dtype[Any]]  # float32 (h, w, 3) in [0, 1]
-
-
-class RepairError(PhotomendError):
-    """A photo and mask that cannot be repaired: sizes that differ, nothing missing, or nothing known."""
 
 
 class Repairer:
@@ -77,7 +70,7 @@ class Repairer:
     def repair(
         self, photo: Photo, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
     ) -> Photo:
-        """Rebuild what is missing.
+        """Rebuild what is missing of an 8-bit RGB photo.
 
         Args:
             photo: uint8 (H, W, 3), of any size.
@@ -91,28 +84,40 @@ class Repairer:
             RepairError: the mask has another size than the photo, is empty, or covers the whole photo; or one of the
                 two is no such array.
         """
-        check(photo, mask)
+        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+            raise RepairError(f"the photo must be uint8 (H, W, 3), not {photo.dtype} {photo.shape}")
         result = photo.copy()
+        self.paint(RGBCanvas(result), mask, on_hole)
+        return result
+
+    def paint(
+        self, canvas: Canvas, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
+    ) -> None:
+        """Rebuild what is missing on a canvas, a photo of any kind that shows itself as colours; see `repair`.
+
+        Raises RepairError before anything is painted.
+        """
+        check_mask(mask, canvas.shape)
         holes = list(find_holes(mask, self.trained))
         for done, (hole, hole_pixels) in enumerate(holes, start=1):
             window = crop_around(hole, mask.shape)
-            crop, missing, hole_in_crop = photo[window].astype(np.float32) / WHITE, mask[window], inside(hole, window)
+            crop, missing, hole_in_crop = canvas.colours(window), mask[window], inside(hole, window)
             scratch = self.trained is not None and is_scratch(hole_pixels)
             if self.trained is not None and missing.sum() > hole_pixels.sum():
                 nearby = near_hole(hole_in_crop, hole_pixels, missing.shape, REACH if scratch else 0)
                 crop, missing = run_model(HarmonicFill(), crop, missing, self.device), missing & nearby
             repairer = Repairer(BiharmonicFill(), self.device) if scratch else self
             filled = repairer.fill(crop, missing, hole_in_crop)[hole_in_crop]
-            result[hole][hole_pixels] = np.rint(filled[hole_pixels] * 255).astype(np.uint8)
+            rows, columns = np.nonzero(hole_pixels)
+            canvas.paint(rows + hole[0].start, columns + hole[1].start, filled[hole_pixels])
             on_hole(done, len(holes))
-        return result
 
-    def expect(self, photo: Photo, mask: Mask) -> Expected | None:
+    def expect(self, canvas: Canvas, mask: Mask) -> Expected | None:
         """The mean absolute error to expect over all missing pixels of a photo, grey levels.
 
         Holes are taken one by one, each in its surroundings, as repair takes them, and count by their area. The range
         is that of holes which are all better, or all worse, than such holes are on average. None where the model's
-        error is unknown, or nothing near a hole is known. `photo` and `mask` are those of `repair`.
+        error is unknown, or nothing near a hole is known. `canvas` and `mask` are those of `paint`.
         """
         if self.calibration is None:
             return None
@@ -121,7 +126,7 @@ class Repairer:
             window = crop_around(hole, mask.shape)
             missing = mask[window]
             if not missing.all():
-                known = np.where(missing[..., None], 0, photo[window]).astype(np.float32) / WHITE
+                known = np.where(missing[..., None], np.float32(0), canvas.colours(window))
                 found += self.calibration.expected(features(*to_arrays(known, missing)))
                 areas.append(int(hole_pixels.sum()))
         if not found:
@@ -164,21 +169,6 @@ class Repairer:
             weights[tile] += tent
         done = missing & (weights > 0)
         return np.where(done[..., None], total / np.maximum(weights, 1e-9)[..., None], coarse)
-
-
-def check(photo: Photo, mask: Mask) -> None:
-    """Refuse what `Repairer.repair` doesn't take: the one place where masks are checked on their way in."""
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise RepairError(f"the photo must be uint8 (H, W, 3), not {photo.dtype} {photo.shape}")
-    if mask.dtype != np.bool_ or mask.ndim != 2:
-        raise RepairError(f"the mask must be bool (H, W), not {mask.dtype} {mask.shape}")
-    if photo.shape[:2] != mask.shape:
-        (photo_height, photo_width), (height, width) = photo.shape[:2], mask.shape
-        raise RepairError(f"the mask is {width}×{height} pixels, the photo {photo_width}×{photo_height}")
-    if not mask.any():
-        raise RepairError("the mask is empty: nothing is missing")
-    if mask.all():
-        raise RepairError("the mask covers the whole photo: nothing is known")
 
 
 def crop_around(hole: Window, shape: tuple[int, ...]) -> Window:

@@ -19,6 +19,7 @@ import click
 import numpy as np
 import torch
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, views_option, write_text
+from photomend.app.photo.canvas import RGBCanvas
 from photomend.app.reconstructors import load_run
 from photomend.app.repair import Repairer
 from photomend.app.sources import open_source
@@ -121,7 +122,7 @@ def main(
     click.echo(f"{path}: {calibration}")
     repairer = Repairer(network, target, calibration)
     tested = rebuild(open_source(photos, None, "test"), model, limit)
-    rows = measured(tested, [repairer.expect(*s.pixels) or UNKNOWN for s in tested])
+    rows = measured(tested, [repairer.expect(RGBCanvas(s.pixels[0]), s.pixels[1]) or UNKNOWN for s in tested])
     click.echo(table(rows))
     if markdown is not None:
         write_text(markdown, table(rows) + "\n")

@@ -16,7 +16,8 @@ from ...data.photos import find_photos, output_format, read_mask, read_with_colo
 from ...models.calibration import SHARE
 from ..cli import print_error
 from ..options import FILE, runtime_options, set_up_runtime, views_option
-from ..repair import Repairer, RepairError
+from ..photo.canvas import RepairError, RGBCanvas
+from ..repair import Repairer
 
 
 def box_of(text: str) -> Box:
@@ -121,7 +122,7 @@ def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
     write_photo(job.target, repaired, profile)
     seconds = perf_counter() - started
     line = f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s"
-    if (expected := repairer.expect(photo, missing)) is None:
+    if (expected := repairer.expect(RGBCanvas(photo), missing)) is None:
         return line
     return (
         f"{line}; expect them to be off by {expected.mae:.0f} grey levels on average "

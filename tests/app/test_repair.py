@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from photomend.app import repair as module
-from photomend.app.repair import Repairer, RepairError
+from photomend.app.photo.canvas import RepairError
+from photomend.app.repair import Repairer
 from photomend.core import Array
 from photomend.models import BiharmonicFill
 from photomend.models.reconstructor import Reconstructor
