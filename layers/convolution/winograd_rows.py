@@ -71,9 +71,7 @@ def forward(x: Array, w: Array, b: Array | None, problem: Problem) -> Array:
         shape, whole = (n, down, 4, columns, o), inside.shape[1] == 4 * down
         tiles = inside.view(shape) if whole else x.new_empty(shape)
         points_to_output(m, tiles.unbind(2))
-        if not all_finite(
-            tiles[:, :, ::3]
-        ):  # a NaN that reaches all four is in the first, too; the last has the largest factors
+        if not all_finite(tiles[:, :, 3]):  # what spoils all four spoils the last, which has the largest factors
             return im2col.forward(x, w, b, problem)
         if not whole:
             inside.copy_(tiles.view(n, 4 * down, columns, o)[:, : inside.shape[1]])

@@ -26,6 +26,8 @@ def clip_grad_norm(parameters: Iterable[Parameter] | Parameter, max_norm: float)
     norm = grad_norm(parameters).double()
     if max_norm < inf:
         scale = torch.where((norm > max_norm) & norm.isfinite(), max_norm / norm, 1.0)
+        if scale.device.type == "cpu" and scale == 1:  # elsewhere looking at it would mean to wait for it
+            return norm
         for parameter in parameters:
             if parameter.grad is not None:
                 parameter.grad.mul_(scale)
