@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A process for every core, and no more than four: each of them imports torch and collects all tests.
 PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help install demo test test-fast test-all verify mutation format lint types docs docs-tables check hooks clean
+.PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables check hooks \
+	clean
 
 help:
 	@echo "make install     install photomend into .venv"
@@ -21,6 +22,7 @@ help:
 	@echo "make lint        ruff: rules and format"
 	@echo "make types       mypy"
 	@echo "make docs        build the textbook: build/site/index.html"
+	@echo "make browser     the tests of the built textbook in Chromium, which must be installed"
 	@echo "make docs-tables fill the generated tables and draw the figures of the documentation"
 	@echo "make check       all that a change must pass: .ci/run"
 	@echo "make hooks       run the format, rules and types before each commit"
@@ -60,8 +62,13 @@ types: $(STAMP)
 
 docs: $(STAMP)
 	$(PIP) install --quiet --constraint constraints.txt --group docs
-	$(BIN)/python -m sphinx -b html --quiet --fail-on-warning --keep-going --fresh-env docs build/site
+	$(BIN)/python -m sphinx -b html --quiet --fail-on-warning --keep-going --fresh-env --jobs auto docs build/site
 	@echo "build/site/index.html"
+
+# Of what `make docs` built; without a browser on the path the tests are skipped, and say so.
+browser: $(STAMP)
+	$(PIP) install --quiet --constraint constraints.txt --group browser
+	$(BIN)/python -m pytest -q -rs tests/browser $(TEST_ARGS)
 
 docs-tables: $(STAMP)
 	$(BIN)/python docs/tables.py

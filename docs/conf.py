@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "site"))
 # What cells find wherever they run: the pages' own modules, and the programs of this environment.
@@ -53,3 +55,11 @@ html_show_sourcelink = False
 html_show_sphinx = False
 pygments_style = "default"
 pygments_dark_style = "github-dark"
+
+
+def setup(app: Sphinx) -> None:
+    """Kernels with IPython as it comes, not as its user has set it up; quiet about a port that isn't encrypted."""
+    profile = Path(app.doctreedir) / "ipython" / "profile_default"
+    profile.mkdir(parents=True, exist_ok=True)
+    (profile / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 'ERROR'\n", encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(profile.parent)
