@@ -117,7 +117,8 @@ def draw_validation(ax: Axes, points: Points, label: str) -> None:
     ax.set_ylabel(label)
     if len(points):
         best = min(points, key=lambda point: point[1])
-        ax.annotate(f"{best[1]:.4g}", best, (0, -14), textcoords="offset points", ha="center", color=SECOND, fontsize=9)
+        side = {points[0]: "left", points[-1]: "right"}.get(best, "center")  # it stays between the axes
+        ax.annotate(f"{best[1]:.4g}", best, (0, -14), textcoords="offset points", ha=side, color=SECOND, fontsize=9)
         ax.margins(y=0.25)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -18,8 +18,10 @@ from ...layers import Sequential
 from ...models import RepairNetwork
 from . import templates
 
-#: Size of a box, and the room between boxes, in the drawing's own units.
+#: The least width of a box, the height of a line, and the room between boxes, in the drawing's own units.
 BOX, LINE, ACROSS, DOWN = 98.0, 13.0, 18.0, 36.0
+#: The width of a character, by the class of its line: of a wide font, for the reader's isn't known.
+CHARACTER = {"part-name": 7.7, "layer": 6.1, "shape": 6.1}
 #: A part of more layers is replaced by its own parts.
 MOST = 7
 INPUT, OUTPUT = "photo + mask", "rebuilt photo"
@@ -172,18 +174,19 @@ def draw(parts: list[Part], title: str, key: str = "1") -> Markup:
     row = {part.name: sides.index(part.side) for part in shown}
     heights = [max(height(part) for part in shown if part.side == side) for side in sides]
     middles = [DOWN * (i + 1) + sum(heights[:i]) + heights[i] / 2 for i in range(len(sides))]
-    place = {name: (2 + column[name] * (BOX + ACROSS), middles[row[name]]) for name in column}
+    lefts, widths = columns(shown, column)
+    place = {name: (lefts[column[name]], middles[row[name]]) for name in column}
     arrows = [
-        arrow(place[source], place[part.name], heights[row[source]], column[part.name] - column[source])
+        arrow(place[source], place[part.name], widths[at], heights[row[source]], column[part.name] - at)
         for part in parts
-        for source in part.sources
+        for source, at in ((source, column[source]) for source in part.sources)
     ]
     boxes = []
     for part in shown:
-        (x, middle), tall = place[part.name], height(part)
-        box = {"x": x, "top": middle - tall / 2, "width": BOX, "height": tall, "line": LINE, "lines": lines_of(part)}
+        (x, middle), tall, wide = place[part.name], height(part), widths[column[part.name]]
+        box = {"x": x, "top": middle - tall / 2, "width": wide, "height": tall, "line": LINE, "lines": lines_of(part)}
         boxes.append(box)
-    width = 4 + (1 + max(column.values())) * BOX + max(column.values()) * ACROSS
+    width = lefts[-1] + widths[-1] + 2
     total = sum(heights) + DOWN * (len(heights) + 0.5)
     template = templates().get_template("architecture.svg.jinja")
     return Markup(template.render(width=width, height=total, title=title, key=key, arrows=arrows, boxes=boxes))
@@ -193,15 +196,25 @@ def height(part: Part) -> float:
     return LINE * len(lines_of(part)) + 10
 
 
-def arrow(start: tuple[float, float], end: tuple[float, float], tall: float, columns: int) -> str:
-    """The path from the right side of one box to the left of the other, over a row `tall` high if others are between.
+def columns(parts: Sequence[Part], column: Mapping[str, int]) -> tuple[list[float], list[float]]:
+    """Where each column begins, and how wide it is: as wide as the longest line in its boxes."""
+    widths = [BOX] * (1 + max(column.values()))
+    for part in parts:
+        longest = max(len(text) * CHARACTER[kind] for text, kind in lines_of(part))
+        widths[column[part.name]] = max(widths[column[part.name]], longest + 8)
+    lefts = [2 + sum(widths[:i]) + i * ACROSS for i in range(len(widths))]
+    return lefts, widths
 
-    Places are the middles of the boxes' left sides.
+
+def arrow(start: tuple[float, float], end: tuple[float, float], wide: float, tall: float, ahead: int) -> str:
+    """The path from the right side of a box, `wide`, to the left of another, so many columns `ahead`.
+
+    Places are the middles of the boxes' left sides. Over boxes of the same row it goes above that row, which is `tall`.
     """
     (x0, y0), (x1, y1) = start, end
-    if columns > 1 and y0 == y1:
-        return f"M{x0 + BOX / 2},{y0} V{y0 - (tall + DOWN) / 2} H{x1 - ACROSS / 2} V{y1 - 8} H{x1 - 3}"
-    return f"M{x0 + BOX},{y0} H{x1 - ACROSS / 2} V{y1} H{x1 - 3}"
+    if ahead > 1 and y0 == y1:
+        return f"M{x0 + wide / 2},{y0} V{y0 - (tall + DOWN) / 2} H{x1 - ACROSS / 2} V{y1 - 8} H{x1 - 3}"
+    return f"M{x0 + wide},{y0} H{x1 - ACROSS / 2} V{y1} H{x1 - 3}"
 
 
 def lines_of(part: Part) -> list[tuple[str, str]]:
