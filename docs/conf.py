@@ -52,6 +52,7 @@ html_js_files = ["stepper.js"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
+html_show_search_summary = False  # a page that was opened as a file may not read others
 html_show_sphinx = False
 pygments_style = "default"
 pygments_dark_style = "github-dark"
