@@ -19,9 +19,9 @@ from ...models import RepairNetwork
 from . import templates
 
 #: The least width of a box, the height of a line, and the room between boxes, in the drawing's own units.
-BOX, LINE, ACROSS, DOWN = 98.0, 13.0, 18.0, 36.0
+BOX, LINE, ACROSS, DOWN = 78.0, 13.0, 18.0, 36.0
 #: The width of a character, by the class of its line: of a wide font, for the reader's isn't known.
-CHARACTER = {"part-name": 7.7, "layer": 6.1, "shape": 6.1}
+CHARACTER = {"part-name": 7.4, "layer": 5.6, "shape": 5.6}
 #: A part of more layers is replaced by its own parts.
 MOST = 7
 INPUT, OUTPUT = "photo + mask", "rebuilt photo"

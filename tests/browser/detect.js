@@ -4,6 +4,7 @@
    cut        text that is wider or higher than a box which hides the rest, or than the rectangle it stands in
    scrolling  a box that must be scrolled sideways, and doesn't show it
    overprint  text over other text
+   small      text of less than 7.5 pixels
    contrast   text whose contrast with its background is below 4.5, or below 3 if it is large (WCAG 2, 1.4.3)      */
 () => {
   const page = document.documentElement;
@@ -131,6 +132,17 @@
     return found;
   };
 
+  const small = () => {
+    const found = new Set();
+    for (const { element, shown } of texts) {
+      const label = element.closest("svg text");
+      const matrix = label?.getScreenCTM();
+      const size = parseFloat(styleOf(element).fontSize) * (matrix ? Math.hypot(matrix.a, matrix.b) : 1);
+      if (size < 7.5 && seen(shown)) found.add(`${named(element)}: ${size.toFixed(1)} pixels`);
+    }
+    return [...found];
+  };
+
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   canvas.canvas.width = canvas.canvas.height = 1;
   const colours = new Map();
@@ -188,5 +200,5 @@
     return [...found];
   };
 
-  return { overflow: overflow(), cut: cut(), scrolling: scrolling(), overprint: overprint(), contrast: contrast() };
+  return { overflow: overflow(), cut: cut(), scrolling: scrolling(), overprint: overprint(), small: small(), contrast: contrast() };
 }

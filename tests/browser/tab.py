@@ -72,8 +72,8 @@ class Tab:
 
     def faults_in_every_look(self) -> list[str]:
         """All faults at both widths, in light and dark, with everything unfolded; and what the page has said."""
+        self.page.add_style_tag(content="* { transition: none !important; animation: none !important; }")
         self.page.evaluate(UNFOLD)
-        self.page.add_style_tag(content="* { transition: none !important; }")
         found = []
         for width, scheme in LOOKS:
             self.look(width, scheme)

@@ -65,6 +65,11 @@ PLANTED = {
         "<h2 style='margin: 0 0 -1.2em'>Heading</h2><p style='margin: 0'>A paragraph below it</p>",
         "<h2 style='margin: 0'>Heading</h2><p style='margin: 0'>A paragraph below it</p>",
     ),
+    "a picture made small": (
+        "small",
+        "<svg width='200' viewBox='0 0 500 100'><text x='10' y='50' font-size='16'>tiny</text></svg>",
+        "<svg width='300' viewBox='0 0 500 100'><text x='10' y='50' font-size='16'>readable</text></svg>",
+    ),
     "grey on grey": ("contrast", "<p style='color: #999'>pale</p>", "<p style='color: #666'>readable</p>"),
     "a faded word": ("contrast", "<p style='opacity: 0.4'>pale</p>", "<p style='opacity: 0.9'>readable</p>"),
     "a label on a dark rectangle": (

@@ -57,7 +57,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_it_looks_right(tab: Tab, report: str) -> None:
     tab.page.goto(report)
-    assert tab.faults_in_every_look() == []
+    faults = tab.faults_in_every_look()
+    assert not faults, "\n".join(faults)
 
 
 def test_its_sliders_by_keyboard(tab: Tab, report: str) -> None:
