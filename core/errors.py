@@ -22,6 +22,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("xyz", ["border", "harmonic"])
     'there are border, harmonic'
     """
-    names = list(known)
+    names = list(dict.fromkeys(known))
     near = get_close_matches(word, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"

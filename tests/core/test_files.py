@@ -73,6 +73,7 @@ def test_drafts_do_not_meet(tmp_path: Path) -> None:
         ("harmonik", ["border", "harmonic"], "did you mean 'harmonic'?"),
         ("xyz", ("border", "harmonic"), "there are border, harmonic"),
         ("bordr", {"border": 1, "linear": 2}, "did you mean 'border'?"),
+        ("xyz", ["border", "linear", "border"], "there are border, linear"),
         ("xyz", (), "there are none"),
     ],
 )
