@@ -16,8 +16,8 @@ from photomend.app.exercises.catalogue import EXERCISES, find
 from .scripts import script
 
 pytest.importorskip("sphinx")
-COURSE, LINKS, MATHML, PAGES = (
-    script(f"docs/site/{name}") for name in ("course", "links", "mathml", "reference_pages")
+COURSE, LINKS, MATHML, PAGES, STREAMS = (
+    script(f"docs/site/{name}") for name in ("course", "links", "mathml", "reference_pages", "streams")
 )
 
 
@@ -94,3 +94,11 @@ def test_cells_find_programs_and_modules_and_fail_with_a_command(monkeypatch: py
         ("! false", 0),
     ):
         assert subprocess.run(["bash", "-c", cell], env=os.environ, capture_output=True).returncode == status, cell
+
+
+def test_what_a_cell_prints_is_put_together() -> None:
+    pieces = [("stdout", "a line of 100 charac"), ("stderr", "no\n"), ("stdout", "ters\n"), ("stdout", "\n"), ("stdout", "x")]
+    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+    picture = {"output_type": "display_data"}
+    stdout, stderr, shown = STREAMS.joined([*outputs, picture])
+    assert (stdout["text"], stderr["text"], shown) == ("a line of 100 characters\n\nx", "no\n", picture)

@@ -1,0 +1,34 @@
+"""A Sphinx extension: what a cell prints is shown as it was printed.
+
+A kernel hands output over in pieces; of a `%%bash` cell they have 100 characters at most. MyST-NB ends each piece with a
+new line, within words too, and leaves out empty lines between them. So the pieces are put together before it sees them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from myst_nb.core import render
+from sphinx.application import Sphinx
+
+by_library = render.coalesce_streams
+
+
+def joined(outputs: list[Any]) -> list[Any]:
+    """A cell's outputs with the pieces of stdout put together, and those of stderr, each where its first one was."""
+    kept: list[Any] = []
+    streams: dict[str, Any] = {}
+    for output in outputs:
+        name = output["name"] if output["output_type"] == "stream" else ""
+        if name in streams:
+            streams[name]["text"] += output["text"]
+            continue
+        if name:
+            output = streams[name] = {**output}
+        kept.append(output)
+    return kept
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    render.coalesce_streams = lambda outputs: by_library(joined(outputs))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
