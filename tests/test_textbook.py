@@ -97,8 +97,8 @@ def test_cells_find_programs_and_modules_and_fail_with_a_command(monkeypatch: py
 
 
 def test_what_a_cell_prints_is_put_together() -> None:
-    pieces = [("stdout", "a line of 100 charac"), ("stderr", "no\n"), ("stdout", "ters\n"), ("stdout", "\n"), ("stdout", "x")]
-    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+    pieces = {"one line in t": "stdout", "no\n": "stderr", "wo pieces\n": "stdout", "\n": "stdout", "x": "stdout"}
+    outputs = [{"output_type": "stream", "name": name, "text": text} for text, name in pieces.items()]
     picture = {"output_type": "display_data"}
     stdout, stderr, shown = STREAMS.joined([*outputs, picture])
-    assert (stdout["text"], stderr["text"], shown) == ("a line of 100 characters\n\nx", "no\n", picture)
+    assert (stdout["text"], stderr["text"], shown) == ("one line in two pieces\n\nx", "no\n", picture)

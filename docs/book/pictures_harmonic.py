@@ -30,9 +30,7 @@ def sweep_steps(photo: Array, missing: Array, shown: Collection[int]) -> HTML:
             y[r, c] = mean
         if sweep in shown:
             said = f"After {sweep} sweeps; the last one changed no pixel by more than {change:.2g}."
-            frames.append(
-                (grid("u", y.round(decimals=1), {"seen": hole}), said if sweep else "The hole starts at 0.")
-            )
+            frames.append((grid("u", y.round(decimals=1), {"seen": hole}), said if sweep else "The hole starts at 0."))
     return stepper("A hole is relaxed, sweep by sweep", frames)
 
 

@@ -1,11 +1,12 @@
 """A Sphinx extension: what a cell prints is shown as it was printed.
 
-A kernel hands output over in pieces; of a `%%bash` cell they have 100 characters at most. MyST-NB ends each piece with a
-new line, within words too, and leaves out empty lines between them. So the pieces are put together before it sees them.
+A kernel hands output over in pieces; those of a `%%bash` cell have 100 characters at most. MyST-NB ends each piece with
+a new line, within words too, and leaves out empty lines between them. So they are put together before it sees them.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from myst_nb.core import render
@@ -24,7 +25,7 @@ def joined(outputs: list[Any]) -> list[Any]:
             streams[name]["text"] += output["text"]
             continue
         if name:
-            output = streams[name] = {**output}
+            output = streams[name] = copy(output)
         kept.append(output)
     return kept
 
