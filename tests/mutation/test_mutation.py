@@ -49,7 +49,10 @@ def test_a_sample_is_noticed() -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("file", sorted({site.file for site in sites()}))
 def test_every_mutant_is_noticed(file: str) -> None:
-    assert unexplained(mutant for mutant in all_mutants() if mutant.site.file == file) == []
+    """But for the listed equivalents: that nothing notices one takes all oracles and ten times as long as to notice
+    another, and `make mutation` asks for it."""
+    tried = (mutant for mutant in all_mutants() if mutant.site.file == file and mutant.identity not in reasons())
+    assert unexplained(tried) == []
 
 
 def test_listed_equivalents_exist() -> None:
