@@ -41,6 +41,12 @@ def test_docstrings_keep_their_stars_and_formulas() -> None:
     ]
 
 
+def test_signatures_name_types_as_the_code_does() -> None:
+    signature, returns = "(x: TypeAliasForwardRef('Array') | None, n: int)", "tuple[TypeAliasForwardRef('Array'), int]"
+    shown = PAGES._signature(None, "function", "f", None, None, signature, returns)
+    assert shown == ("(x: Array | None, n: int)", "tuple[Array, int]")
+
+
 def test_links_of_a_site_are_checked(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text('<a href="b.html#here">b</a><a href="c.html">c</a><a href="https://x.org">x</a>')
     (tmp_path / "b.html").write_text('<p id="there"></p><script src="https://x.org/y.js"></script>')

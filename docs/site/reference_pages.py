@@ -20,6 +20,8 @@ from sphinx.util.docutils import SphinxDirective
 
 #: What stays as it is written: literals, emphasis, and the markup of the sections that napoleon knows.
 KEPT = re.compile(r"``.+?``|`[^`]+`|(?<![\w*])\*(?=[^\s*])[^*]+(?<=[^\s*])\*(?![\w*])", re.DOTALL)
+#: How autodoc writes the name of a type that stands in `autodoc_type_aliases`, where it is part of another type.
+ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 
 
 class Public(SphinxDirective):
@@ -46,9 +48,14 @@ def _directive(package: Any, name: str) -> Iterator[str]:
         yield from (f".. py:data:: {path}", f"   :value: {thing!r}", "")
 
 
-def _returned(app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str, returns: str) -> Any:
-    """A rule returns a value and its pullback, but who calls the primitive gets the value."""
-    return (signature, "Tensor | Array") if isinstance(thing, Primitive) else None
+def _signature(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Types by their short names. A rule returns a value and its pullback, but who calls it gets the value."""
+    if isinstance(thing, Primitive):
+        returns = "Tensor | Array"
+    signature, returns = (text and ALIAS.sub(r"\1", text) for text in (signature, returns))
+    return signature, returns
 
 
 def _to_rest(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
@@ -95,7 +102,7 @@ def _is_hidden(app: Sphinx, what: str, name: str, thing: Any, skip: bool, option
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("public", Public)
-    app.connect("autodoc-process-signature", _returned)
+    app.connect("autodoc-process-signature", _signature)
     app.connect("autodoc-skip-member", _is_hidden)
     app.connect("autodoc-process-docstring", _to_rest, priority=100)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}
