@@ -32,7 +32,8 @@ def check(
     2. Value, if there is a reference.
     3. Gradients, by differences, as `gradcheck` does.
     4. Kinks, of a single rule: the inputs are rounded to whole numbers, which makes zeros and ties; there a gradient
-       must lie between the derivatives to the left and right. Which of them it is, is the rule's convention.
+       must lie between the derivatives to the left and right. Which of them it is, is the rule's convention. And those
+       that tie may not get more together than the value changes by when all of them grow.
 
     Args:
         fn: a rule (raw arrays to value and pullback), a primitive, a function of Tensors, or a Module. Options are

@@ -6,6 +6,8 @@ rule returns is its convention (0 for ReLU at 0, equal shares among ties); a num
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 
 from ..tape import Array
@@ -52,8 +54,10 @@ def outside_subgradient(function: CheckedFunction, seed: int) -> tuple[str, int]
     """What a pullback does wrong at kinks ("" if nothing), and how many kinks were met.
 
     The inputs are rounded to whole numbers, which makes zeros and ties. There every entry moves by itself to either
-    side, and its gradient must lie between the two derivatives, wherever those are well defined. Of a composition that
-    can't be asked: at 0, relu(x) − 2 relu(−x) has the slopes 2 and 1, and by the rules' conventions the gradient 0.
+    side, and its gradient must lie between the two derivatives, wherever those are well defined. Then all entries of a
+    variable move alike, which ties survive: of two that tie under a maximum each may have ȳ, but not both. Of a
+    composition that can't be asked: at 0, relu(x) − 2 relu(−x) has the slopes 2 and 1, and by the rules' conventions
+    the gradient 0.
     """
     parents = function().node.parents
     if any(parent is not None and parent.leaf is None for parent in parents):
@@ -68,28 +72,56 @@ def outside_subgradient(function: CheckedFunction, seed: int) -> tuple[str, int]
         analytic = function.gradients(v)
         met = 0
         for k, g in enumerate(analytic):
+            before = met
             for flat in torch.randperm(g.numel(), generator=generator)[:_MOST].tolist():
                 index = tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), g.shape))
-                sides = _one_sided(function, k, index, v)
-                if sides is None:
+                sides = _one_sided(function, single(function, k, index), v)
+                if sides is None or not sides.kink:
                     continue
                 met += 1
-                low, high = sides
-                claimed, slack = g[index].item(), 1e-2 * (high - low)
-                if not low - slack <= claimed <= high + slack:
+                if not sides.allow(g[index].item()):
                     point = f"{function.names[k]}{list(index)} = {rounded[k][index].item():g}"
-                    between = f"between its one-sided derivatives {low:.6g} and {high:.6g}"
-                    return f"at the kink {point} the gradient is {claimed:.6g}, which isn't {between}", met
+                    between = f"between its one-sided derivatives {sides.low:.6g} and {sides.high:.6g}"
+                    return f"at the kink {point} the gradient is {g[index].item():.6g}, which isn't {between}", met
+            if met > before and (wrong := _together(function, k, g, v)):
+                return wrong, met
     return "", met
 
 
-def _one_sided(function: CheckedFunction, k: int, index: tuple[int, ...], v: Array) -> tuple[float, float] | None:
-    """The least and the largest subgradient at an entry that is at a kink; None if it isn't, or can't be told.
+def _together(function: CheckedFunction, k: int, g: Array, v: Array) -> str:
+    """What is wrong if all entries of variable k grow alike; "" if nothing is, or it can't be told."""
+    us = [torch.ones_like(t.data) if i == k else torch.zeros_like(t.data) for i, t in enumerate(function.variables)]
+    sides, claimed = _one_sided(function, us, v), g.sum().item()
+    if sides is None or sides.allow(claimed):
+        return ""
+    name, measured = function.names[k], (sides.low + sides.high) / 2
+    return (
+        f"at the kink {name} where entries tie or are 0, the gradient adds up to {claimed:.6g}, but with all of {name} "
+        f"growing alike the value's derivative is {measured:.6g}: those that tie must share ȳ, not get it each"
+    )
 
-    The derivatives to the left and right must differ, and not depend on the step. Each entry of the value may choose
-    between its own two, as each window of a pooling layer may break its ties.
+
+@dataclass(frozen=True)
+class _Sides:
+    """The least and the largest subgradient along a direction, their size, and whether there is a kink."""
+
+    low: float
+    high: float
+    scale: float
+    kink: bool
+
+    def allow(self, claimed: float) -> bool:
+        slack = 1e-2 * (self.high - self.low) + (0.0 if self.kink else 1e-3 * self.scale)
+        return self.low - slack <= claimed <= self.high + slack
+
+
+def _one_sided(function: CheckedFunction, us: list[Array], v: Array) -> _Sides | None:
+    """The subgradients along `us`; None if they can't be told.
+
+    The derivatives to the left and right must not depend on the step; at a kink they differ. Each entry of the value
+    may choose between its own two, as each window of a pooling layer may break its ties.
     """
-    h, us = _SIDES, single(function, k, index)
+    h = _SIDES
     values = [y * v for y in function.along(us, [-2 * h, -h, 0, h, 2 * h])]
     far_left, left, here, right, far_right = values
     sides = torch.stack([(here - left) / h, (right - here) / h])
@@ -99,4 +131,5 @@ def _one_sided(function: CheckedFunction, k: int, index: tuple[int, ...], v: Arr
     if not bool(((sides - wide).abs() <= 1e-4 * scale + noise).all()):
         return None
     low, high = sides.amin(0).sum().item(), sides.amax(0).sum().item()
-    return (low, high) if high - low > 1e-3 * scale + 10 * noise * v.numel() else None
+    unsure = 10 * noise * v.numel()
+    return _Sides(low, high, scale + unsure, kink=high - low > 1e-3 * scale + unsure)

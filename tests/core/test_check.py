@@ -115,6 +115,16 @@ def test_kinks_are_visited() -> None:
     assert "kink" in check(maximum, draw(8), draw(8, seed=1), reference=np.maximum)
 
 
+def test_those_that_tie_must_share() -> None:
+    def generous(x: Array):
+        y = x.amax(1, keepdim=True)
+        return y, lambda ȳ: ȳ * (x == y)
+
+    x = torch.tensor([[0.1, 0.9], [1.2, -0.7], [0.8, 1.1]], dtype=torch.float64)
+    assert "at the kink x where entries tie" in (message := refusal(generous, x))
+    assert "must share ȳ" in message
+
+
 def test_a_kink_that_is_near_is_told_from_a_mistake() -> None:
     message = refusal(relu, torch.tensor([1.0, 1e-4, -2.0], dtype=torch.float64))
     assert "x[1] is near a kink" in message
