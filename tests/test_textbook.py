@@ -28,6 +28,10 @@ def test_letters_keep_their_marks_and_indices() -> None:
     assert '<mfrac><miclass="marked">Ŵ</mi><miclass="marked">b̄</mi></mfrac>' in made
 
 
+def test_functions_keep_their_distance() -> None:
+    assert "<mi>ln</mi><mo>&ApplyFunction;</mo><mspace" in "".join(MATHML.mathml(r"\ln 3", block=False).split())
+
+
 def test_docstrings_keep_their_stars_and_formulas() -> None:
     lines = ["x (…, *shape) of *A book* (2000), |x| and eps_.", "", "    a * b", "", "n: C."]
     assert PAGES.rest(lines) == [

@@ -23,6 +23,8 @@ ABOVE = {"bar": "\N{COMBINING MACRON}", "hat": "\N{COMBINING CIRCUMFLEX ACCENT}"
 #: Letters of a script that no formula has stand for them on their way through the converter, so that an index to x̄ is
 #: set as one to x.
 FIRST = 0x10D0
+#: A function before its argument, between which the converter leaves no space.
+FUNCTION = re.compile(r"\\(ln|log|exp|sin|cos) (?=[\w\\])")
 
 
 def mathml(text: str, block: bool) -> str:
@@ -35,7 +37,7 @@ def mathml(text: str, block: bool) -> str:
         marked.append(unicodedata.normalize("NFC", "".join([letter, *reversed(marks)])))
         return f"{{{chr(FIRST + len(marked) - 1)}}}"
 
-    made: str = tex2mathml(MARKED.sub(held, text), as_block=block)
+    made: str = tex2mathml(FUNCTION.sub(r"\\\1\\,", MARKED.sub(held, text)), as_block=block)
     for i, letter in enumerate(marked):
         made = made.replace(f"<mi>{chr(FIRST + i)}</mi>", f'<mi class="marked">{letter}</mi>')
     return made
