@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..core import PhotomendError
 from ..core.backend.runtime import choose_device
 from ..data.masks import Box, boxes_mask
-from ..data.photos import Mask, Photo, read_mask, read_photo
+from ..data.photos import Mask, read_mask
+from .photo.files import read, write
+from .photo.formats import check_room
+from .photo.images import image_of, mode_of, picture_of, picture_of_array
+from .photo.mend import mend
+from .photo.metadata import orientation_of, stand_upright
+from .photo.picture import Picture
 from .repair import Repairer
 
-File: TypeAlias = str | Path | Image.Image
-Missing: TypeAlias = File | Mask | Iterable[tuple[int, int, int, int]]
+Pixels: TypeAlias = NDArray[Any]
+File: TypeAlias = str | Path
+Missing: TypeAlias = File | Image.Image | Mask | Iterable[tuple[int, int, int, int]]
 Model: TypeAlias = str | Path | Repairer | None
 
 
 @overload
 def repair(
-    photo: Photo, mask: Missing, model: Model = None, *, device: str = "auto", views: int | None = None
-) -> Photo: ...
+    photo: Pixels,
+    mask: Missing,
+    model: Model = None,
+    *,
+    output: File | None = None,
+    device: str = "auto",
+    views: int | None = None,
+) -> Pixels: ...
 @overload
 def repair(
-    photo: File, mask: Missing, model: Model = None, *, device: str = "auto", views: int | None = None
+    photo: Image.Image,
+    mask: Missing,
+    model: Model = None,
+    *,
+    output: File | None = None,
+    device: str = "auto",
+    views: int | None = None,
 ) -> Image.Image: ...
+@overload
 def repair(
-    photo: File | Photo, mask: Missing, model: Model = None, *, device: str = "auto", views: int | None = None
-) -> Photo | Image.Image:
+    photo: File,
+    mask: Missing,
+    model: Model = None,
+    *,
+    output: File | None = None,
+    device: str = "auto",
+    views: int | None = None,
+) -> Image.Image | Pixels: ...
+def repair(
+    photo: File | Image.Image | Pixels,
+    mask: Missing,
+    model: Model = None,
+    *,
+    output: File | None = None,
+    device: str = "auto",
+    views: int | None = None,
+) -> Image.Image | Pixels:
     """Rebuild the missing parts of a photo.
 
     Args:
-        photo: a file, a Pillow image, or a `uint8 (H, W, 3)` array, of any size. It stays as it is; files and images
-            are worked on as upright 8-bit RGB.
+        photo: a file; a Pillow image of any mode but LAB, YCbCr and HSV; or an array (H, W) or (H, W, C), where 1 or 2
+            channels are grey and 3 or 4 RGB, the second or fourth alpha. Arrays are bool, uint8, uint16, or floats: in
+            [0, 1], or else from their least to their greatest known value. It stays as it is.
         mask: what is missing: a file or a Pillow image, not black where the photo is missing; a `bool (H, W)` array,
             True where it is; or rectangles (x, y, width, height): column and row of the upper left pixel, and size.
         model: a model's name, a run folder, a weights file, or a `photomend.app.repair.Repairer`, which saves loading
             the same model for each of many photos. Without one, the shipped attention model.
+        output: a file to write the repaired photo to, with all that was in the photo's own file; an existing one is
+            replaced. What its format can't hold is a warning.
         device: "auto" (a GPU if there is one), "cpu" or "cuda"; a `Repairer` has its own.
         views: 8 for test-time augmentation: eight times as long, and a little less error. A `Repairer` has its own.
 
     Returns:
-        The repaired photo: an array for an array, else a Pillow image. Known pixels keep every bit.
+        The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,
+        for an image or a file. For a file that no mode of Pillow holds, as one with 16 bits in colour, an array. Known
+        pixels keep every bit.
 
     Raises:
-        PhotomendError: a file that can't be read, no such model, a box outside the photo, a mask of another size than
-            the photo's, or one where nothing or everything is missing.
+        PhotomendError: a file that can't be read or written, no such model, a box outside the photo, a mask of another
+            size than the photo's, or one where nothing or everything is missing.
 
     >>> import numpy as np
     >>> import photomend
@@ -57,24 +99,46 @@ def repair(
     >>> repaired = photomend.repair(photo, [(40, 20, 20, 10)], model="harmonic")
     >>> repaired.shape, int(repaired.min())
     ((60, 80, 3), 200)
+
+    16 bits stay 16 bits, and grey stays grey:
+
+    >>> grey = np.full((60, 80), 51400, np.uint16)
+    >>> grey[20:30, 40:60] = 0
+    >>> repaired = photomend.repair(grey, [(40, 20, 20, 10)], model="harmonic")
+    >>> repaired.dtype, repaired.shape, int(repaired.min())
+    (dtype('uint16'), (60, 80), 51400)
     """
-    pixels = photo if isinstance(photo, np.ndarray) else read_photo(_path(photo))
+    if isinstance(photo, np.ndarray):
+        picture = picture_of_array(photo)
+    else:
+        picture = _upright(photo) if isinstance(photo, Image.Image) else read(Path(photo))
+    if output is not None:
+        check_room(Path(output), picture)
     if isinstance(mask, str | Path | Image.Image):
-        missing = read_mask(_path(mask))
+        missing = read_mask(Path(mask) if isinstance(mask, str) else mask)
     elif isinstance(mask, np.ndarray):
         missing = mask
     else:
-        missing = boxes_mask(map(_box, mask), *pixels.shape[:2])
+        missing = boxes_mask(map(_box, mask), *picture.shape)
     if not isinstance(model, Repairer):
         if views not in (None, 1, 8):
             raise PhotomendError(f"views (={views!r}) must be 1 or 8")
         model = Repairer.load(None if model is None else str(model), choose_device(device), views)
-    repaired = model.repair(pixels, missing)
-    return repaired if isinstance(photo, np.ndarray) else Image.fromarray(repaired)
+    repaired = mend(picture, missing, model)
+    if output is not None:
+        for loss in write(Path(output), repaired).lost:
+            warnings.warn(f"{output}: {loss}", stacklevel=2)
+    if isinstance(photo, np.ndarray):
+        return repaired.pixels.reshape(photo.shape)
+    return repaired.pixels if mode_of(repaired) is None else image_of(repaired)
 
 
-def _path(source: File) -> Path | Image.Image:
-    return Path(source) if isinstance(source, str) else source
+def _upright(image: Image.Image) -> Picture:
+    """The picture in an image, with pixels of its own."""
+    image.load()
+    picture = picture_of(image)
+    pixels, metadata = stand_upright(picture.pixels, picture.metadata, orientation_of(image))
+    return picture.copy(pixels=pixels, metadata=metadata)
 
 
 def _box(numbers: tuple[int, int, int, int]) -> Box:

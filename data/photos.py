@@ -1,7 +1,7 @@
-"""Photos and masks on disk: find them, read them, write them, resize them.
+"""Photos and masks on disk, for training and evaluation: find them, read them, resize them.
 
 A photo in memory is `uint8 (H, W, 3)`, RGB, upright; a mask is `bool (H, W)`, True where the photo is
-missing.
+missing. Repair keeps all that a file holds: `app/photo`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from ..core import PhotomendError, replacing
+from ..core import PhotomendError
 
 Photo = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -25,7 +24,9 @@ Mask = NDArray[np.bool_]
 _NOT_PHOTOS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 Image.init()
-Image.MAX_IMAGE_PIXELS = None  # photos are files that the user named; a large scan is no attack
+# Photos are files that the user named: a large scan or colour profile is no attack.
+Image.MAX_IMAGE_PIXELS = None
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 #: Lower-case suffixes of the files that `find_photos` lists: everything that Pillow reads by itself.
 PHOTO_SUFFIXES = frozenset(
     suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN and form not in _NOT_PHOTOS
@@ -46,11 +47,11 @@ def say_skipped(skipped: int, photos: int) -> str:
     return f"{skipped} of {photos} photos could not be read and were skipped"
 
 
-def find_photos(root: Path) -> list[Path]:
+def find_photos(root: Path, suffixes: frozenset[str] = PHOTO_SUFFIXES) -> list[Path]:
     """All photos under the folder `root`, sorted by their posix path relative to it.
 
     Looks into subfolders (links to folders are not followed), knows photos by their suffix in any case
-    (`PHOTO_SUFFIXES`) and skips hidden files and folders.
+    (one of `suffixes`) and skips hidden files and folders.
 
     Raises:
         PhotomendError: `root` is not a folder, or no photo is in it.
@@ -62,7 +63,7 @@ def find_photos(root: Path) -> list[Path]:
     for folder, subfolders, files in os.walk(root):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in PHOTO_SUFFIXES:
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 found.append(Path(folder, name))
     if not found:
         raise PhotomendError(f"{root}: no photos in this folder (looked for {_COMMON_SUFFIXES} and the like)")
@@ -79,19 +80,6 @@ def read_photo(source: Path | Image.Image) -> Photo:
         PhotoError: the file is missing, no photo, or truncated.
     """
     return decode_photo(source, _name(source))
-
-
-def read_with_colours(path: Path) -> tuple[Photo, bytes | None, str]:
-    """What `read_photo` gives, the file's colour profile if it has one that fits RGB, and what reading it so loses.
-
-    The last is "" where nothing is lost.
-    """
-    image = _open(path, str(path))
-    lossy = image.mode not in ("RGB", "L", "1", "P") or "transparency" in image.info
-    loss = f"its {image.mode} colours become 8-bit RGB" if lossy else ""
-    profile = image.info.get("icc_profile")
-    fits = image.mode == "RGB" and isinstance(profile, bytes)
-    return np.array(_to_rgb(image, str(path))), profile if fits else None, loss
 
 
 def decode_photo(source: Path | bytes | Image.Image, name: str, least: int | None = None) -> Photo:
@@ -125,49 +113,6 @@ def read_mask(source: Path | Image.Image) -> Mask:
     return missing
 
 
-#: What photos are written as, and how: all of these keep every pixel but JPEG.
-_WRITTEN_WITH: dict[str, dict[str, Any]] = {
-    "BMP": {},
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "PNG": {},
-    "PPM": {},
-    "TIFF": {},
-    "WEBP": {"lossless": True},
-}
-
-
-def output_format(path: Path) -> str:
-    """The format that the suffix of `path` means. Raises PhotoError for one that photos aren't written in."""
-    form = Image.registered_extensions().get(path.suffix.lower(), "")
-    if form not in _WRITTEN_WITH:
-        raise PhotoError(f"{path}: can't write photos as {path.suffix!r}; these work: {_COMMON_SUFFIXES}")
-    return form
-
-
-def write_photo(path: Path, rgb: Photo, icc_profile: bytes | None = None) -> None:
-    """Write `rgb`, `uint8 (H, W, 3)`, to `path` in the format that its suffix names, whole or not at all.
-
-    A file of that name is replaced in one step, only after everything has been written. JPEG is written at quality
-    95, WebP without loss. The colour profile goes along where the format has room for one.
-
-    Raises:
-        PhotoError: photos aren't written under this suffix, or the disk refuses.
-        ValueError: `rgb` is not `uint8 (H, W, 3)`.
-    """
-    path = Path(path)
-    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
-        raise ValueError(f"rgb must be uint8 (H, W, 3), got {rgb.dtype} {rgb.shape}")
-    form = output_format(path)
-    options = dict(_WRITTEN_WITH[form])
-    if icc_profile is not None and form not in ("BMP", "PPM"):
-        options["icc_profile"] = icc_profile
-    try:
-        with replacing(path) as draft, draft.open("xb") as file:
-            Image.fromarray(np.ascontiguousarray(rgb)).save(file, format=form, **options)
-    except (OSError, ValueError) as error:
-        raise PhotoError(f"{path}: can't be written ({_reason(error)})") from error
-
-
 def resize(rgb: Photo, height: int, width: int) -> Photo:
     """`rgb` (H, W, 3) at another size, by Pillow's antialiased bicubic filter: the protocol's resizing."""
     return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
@@ -192,7 +137,7 @@ def _open(source: Path | bytes | Image.Image, name: str, least: int | None = Non
             lossy = file.format in ("JPEG", "MPO")
             image = ImageOps.exif_transpose(file)
     except Exception as error:  # Pillow's readers raise almost anything on a damaged file
-        raise PhotoError(f"{name}: can't be read as a photo ({_reason(error)})") from error
+        raise PhotoError(f"{name}: can't be read as a photo ({reason(error)})") from error
     image.info["photomend_lossy"] = lossy
     return image
 
@@ -215,7 +160,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
         raise PhotoError(f"{name}: colours of mode {image.mode} can't be converted to RGB") from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """One line of why, without the path, which the message has already."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image, or damaged at its start"

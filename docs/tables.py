@@ -104,6 +104,24 @@ def readme_results() -> str:
 
 
 @table
+def photo_formats() -> str:
+    """What `photomend repair` keeps, by the format of its output: app/photo/formats.py."""
+    from photomend.app.photo.formats import FORMATS, PAM, PFM
+
+    words = {"exif": "EXIF", "xmp": "XMP", "icc": "profile", "iptc": "IPTC", "text": "text", "comment": "comment"}
+
+    def bits(colours: str, depths: tuple[int, ...]) -> str:
+        return f"{colours} " + ", ".join("float" if depth == 0 else str(depth) for depth in depths)
+
+    rows = []
+    for room in (*FORMATS.values(), PAM, PFM):
+        pixels = "; ".join(bits(*item) for item in room.depths.items())
+        said = ", ".join(words.get(name, "resolution") for name in room.metadata) or "–"
+        rows.append([room.name, pixels, "yes" if room.alpha else "–", said, "yes" if room.pages else "–"])
+    return markdown(["format", "bits a channel", "alpha", "of what the file says", "pages"], rows, right=5)
+
+
+@table
 def all_results() -> str:
     metrics = {"mse": "MSE", "mae": "MAE", "hole_mae": "hole MAE", "ssim": "SSIM", "sharpness": "sharpness"}
     return results([row["model"] for row in load("results")], metrics | {"mse_to_harmonic": "MSE / harmonic"}, LABELS)

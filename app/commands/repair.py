@@ -12,11 +12,14 @@ import click
 
 from ...core import PhotomendError
 from ...data.masks import Box, BoxError, boxes_mask
-from ...data.photos import find_photos, output_format, read_mask, read_with_colours, write_photo
+from ...data.photos import PHOTO_SUFFIXES, find_photos, read_mask
 from ...models.calibration import SHARE
 from ..cli import print_error
 from ..options import FILE, runtime_options, set_up_runtime, views_option
-from ..photo.canvas import RepairError, RGBCanvas
+from ..photo.canvas import RepairError
+from ..photo.files import read, write
+from ..photo.formats import SUFFIXES, check_room, output_form
+from ..photo.mend import mend
 from ..repair import Repairer
 
 
@@ -26,6 +29,10 @@ def box_of(text: str) -> Box:
         return Box(*(int(part) for part in text.split(",")))
     except (TypeError, ValueError) as error:
         raise click.BadParameter(f"{text!r} is not four whole numbers x,y,w,h") from error
+
+
+#: What photos in folders are known by.
+READABLE = PHOTO_SUFFIXES | frozenset(SUFFIXES)
 
 
 class Job(NamedTuple):
@@ -72,9 +79,9 @@ def command(
 ) -> int:
     """Rebuild the missing parts of photos of any size.
 
-    A PHOTO is a file or a folder. It is worked on as upright 8-bit RGB, and boxes and masks are those of the upright
-    photo. Known pixels keep every bit in PNG, TIFF, WebP and BMP; a JPEG is written at quality 95, which changes them
-    a little. The photo itself is never changed.
+    A PHOTO is a file or a folder. Boxes and masks are those of the upright photo. It comes back as it was: colours,
+    depth, alpha, profile, metadata and other pages, and every known pixel with all of its bits. Of a JPEG, only the
+    blocks that a hole touches are encoded anew. What the output's format can't hold is said.
 
     Scratches of up to about 3 pixels are left to the biharmonic fill, which is better there than any network.
 
@@ -109,20 +116,21 @@ def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
     if job.problem:
         raise PhotomendError(job.problem)
     started = perf_counter()
-    photo, profile, loss = read_with_colours(job.photo)
-    if loss:
-        warnings.warn(f"{job.photo}: {loss}", stacklevel=2)
+    picture = read(job.photo)
+    check_room(job.target, picture)
     try:
-        missing = read_mask(job.mask) if job.mask else boxes_mask(boxes, *photo.shape[:2])
-        repaired = repairer.repair(photo, missing)
+        missing = read_mask(job.mask) if job.mask else boxes_mask(boxes, *picture.shape)
+        repaired = mend(picture, missing, repairer)
     except (BoxError, RepairError) as error:
         place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
         raise PhotomendError(f"{place}: {error}") from error
     job.target.parent.mkdir(parents=True, exist_ok=True)
-    write_photo(job.target, repaired, profile)
+    lost, done = write(job.target, repaired)
+    for loss in lost:
+        warnings.warn(f"{job.target}: {loss}", stacklevel=2)
     seconds = perf_counter() - started
-    line = f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s"
-    if (expected := repairer.expect(RGBCanvas(photo), missing)) is None:
+    line = "; ".join([f"{job.target}  {missing.sum()} pixels rebuilt in {seconds:.1f} s", *done])
+    if (expected := repairer.expect(repaired.canvas(missing), missing)) is None:
         return line
     return (
         f"{line}; expect them to be off by {expected.mae:.0f} grey levels on average "
@@ -136,7 +144,7 @@ def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
     A photo of a folder keeps its subfolder in the output folder and takes the mask of the same subfolder and stem.
     Raises PhotomendError where a folder holds no photos, two photos share a target, or the output is a file for many.
     """
-    named = [(path, path.relative_to(root)) for root in photos if root.is_dir() for path in find_photos(root)]
+    named = [(path, path.relative_to(root)) for root in photos if root.is_dir() for path in find_photos(root, READABLE)]
     named += [(path, Path(path.name)) for path in photos if not path.is_dir()]
     several = len(named) > 1 or photos[0].is_dir() or output.is_dir()
     if several and output.exists() and not output.is_dir():
@@ -151,24 +159,30 @@ def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
         target = output / name if several else output
         if target in jobs:
             raise PhotomendError(f"{path} and {jobs[target].photo} would both be written to {target}")
-        own, problem = mask, ""
+        own, problem = mask, cannot_write(target)
         if masks is not None:
             found = masks.get(name.with_suffix(""), [])
             own = found[0] if found else None
-            if len(found) != 1:
+            if len(found) != 1 and not problem:
                 problem = f"{path}: {len(found) or 'no'} masks named {name.with_suffix('').as_posix()!r} in {mask}"
         jobs[target] = Job(path, own, target, problem)
     return list(jobs.values())
 
 
+def cannot_write(target: Path) -> str:
+    """Why photos aren't written in the format of this file; "" if they are."""
+    try:
+        output_form(target)
+    except PhotomendError as error:
+        return str(error)
+    return ""
+
+
 def refuse_to_destroy(jobs: Sequence[Job], overwrite: bool) -> None:
-    """Raise PhotomendError if a target is one of the photos or masks, or exists (without --overwrite), or is of a
-    format that photos aren't written in.
-    """
+    """Raise PhotomendError if a target is one of the photos or masks, or exists (without --overwrite)."""
     read = {path.resolve() for job in jobs for path in (job.photo, job.mask) if path is not None}
     for job in jobs:
         if job.target.resolve() in read:
             raise PhotomendError(f"{job.target}: is a photo or mask to read; choose another output")
-        output_format(job.target)
         if job.target.exists() and not overwrite:
             raise PhotomendError(f"{job.target}: exists already; --overwrite replaces it")

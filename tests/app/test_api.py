@@ -51,7 +51,8 @@ def test_all_kinds_give_the_same_pixels_and_their_own_kind(files: tuple[Path, Pa
     ("photo", "mask", "options", "words"),
     [
         ("none.png", [BOX], {}, "none.png: can't be read"),
-        (np.zeros((80, 100)), [BOX], {}, "the photo must be uint8"),
+        (np.zeros((80, 100, 5)), [BOX], {}, "the photo must be bool, uint8, uint16 or float"),
+        (np.zeros((80, 100), "int64"), [BOX], {}, "the photo must be bool, uint8, uint16 or float"),
         (None, np.ones((80, 100)), {}, "the mask must be bool"),
         (None, [], {}, "the mask is empty"),
         (None, [(90, 0, 20, 5)], {}, "box: 90,0,20,5"),

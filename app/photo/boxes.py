@@ -1,0 +1,116 @@
+"""AVIF, HEIC and JPEG 2000: photos in boxes, read and written without loss at 8 to 16 bits.
+
+No library does all of it: imagecodecs decodes AVIF and JPEG 2000 at any depth, and encodes JPEG 2000; libvips (pyvips)
+encodes AVIF without loss and with what belongs to the photo; glymur reads and adds the boxes of JPEG 2000; pillow-heif,
+the extra `heif`, has HEIC.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import glymur
+import imagecodecs
+import numpy as np
+import pyvips
+from glymur.jp2box import ColourSpecificationBox, UUIDBox
+from PIL import Image
+
+from .canvas import Pixels
+from .images import image_of, info_of
+from .metadata import EXIF_HEADER, Metadata, metadata_of, orientation_of, stand_upright
+from .picture import Origin, Picture
+
+#: The boxes of JPEG 2000 that hold EXIF and XMP.
+JP2_EXIF = uuid.UUID(bytes=b"JpgTiffExif->JP2")
+JP2_XMP = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
+#: The enumerated colour spaces that are what they seem: sRGB and grey.
+PLAIN = (16, 17)
+KINDS = {1: ("grey", False), 2: ("grey", True), 3: ("RGB", False), 4: ("RGB", True)}
+
+
+def picture_from(pixels: Pixels, bits: int, metadata: Metadata, origin: Origin) -> Picture:
+    """A picture of decoded pixels (H, W) or (H, W, C), of `bits` a channel, upright."""
+    colours, alpha = KINDS[1 if pixels.ndim == 2 else pixels.shape[2]]
+    white = 2**bits - 1 if bits not in (8, 16) else None
+    pixels, metadata = stand_upright(pixels, metadata, origin.turned)
+    return Picture(pixels, colours, alpha, white, metadata=metadata, origin=origin)
+
+
+def read_avif(path: Path) -> Picture:
+    """The picture in an AVIF file, of a sequence the first frame, upright."""
+    data = path.read_bytes()
+    with Image.open(path) as image:
+        metadata, pages = metadata_of(image), getattr(image, "n_frames", 1)
+        turned = orientation_of(image)
+    pixels = imagecodecs.avif_decode(data, index=0)
+    bits = 8 if pixels.dtype == np.uint8 else pyvips.Image.new_from_buffer(data, "").get("bits-per-sample")
+    return picture_from(pixels, bits, metadata, Origin(path, "AVIF", turned, pages))
+
+
+def write_avif(file: BinaryIO, picture: Picture) -> None:
+    """Write a picture of 8, 10, 12 or 16 bits, the last as 12, as AVIF without loss."""
+    metadata = picture.metadata
+    if picture.colours == "grey" and picture.bits == 8 and not picture.alpha:  # libvips knows AVIF in colour only
+        image_of(picture).save(file, "AVIF", quality=100, **with_header(info_of(metadata)))
+        return
+    pixels, deep = picture.pixels, picture.pixels.dtype == np.uint16
+    if deep:  # libvips takes all numbers as if they had 16 bits
+        pixels = pixels << (16 - picture.bits)
+    image = pyvips.Image.new_from_array(pixels).copy(interpretation="rgb16" if deep else "srgb")
+    exif = EXIF_HEADER + metadata.exif if metadata.exif else b""
+    for name, data in (("exif", exif), ("xmp", metadata.xmp), ("icc-profile", metadata.icc)):
+        if data:
+            image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
+    file.write(image.heifsave_buffer(lossless=True, compression="av1", bitdepth=min(picture.bits, 12)))
+
+
+def with_header(info: dict[str, Any]) -> dict[str, Any]:
+    """Pillow's names for metadata, with the header that some formats want before EXIF; resolution has no place."""
+    options = {name: data for name, data in info.items() if name != "dpi"}
+    return options | ({"exif": EXIF_HEADER + options["exif"]} if "exif" in options else {})
+
+
+def read_jp2(path: Path) -> Picture | None:
+    """The picture in a JPEG 2000 file or codestream; None where its colours are left to Pillow."""
+    file, data = glymur.Jp2k(path), path.read_bytes()
+    boxes = {box.box_id: box for box in file.box}
+    header = {box.box_id: box for box in boxes["jp2h"].box} if "jp2h" in boxes else {}
+    colour = header.get("colr")
+    if "pclr" in header or (colour is not None and colour.colorspace not in (None, *PLAIN)):
+        return None
+    if "jp2c" in boxes:  # the codestream alone: the decoder would convert colours by the profile around it
+        stream = boxes["jp2c"]
+        data = data[stream.offset + 8 : stream.offset + stream.length]
+    pixels = imagecodecs.jpeg2k_decode(data)
+    if pixels.dtype.kind != "u" or (pixels.ndim == 3 and pixels.shape[2] not in KINDS):
+        return None
+    found = {box.uuid: box.raw_data for box in file.box if box.box_id == "uuid"}
+    metadata = Metadata(
+        exif=found.get(JP2_EXIF, b"").removeprefix(EXIF_HEADER),
+        xmp=found.get(JP2_XMP, b""),
+        icc=(colour.icc_profile or b"") if colour is not None else b"",
+    )
+    bits = header["ihdr"].bits_per_component if header else 8 * pixels.dtype.itemsize
+    return picture_from(pixels, bits, metadata, Origin(path, "JPEG2000"))
+
+
+def write_jp2(draft: Path, picture: Picture) -> None:
+    """Write a picture as JPEG 2000 without loss; EXIF, XMP and the profile stand in boxes around the codestream."""
+    metadata = picture.metadata
+    options: dict[str, Any] = {"codecformat": "jp2", "reversible": True, "level": 0}
+    plain = draft.with_suffix(".jp2")
+    try:
+        plain.write_bytes(imagecodecs.jpeg2k_encode(picture.pixels, **options))
+        file = glymur.Jp2k(plain)
+        boxes = list(file.box)
+        header = next(box for box in boxes if box.box_id == "jp2h")
+        if metadata.icc:
+            profile = ColourSpecificationBox(method=2, icc_profile=metadata.icc)
+            header.box = [profile if box.box_id == "colr" else box for box in header.box]
+        boxes += [UUIDBox(name, data) for name, data in ((JP2_EXIF, metadata.exif), (JP2_XMP, metadata.xmp)) if data]
+        file.wrap(draft, boxes)
+    finally:
+        plain.unlink(missing_ok=True)

@@ -1,0 +1,130 @@
+"""A picture made to fit a format that cannot hold all of it, and words for what is lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from io import BytesIO
+
+import numpy as np
+from PIL import ImageCms
+
+from .canvas import BYTE, Scale
+from .formats import Format, bits_of
+from .images import image_of
+from .metadata import Metadata
+from .picture import CHANNELS, Picture
+
+
+def fit(picture: Picture, room: Format) -> tuple[Picture, list[str]]:
+    """The nearest picture that a format holds, and what changed, in words; the picture itself where all of it fits."""
+    said: list[str] = []
+    for step in (_with_colours, _with_alpha, _with_depth, _with_metadata):
+        picture, words = step(picture, room)
+        said += words
+    return picture, said
+
+
+Step = tuple[Picture, list[str]]
+
+
+def _with_colours(picture: Picture, room: Format) -> Step:
+    grey = picture.colours == "grey" and room.plain_grey and (picture.alpha or picture.bits > 8)
+    if picture.colours in room.depths and not grey:
+        return picture, []
+    if picture.palette is not None:
+        colours = picture.palette[:, : 4 if picture.transparent_palette else 3][picture.pixels]
+        changed = replace(picture, pixels=colours, colours="RGB", alpha=picture.transparent_palette, palette=None)
+        return replace(changed, origin=None), ["its palette becomes RGB"]
+    if picture.colours == "CMYK":
+        return _without_ink(picture), ["CMYK becomes RGB"]
+    rgb = np.repeat(np.atleast_3d(picture.pixels)[..., :1], 3, axis=2)
+    if picture.pixels.ndim == 3:
+        rgb = np.concatenate((rgb, picture.pixels[..., 1:]), axis=2)
+    key = picture.key and picture.key * 3
+    return replace(picture, pixels=rgb, colours="RGB", key=key, origin=None), ["grey becomes three equal channels"]
+
+
+def _without_ink(picture: Picture) -> Picture:
+    """CMYK as RGB: by the photo's own profile into sRGB where it has one, else by the simple model."""
+    extra = picture.pixels[..., CHANNELS["CMYK"] :]
+    profile = picture.metadata.icc
+    if profile and picture.pixels.dtype == np.uint8:
+        try:
+            image = image_of(replace(picture, pixels=np.ascontiguousarray(picture.pixels[..., :4]), alpha=False))
+            srgb = ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, BytesIO(profile), srgb, outputMode="RGB")
+            colours = np.asarray(converted)
+        except ImageCms.PyCMSError:
+            colours = None
+    else:
+        colours = None
+    if colours is None:
+        window = (slice(None), slice(None))
+        light = picture.canvas(np.zeros(picture.shape, np.bool_)).colours(window)
+        colours = picture.scale(np.ones(picture.shape, np.bool_)).from_unit(light)
+    pixels = np.concatenate((colours, extra), axis=2) if extra.shape[2] else colours
+    return replace(picture, pixels=pixels, colours="RGB", metadata=picture.metadata.without("icc"), origin=None)
+
+
+def _with_alpha(picture: Picture, room: Format) -> Step:
+    """Alpha kept, made of what counts as transparent, or laid on white; further channels kept or dropped."""
+    said: list[str] = []
+    count = CHANNELS[picture.colours] + picture.alpha
+    if len(picture.extra) > picture.alpha and not room.extra:
+        pixels = picture.pixels[..., :count] if count > 1 else picture.pixels[..., 0]
+        picture = replace(picture, pixels=np.ascontiguousarray(pixels), origin=None)
+        said.append("channels behind the colours are left out")
+    if picture.key is not None and room.name != "PNG":
+        opaque = Scale.of(picture.pixels, np.ones(picture.shape, np.bool_), picture.white).white
+        alpha = np.where(picture.is_key(), 0, opaque).astype(picture.pixels.dtype)
+        picture = replace(picture, pixels=np.dstack((picture.pixels, alpha)), alpha=True, key=None, origin=None)
+    if picture.transparent_palette and room.name != "PNG":
+        colours = picture.palette[picture.pixels] if picture.palette is not None else picture.pixels
+        picture = replace(picture, pixels=colours, colours="RGB", palette=None, alpha=True, origin=None)
+        said.append("its palette becomes RGB")
+    if not picture.alpha or room.alpha:
+        return picture, said
+    return _on_white(picture), [*said, "transparent pixels are laid on white"]
+
+
+def _on_white(picture: Picture) -> Picture:
+    everywhere = np.ones(picture.shape, np.bool_)
+    channels = CHANNELS[picture.colours]
+    scale = Scale.of(picture.pixels[..., :channels], everywhere, picture.white)
+    alpha = Scale.of(picture.channel(channels), everywhere, picture.white).to_unit(picture.channel(channels))[..., None]
+    paper = np.float32(0 if picture.colours == "CMYK" else 1)
+    flat = scale.from_unit(alpha * scale.to_unit(picture.pixels[..., :channels]) + (1 - alpha) * paper)
+    extra = picture.pixels[..., channels + 1 :]
+    pixels = np.concatenate((flat, extra), axis=2) if extra.shape[2] else flat
+    pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    return replace(picture, pixels=np.ascontiguousarray(pixels), alpha=False, origin=None)
+
+
+def _with_depth(picture: Picture, room: Format) -> Step:
+    depths, bits = room.depths[picture.colours], bits_of(picture)
+    if bits in depths or (bits == 64 and 32 in depths):
+        return picture, []
+    larger = [depth for depth in depths if depth >= bits > 0 or depth == 0]
+    wanted = larger[0] if larger else depths[-1]
+    scale = Scale.of(picture.pixels, np.ones(picture.shape, np.bool_), picture.white)
+    kind = np.dtype(np.float32 if wanted == 0 else np.bool_ if wanted == 1 else np.uint8 if wanted == 8 else np.uint16)
+    white = 2**wanted - 1 if wanted not in (0, 1, 8, 16) else None
+    new = BYTE if wanted == 8 else Scale(0, white or (1 if wanted < 2 else 65535), kind)
+    pixels = new.from_unit(np.nan_to_num(scale.to_unit(picture.pixels)))
+    key = picture.key and tuple(int(value) for value in new.from_unit(scale.to_unit(np.array(picture.key))))
+    words = f"{picture.kind} becomes {wanted}-bit" if wanted else f"{picture.kind} becomes float"
+    return replace(picture, pixels=pixels, white=white, key=key, origin=None), [words]
+
+
+def _with_metadata(picture: Picture, room: Format) -> Step:
+    metadata = picture.metadata
+    if "text" not in room.metadata and (set(metadata.text) - {"Comment"} or "comment" not in room.metadata):
+        kept = {key: text for key, text in metadata.text.items() if key == "Comment" and "comment" in room.metadata}
+        lost = Metadata(text={key: text for key, text in metadata.text.items() if key not in kept})
+        metadata = replace(metadata, text=kept)
+    else:
+        lost = Metadata()
+    absent = [name for name in ("exif", "xmp", "icc", "iptc", "dpi") if name not in room.metadata]
+    lost = replace(lost, **{name: getattr(metadata, name) for name in absent})
+    words = [f"{', '.join(lost.names())} left out"] if lost.names() else []
+    return replace(picture, metadata=metadata.without(*absent)), words

@@ -1,0 +1,113 @@
+"""What each format that photos are written in can hold, of pixels and of what belongs to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from ...core import PhotomendError
+from .picture import Picture
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a format holds.
+
+    Attributes:
+        name: what people call it.
+        depths: bits a channel by kind of colours, the most exact last; 0 stands for floats.
+        alpha: whether it has room for alpha.
+        metadata: which attributes of `Metadata` it holds; of `text`, "comment" is the comment alone.
+        pages: whether further pages or frames of its own files are kept.
+        extra: whether it has room for channels behind alpha.
+        plain_grey: whether it has grey only at 8 bits and without alpha.
+    """
+
+    name: str
+    depths: dict[str, tuple[int, ...]]
+    alpha: bool = False
+    metadata: tuple[str, ...] = ()
+    pages: bool = False
+    extra: bool = False
+    plain_grey: bool = False
+
+
+MODERN = ("exif", "xmp", "icc")
+
+#: By Pillow's names.
+FORMATS = {
+    "PNG": Format(
+        "PNG", {"grey": (1, 8, 16), "palette": (8,), "RGB": (8, 16)}, True, (*MODERN, "text", "dpi"), pages=True
+    ),
+    "TIFF": Format(
+        "TIFF",
+        {"grey": (1, 8, 16, 32, 0), "palette": (8,), "RGB": (8, 16, 32, 0), "CMYK": (8, 16, 32, 0)},
+        True,
+        (*MODERN, "iptc", "dpi"),
+        pages=True,
+        extra=True,
+    ),
+    "JPEG": Format("JPEG", {"grey": (8,), "RGB": (8,), "CMYK": (8,)}, False, (*MODERN, "iptc", "comment", "dpi")),
+    "WEBP": Format("WebP", {"RGB": (8,)}, True, MODERN, pages=True),
+    "AVIF": Format("AVIF", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True),
+    "HEIF": Format("HEIC", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True),
+    "JPEG2000": Format("JPEG 2000", {"grey": (8, 16), "RGB": (8, 16)}, True, MODERN),
+    "BMP": Format("BMP", {"grey": (1, 8), "palette": (8,), "RGB": (8,)}, False, ("dpi",)),
+    "PPM": Format("Netpbm", {"grey": (1, 8, 16), "RGB": (8, 16)}),
+}
+#: The suffixes that name them where Pillow doesn't.
+SUFFIXES = {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".pam": "PPM"}
+#: What an error offers.
+COMMON = ".png, .jpg, .tif, .webp, .avif, .jp2, .heic, .bmp, .ppm"
+#: Within Netpbm, the suffix says more.
+PAM = Format("PAM", {"grey": (1, 8, 16), "RGB": (8, 16)}, True)
+PFM = Format("PFM", {"grey": (0,)})
+JPEG_SIDE, WEBP_SIDE = 65500, 16383
+
+
+def output_form(path: Path) -> str:
+    """The format that the suffix of `path` means. Raises PhotomendError for one that photos aren't written in."""
+    suffix = path.suffix.lower()
+    form = SUFFIXES.get(suffix) or Image.registered_extensions().get(suffix, "")
+    if form not in FORMATS:
+        reason = ", which has 256 colours at most" if form == "GIF" else ""
+        raise PhotomendError(f"{path}: can't write photos as {path.suffix!r}{reason}; these work: {COMMON}")
+    return form
+
+
+def format_of(path: Path) -> Format:
+    """What can be held by a file of this name. Raises PhotomendError as `output_form` does."""
+    form = output_form(path)
+    return {".pam": PAM, ".pfm": PFM}.get(path.suffix.lower(), FORMATS[form])
+
+
+def fits_itself(picture: Picture, path: Path) -> bool:
+    """Whether a picture came from a file of the kind that `path` names, and so needs nothing done to fit it."""
+    origin = picture.origin
+    return (
+        origin is not None
+        and origin.form in ("PNG", "TIFF", "JPEG", "JPEG2000", "PPM", "HEIF")
+        and origin.form == output_form(path)
+        and (origin.form != "PPM" or format_of(path) == format_of(origin.path))
+    )
+
+
+def check_room(path: Path, picture: Picture) -> None:
+    """Refuse what can't be written to `path`, before the work. Raises PhotomendError naming it."""
+    form, room, (height, width) = output_form(path), format_of(path), picture.shape
+    most = {"JPEG": JPEG_SIDE, "WEBP": WEBP_SIDE}.get(form)
+    if most is not None and max(height, width) > most:
+        raise PhotomendError(f"{path}: {room.name} holds {most} pixels a side, the photo has {width}×{height}")
+    if picture.colours not in room.depths and "RGB" not in room.depths:
+        raise PhotomendError(f"{path}: {room.name} holds {' and '.join(room.depths)} only, not {picture.kind}")
+    if form == "HEIF":
+        from .heif import pillow_heif
+
+        pillow_heif()
+
+
+def bits_of(picture: Picture) -> int:
+    """Bits a channel as `Format.depths` counts them: 0 for floats."""
+    return 0 if picture.pixels.dtype.kind == "f" else picture.bits

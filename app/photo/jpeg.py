@@ -1,0 +1,160 @@
+"""JPEG: only the blocks that a hole touches are encoded anew, with the file's own tables; all others stay.
+
+A JPEG stores blocks of 8×8 pixels as quantised coefficients of the discrete cosine transform. Decoding and encoding the
+whole photo would change every one of them a little, so Pillow encodes the repaired photo with the quantisation tables
+and the subsampling of the file, and jpeglib exchanges the coefficients of the touched blocks alone. A photo that is to
+be turned has its blocks turned, too: transposing one transposes its coefficients, and mirroring it changes the sign of
+those with an odd frequency (Wallace 1992, "The JPEG still picture compression standard", §4, has the transform).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+import jpeglib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin
+
+from ...data.photos import Mask
+from .images import image_of, info_of
+from .metadata import EXIF_HEADER, SIDEWAYS, TURNS, Metadata, upright_exif, upright_xmp
+from .picture import Picture
+
+Blocks = NDArray[np.int16]  # (rows, columns, 8, 8) coefficients
+
+#: Pixels of a block's side.
+BLOCK = 8
+#: How a new JPEG is written, where no file says how.
+FRESH: dict[str, Any] = {"quality": 95, "subsampling": 0}
+#: The orientations that mirror the rows of the upright photo, and its columns.
+MIRRORED_ROWS, MIRRORED_COLUMNS = (3, 4, 7, 8), (2, 3, 6, 7)
+XMP_HEADER, IPTC_HEADER = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
+
+
+def write_jpeg(file: BinaryIO, picture: Picture) -> list[str]:
+    """Write a picture as JPEG; what there is to say about it.
+
+    Raises OSError and ValueError: Pillow can't write it.
+    """
+    if picture.origin is None or picture.origin.form != "JPEG" or picture.rebuilt is None:
+        image_of(picture).save(file, "JPEG", **FRESH, **described(picture.metadata))
+        return [f"JPEG, quality {FRESH['quality']}: known pixels change a little"]
+    with TemporaryDirectory() as folder:
+        return _exchange(file, picture, Path(folder))
+
+
+def described(metadata: Metadata) -> dict[str, Any]:
+    """Options of Pillow that write metadata into a JPEG."""
+    options = info_of(metadata)
+    if "exif" in options:
+        options["exif"] = EXIF_HEADER + options["exif"]
+    if metadata.text.get("Comment"):
+        options["comment"] = metadata.text["Comment"]
+    if metadata.iptc:
+        # Photoshop's image resource, whose size is even, in a segment of its own
+        resource = b"8BIM\x04\x04\0\0" + len(metadata.iptc).to_bytes(4, "big") + metadata.iptc
+        segment = IPTC_HEADER + resource + b"\0" * (len(metadata.iptc) % 2)
+        options["extra"] = b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment
+    return options
+
+
+def _exchange(file: BinaryIO, picture: Picture, folder: Path) -> list[str]:
+    """Write the file that a picture was read from, with the blocks of rebuilt pixels exchanged."""
+    assert picture.origin is not None
+    assert picture.rebuilt is not None
+    path, turned = picture.origin.path, picture.origin.turned
+    stored = jpeglib.read_dct(str(path))
+    with Image.open(path) as old:
+        assert isinstance(old, JpegImagePlugin.JpegImageFile)
+        tables = [old.quantization[number] for number in sorted(old.quantization)]
+        sampling = JpegImagePlugin.get_sampling(old)
+    if turned in SIDEWAYS:
+        tables = [np.reshape(table, (BLOCK, BLOCK)).T.ravel().tolist() for table in tables]
+    options = {"qtables": tables, "subsampling": sampling, "keep_rgb": stored.jpeg_color_space.name == "JCS_RGB"}
+    options["dpi"] = picture.metadata.dpi or (0, 0)
+    image_of(picture).save(folder / "new.jpg", "JPEG", **options)
+    new = jpeglib.read_dct(str(folder / "new.jpg"))
+    done = of = 0
+    exact = fits(stored, new, turned) and can_turn(picture.shape, new.samp_factor, turned)
+    for name, (down, across) in zip(names(new), new.samp_factor, strict=True):
+        blocks = getattr(new, name)
+        replaced: Mask = np.ones(blocks.shape[:2], np.bool_)
+        if exact:
+            side = BLOCK * new.samp_factor.max(axis=0) // (down, across)
+            replaced = touched_blocks(picture.rebuilt, blocks.shape[:2], side)
+            blocks[~replaced] = turn(getattr(stored, name), turned)[~replaced]
+        done, of = done + int(replaced.sum()), of + replaced.size
+    header = new.jpeg_color_space.name in ("JCS_YCbCr", "JCS_GRAYSCALE")
+    new.markers = [upright_marker(marker, turned) for marker in stored.markers if kept(marker, header)]
+    new.write_dct(str(folder / "out.jpg"), flags=["+PROGRESSIVE_MODE"] if stored.progressive_mode else [])
+    file.write((folder / "out.jpg").read_bytes())
+    return [f"{done} of {of} JPEG blocks encoded anew, with the file's own tables"]
+
+
+def names(jpeg: Any) -> list[str]:
+    """What jpeglib calls the components that a file has."""
+    return [name for name in ("Y", "Cb", "Cr", "K") if getattr(jpeg, name) is not None]
+
+
+def fits(stored: Any, new: Any, turned: int) -> bool:
+    """Whether the blocks of a file, turned, could stand in a new one: of the same colours, numbers and tables.
+
+    Never with black ink: jpeglib 1.0 doesn't write the blocks of a fourth component that it is given.
+    """
+    if names(stored) != names(new) or stored.jpeg_color_space != new.jpeg_color_space or new.K is not None:
+        return False
+    for number, name in enumerate(names(new)):
+        tables = [jpeg.qt[jpeg.quant_tbl_no[number]] for jpeg in (stored, new)]
+        old, made = getattr(stored, name).shape[:2], getattr(new, name).shape[:2]
+        if turned in SIDEWAYS:
+            tables[0], old = tables[0].T, old[::-1]
+        if old != made or not np.array_equal(*tables):
+            return False
+    return True
+
+
+def can_turn(shape: tuple[int, int], sampling: NDArray[Any], turned: int) -> bool:
+    """Whether blocks of an upright photo (H, W) can be had by turning: mirrored sides must end with whole blocks."""
+    height, width = np.array(shape) % (BLOCK * sampling.max(axis=0))
+    return not (turned in MIRRORED_ROWS and height) and not (turned in MIRRORED_COLUMNS and width)
+
+
+def turn(blocks: Blocks, turned: int) -> Blocks:
+    """A component's blocks, upright."""
+    if turned == 1:
+        return blocks
+    blocks = TURNS[turned](blocks).copy()
+    if turned in SIDEWAYS:
+        blocks = blocks.swapaxes(2, 3)
+    if turned in MIRRORED_ROWS:
+        blocks[:, :, 1::2] *= -1
+    if turned in MIRRORED_COLUMNS:
+        blocks[:, :, :, 1::2] *= -1
+    return blocks
+
+
+def touched_blocks(rebuilt: Mask, blocks: tuple[int, int], side: NDArray[np.intp]) -> Mask:
+    """Which of a component's blocks hold rebuilt pixels (H, W); each covers `side` pixels, down and across."""
+    (rows, columns), (down, across) = blocks, side
+    whole = np.zeros((rows * down, columns * across), np.bool_)
+    height, width = np.minimum(whole.shape, rebuilt.shape)
+    whole[:height, :width] = rebuilt[:height, :width]
+    return np.asarray(whole.reshape(rows, down, columns, across).any(axis=(1, 3)))
+
+
+def kept(marker: Any, header: bool) -> bool:
+    """Whether a marker segment goes along: not the header if the encoder writes one, nor a list of further pictures."""
+    return not bytes(marker.content).startswith((b"Adobe", b"MPF\0", *((b"JFIF\0",) if header else ())))
+
+
+def upright_marker(marker: Any, turned: int) -> Any:
+    """A marker segment of a photo that has been turned."""
+    content = bytes(marker.content)
+    if turned != 1 and content.startswith(EXIF_HEADER):
+        marker.content = EXIF_HEADER + upright_exif(content.removeprefix(EXIF_HEADER))
+    if turned != 1 and content.startswith(XMP_HEADER):
+        marker.content = upright_xmp(content)
+    return marker

@@ -1,0 +1,124 @@
+"""What a file says about its photo, out of what Pillow has read, and upright once the pixels have been turned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image
+from tifffile import TiffFile
+
+from .canvas import Pixels
+
+#: What JPEG puts before EXIF, and other formats sometimes copy.
+EXIF_HEADER = b"Exif\0\0"
+#: The image resource of Photoshop that holds IPTC records.
+IPTC_RESOURCE = 0x0404
+#: How pixels (H, W, …) are stood upright, by their EXIF orientation.
+TURNS: dict[int, Callable[[Pixels], Pixels]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
+    7: lambda pixels: pixels.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
+}
+#: Those that swap rows and columns.
+SIDEWAYS = (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file says about its photo, each in the bytes of its own standard; empty where it says nothing.
+
+    Attributes:
+        exif: a TIFF structure, without the header that JPEG puts before it.
+        xmp: an XML packet.
+        icc: a colour profile.
+        iptc: IPTC-IIM records.
+        text: what PNG calls text, by its keywords, and the comment of a JPEG or GIF.
+        dpi: pixels an inch, across and down.
+    """
+
+    exif: bytes = b""
+    xmp: bytes = b""
+    icc: bytes = b""
+    iptc: bytes = b""
+    text: dict[str, str] = field(default_factory=dict)
+    dpi: tuple[float, float] | None = None
+
+    def names(self) -> list[str]:
+        """What is there, in words."""
+        words = {"exif": "EXIF", "xmp": "XMP", "icc": "the colour profile", "iptc": "IPTC"}
+        found = [word for name, word in words.items() if getattr(self, name)]
+        found += [f"text ({', '.join(self.text)})"] if self.text else []
+        return found + ([] if self.dpi is None else [f"{self.dpi[0]:.0f} dpi"])
+
+    def without(self, *names: str) -> Metadata:
+        """The same with some attributes empty."""
+        empty = Metadata()
+        return replace(self, **{name: getattr(empty, name) for name in names})
+
+
+def metadata_of(image: Image.Image) -> Metadata:
+    """What Pillow knows about an image that it has loaded."""
+    info = image.info
+    xmp = info.get("xmp") or b""
+    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key != "XML:com.adobe.xmp"}
+    if comment := info.get("comment"):
+        text["Comment"] = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
+    photoshop = info.get("photoshop")
+    iptc = photoshop.get(IPTC_RESOURCE, b"") if isinstance(photoshop, dict) else b""
+    dpi = info.get("dpi")
+    return Metadata(
+        exif=(info.get("exif") or b"").removeprefix(EXIF_HEADER),
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        icc=info.get("icc_profile") or b"",
+        iptc=iptc if isinstance(iptc, bytes) else b"",
+        text=text,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+    )
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation, 1 where there is none that EXIF knows."""
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if found in TURNS else 1
+
+
+def stand_upright(pixels: Pixels, metadata: Metadata, turned: int) -> tuple[Pixels, Metadata]:
+    """Pixels (H, W, …) and metadata whose EXIF orientation is `turned`, as a photo that needs no turning."""
+    if turned == 1:
+        return pixels, metadata
+    dpi = metadata.dpi[::-1] if metadata.dpi and turned in SIDEWAYS else metadata.dpi
+    exif, xmp = upright_exif(metadata.exif), upright_xmp(metadata.xmp)
+    return np.ascontiguousarray(TURNS[turned](pixels)), replace(metadata, exif=exif, xmp=xmp, dpi=dpi)
+
+
+def upright_exif(exif: bytes) -> bytes:
+    """EXIF with orientation 1; every other byte stays, so that a maker's own notes keep the offsets they count on."""
+    if not exif:
+        return exif
+    buffer = BytesIO(exif)
+    with TiffFile(buffer, mode="r+") as file:
+        tag = file.pages.first.tags.get("Orientation")
+        if tag is not None:
+            tag.overwrite(1)
+    return buffer.getvalue()
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """XMP with orientation 1, written as an attribute or as an element."""
+    return re.sub(rb'(tiff:Orientation(?:="|>))[2-8](?=["<])', rb"\g<1>1", xmp)
+
+
+def exif_of_tags(tags: dict[int, Any]) -> bytes:
+    """EXIF made of TIFF tags, by their numbers."""
+    exif = Image.Exif()
+    exif.update(tags)
+    return exif.tobytes().removeprefix(EXIF_HEADER) if tags else b""

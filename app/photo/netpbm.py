@@ -1,0 +1,44 @@
+"""Netpbm: bitmaps, grey and colours of up to 16 bits, and floats (PFM, written in grey only)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from netpbmfile import NetpbmFile, imwrite
+
+from .boxes import KINDS
+from .images import image_of
+from .metadata import Metadata
+from .picture import Origin, Picture
+
+
+def read_netpbm(path: Path) -> Picture:
+    """The first picture in a PBM, PGM, PPM, PAM or PFM file."""
+    with NetpbmFile(path) as file:
+        pixels, most, images = file.asarray(), file.maxval, file.frames
+        magic, kind, samples = file.magicnumber, file.tupltype, file.depth
+    if images > 1:
+        pixels = pixels[0]
+    if magic in ("Pf", "PF"):  # stored from the bottom row upwards
+        pixels = pixels[::-1]
+    if pixels.ndim == 3 and samples == 1:
+        pixels = pixels[..., 0]
+    if "BLACKANDWHITE" in kind and samples == 1:
+        pixels = pixels.astype(np.bool_)
+    colours, alpha = KINDS[samples]
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+    white = most if pixels.dtype.kind == "u" and most != np.iinfo(pixels.dtype).max else None
+    origin = Origin(path, "PPM", pages=images)
+    return Picture(pixels, colours, alpha, white, metadata=Metadata(), origin=origin)
+
+
+def write_netpbm(draft: Path, picture: Picture) -> None:
+    """Write a picture in the format of its kind: PBM, PGM, PPM, PAM with alpha, PFM for floats."""
+    if picture.pixels.dtype.kind == "f":
+        image_of(picture).save(draft, "PPM")
+        return
+    magic: Any = "P7" if picture.alpha else {1: "P4"}.get(picture.bits, {"grey": "P5", "RGB": "P6"}[picture.colours])
+    most = picture.white or (1 if picture.bits == 1 else np.iinfo(picture.pixels.dtype).max)
+    imwrite(draft, picture.pixels, magicnumber=magic, maxval=int(most))

@@ -1,0 +1,125 @@
+"""PNG at 8 and 16 bits, chunk by chunk: what one says about the photo goes from the old file to the new one.
+
+Pillow and imagecodecs encode the pixels, pypng takes files apart and puts them together.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import imagecodecs
+import numpy as np
+import png
+from PIL import Image, PngImagePlugin
+
+from .images import image_of, info_of, picture_of
+from .metadata import SIDEWAYS, metadata_of, orientation_of, stand_upright, upright_exif, upright_xmp
+from .picture import Origin, Picture
+
+Chunk = tuple[bytes, bytes]
+
+#: The keyword of the text that holds XMP.
+XMP = "XML:com.adobe.xmp"
+#: Chunks that hold pixels or say how they are stored.
+PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+#: Chunks of an animation.
+FRAMES = {b"acTL", b"fcTL", b"fdAT"}
+#: The colours that PNG's types mean, and whether alpha follows.
+TYPES = {0: ("grey", False), 2: ("RGB", False), 4: ("grey", True), 6: ("RGB", True)}
+
+
+def read_png(path: Path) -> Picture:
+    """The picture in a PNG file, of an animation the first frame, upright.
+
+    Raises whatever Pillow and imagecodecs raise on a damaged file.
+    """
+    header = next(chunks(path.read_bytes()))[1]
+    depth, kind = header[8], header[9]
+    with Image.open(path) as image:
+        image.load()
+        turned, metadata = orientation_of(image), metadata_of(image)
+        origin = Origin(path, "PNG", turned, getattr(image, "n_frames", 1))
+        if depth < 16:
+            picture = picture_of(image, metadata, origin)
+        else:
+            pixels = imagecodecs.png_decode(path.read_bytes())
+            picture = Picture(pixels, *TYPES[kind], metadata=metadata, origin=origin)
+    if depth == 16 and (key := dict(chunks(path.read_bytes())).get(b"tRNS")):
+        picture = picture.copy(pixels=picture.pixels, key=struct.unpack(f">{len(key) // 2}H", key))
+    pixels, metadata = stand_upright(picture.pixels, metadata, turned)
+    return picture.copy(pixels=pixels, metadata=metadata)
+
+
+def chunks(data: bytes) -> Iterator[Chunk]:
+    """The chunks of a PNG file: types and contents."""
+    yield from png.Reader(bytes=data).chunks()
+
+
+def write_png(file: BinaryIO, picture: Picture) -> None:
+    """Write a picture as PNG, with the chunks of the PNG file that it was read from, or else with its metadata."""
+    new = list(chunks(encode(picture)))
+    origin = picture.origin
+    if origin is not None and origin.form == "PNG":
+        png.write_chunks(file, merged(new, list(chunks(origin.path.read_bytes())), origin.turned))
+    else:
+        png.write_chunks(file, described(new, picture))
+
+
+def encode(picture: Picture) -> bytes:
+    """The pixels of a picture as a PNG file that says nothing else."""
+    if picture.pixels.dtype == np.uint16:
+        return bytes(imagecodecs.png_encode(picture.pixels, level=6))
+    image, target = image_of(picture), BytesIO()
+    transparency = image.info.get("transparency")
+    image.info.clear()
+    image.save(target, "PNG", **({} if transparency is None else {"transparency": transparency}))
+    return target.getvalue()
+
+
+def merged(new: list[Chunk], old: list[Chunk], turned: int) -> Iterator[Chunk]:
+    """The chunks of an old file with the pixels of a new one, of the same kind and palette.
+
+    Where the photo was turned, its orientation becomes 1. An animation's other frames stay, unless it was turned.
+    """
+    header, *pixels = (chunk for chunk in new if chunk[0] in (b"IHDR", b"IDAT"))
+    for kind, data in old:
+        if kind == b"IHDR":
+            yield header
+        elif kind == b"IDAT":
+            yield from pixels
+            pixels = []
+        elif turned == 1 or kind not in FRAMES:
+            yield kind, upright_chunk(kind, data, turned)
+
+
+def upright_chunk(kind: bytes, data: bytes, turned: int) -> bytes:
+    """A chunk of a photo that has been turned."""
+    if turned == 1:
+        return data
+    if kind == b"eXIf":
+        return upright_exif(data)
+    if kind == b"iTXt" and data.startswith(XMP.encode()):
+        return upright_xmp(data)
+    if kind == b"pHYs" and turned in SIDEWAYS:
+        return data[4:8] + data[:4] + data[8:]
+    return data
+
+
+def described(new: Iterable[Chunk], picture: Picture) -> Iterator[Chunk]:
+    """The chunks of a new file with those of a picture's metadata, which Pillow writes into a PNG of one pixel."""
+    text, metadata, target = PngImagePlugin.PngInfo(), picture.metadata, BytesIO()
+    for key, value in metadata.text.items():
+        text.add_text(key, value)
+    if metadata.xmp:
+        text.add_itxt(XMP, metadata.xmp.decode("utf-8", "replace"))
+    info = {name: value for name, value in info_of(metadata).items() if name != "xmp"}
+    Image.new("L", (1, 1)).save(target, "PNG", pnginfo=text, **info)
+    said = [chunk for chunk in chunks(target.getvalue()) if chunk[0] not in PIXELS]
+    for number, chunk in enumerate(new):
+        yield chunk
+        if number == 0:  # the header
+            yield from said

@@ -1,0 +1,164 @@
+"""TIFF, read at any depth and written anew: tifffile has the pixels, Pillow the tables of tags that EXIF keeps apart.
+
+What tifffile cannot decode (CCITT, old JPEG, LAB) is left to Pillow. Files that are only to be changed where a hole was
+are `tiff_patch.py`'s.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, TiffImagePlugin
+from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, imwrite
+
+from .canvas import Pixels
+from .metadata import TURNS, Metadata, exif_of_tags, stand_upright
+from .picture import CHANNELS, Origin, Picture
+
+#: The photometric interpretations that tifffile gives as they are, and their colours here.
+COLOURS: dict[int, str] = {
+    PHOTOMETRIC.MINISWHITE: "grey",
+    PHOTOMETRIC.MINISBLACK: "grey",
+    PHOTOMETRIC.RGB: "RGB",
+    PHOTOMETRIC.PALETTE: "palette",
+    PHOTOMETRIC.SEPARATED: "CMYK",
+}
+PHOTOMETRICS = {"grey": "minisblack", "RGB": "rgb", "palette": "palette", "CMYK": "separated"}
+XMP, IPTC, ICC = 700, 33723, 34675
+#: Tags about how pixels are stored rather than about the photo, beside what has a place of its own in Metadata.
+STRUCTURE = {
+    *range(254, 260), 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 284, 288, 289, 290, 291, 317, 318,
+    319, *range(320, 326), 330, 332, 334, 336, 338, 339, 340, 341, 342, 347, *range(512, 522), 529, 530, 531, 532,
+    XMP, IPTC, 34377, ICC,
+}  # fmt: skip
+#: Where tables of tags are said to be until they have been written: some place in the file.
+PLACEHOLDER = 8
+#: The tags that point at tables, and what tifffile calls them.
+POINTERS = {int(ExifTags.IFD.Exif): "ExifTag", int(ExifTags.IFD.GPSInfo): "GPSTag"}
+
+
+def read_tiff(path: Path) -> Picture | None:
+    """The first page of a TIFF file, upright; None where tifffile can't decode it.
+
+    Raises OSError, or whatever tifffile raises on a damaged file.
+    """
+    with TiffFile(path) as file:
+        page = file.pages.first
+        colours = COLOURS.get(page.photometric)
+        if page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG:
+            colours = "RGB"  # as the JPEG decoder gives it
+        samples = page.samplesperpixel
+        if colours is None or samples < CHANNELS[colours] or page.compression == COMPRESSION.OJPEG or page.ndim > 3:
+            return None
+        try:
+            pixels = page.asarray()
+        except (ValueError, NotImplementedError, ImportError):
+            return None
+        turned = _orientation(page)
+        metadata = _metadata(path, page)
+        origin = Origin(path, "TIFF", turned, len(file.pages))
+        palette = None
+        if colours == "palette" and page.colormap is not None:
+            palette = np.full((page.colormap.shape[1], 4), 255, np.uint8)
+            palette[:, :3] = (page.colormap >> 8).T.astype(np.uint8)
+    if pixels.ndim == 3 and page.planarconfig == 2:  # one channel behind the other
+        pixels = np.moveaxis(pixels, 0, -1).copy()
+    pixels = as_shown(page, pixels)
+    pixels, metadata = stand_upright(pixels, metadata, turned)
+    alpha = bool(page.extrasamples) and page.extrasamples[0] in (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
+    bits = page.bitspersample
+    full = pixels.dtype.kind == "u" and bits < 8 * pixels.dtype.itemsize
+    return Picture(pixels, colours, alpha, 2**bits - 1 if full else None, palette, None, metadata, origin)
+
+
+def as_shown(page: TiffPage, pixels: Pixels) -> Pixels:
+    """A page's pixels (H, W) or (H, W, C) in the machine's byte order, 0 for black; or those back as the page has them.
+
+    Both ways are the same: what is inverted is inverted again.
+    """
+    if page.bitspersample == 1:
+        pixels = pixels.astype(np.bool_)
+    if page.photometric == PHOTOMETRIC.MINISWHITE:
+        pixels = ~pixels if pixels.dtype == np.bool_ else (2**page.bitspersample - 1 - pixels).astype(pixels.dtype)
+    return pixels
+
+
+def _orientation(page: TiffPage) -> int:
+    tag = page.tags.get("Orientation")
+    return int(tag.value) if tag is not None and tag.value in TURNS else 1
+
+
+def _metadata(path: Path, page: TiffPage) -> Metadata:
+    raw: dict[int, bytes] = {}
+    for code in (XMP, IPTC, ICC):
+        tag = page.tags.get(code)
+        if tag is not None:
+            page.parent.filehandle.seek(tag.valueoffset)
+            raw[code] = page.parent.filehandle.read(tag.valuebytecount)
+    across, down = page.get_resolution("INCH")
+    return Metadata(
+        exif=exif_of_tiff(path),
+        xmp=raw.get(XMP, b""),
+        icc=raw.get(ICC, b""),
+        iptc=raw.get(IPTC, b""),
+        dpi=(across, down) if "XResolution" in page.tags and min(across, down) > 1 else None,
+    )
+
+
+def exif_of_tiff(path: Path) -> bytes:
+    """The tags of a TIFF file that say something about its photo, as EXIF for other formats."""
+    exif = Image.Exif()
+    with path.open("rb") as file:
+        exif.load_from_fp(file)
+        tags = {tag: exif.get_ifd(tag) if tag in POINTERS else exif[tag] for tag in exif if tag not in STRUCTURE}
+        resolution = {ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit}
+        return exif_of_tags(tags) if set(tags) - resolution else b""
+
+
+def write_tiff(file: BinaryIO, picture: Picture) -> None:
+    """Write a picture as a new TIFF file of one page, not compressed."""
+    metadata, palette = picture.metadata, picture.palette
+    colormap = None
+    if palette is not None:
+        colormap = np.zeros((3, 256), np.uint16)
+        colormap[:, : len(palette)] = palette[:, :3].T.astype(np.uint16) * 257
+    exif = Image.Exif()
+    exif.load(metadata.exif)
+    tables = {tag: exif.get_ifd(tag) for tag in POINTERS if tag in exif}
+    tags: list[tuple[int | str, Any, int, Any, bool]] = [(POINTERS[tag], "I", 1, PLACEHOLDER, True) for tag in tables]
+    tags += [(tag, "B", len(raw), raw, True) for tag, raw in ((XMP, metadata.xmp), (IPTC, metadata.iptc)) if raw]
+    tags += [(tag, "s", 0, text, True) for tag, text in exif.items() if tag not in STRUCTURE and isinstance(text, str)]
+    extra = len(picture.extra)
+    imwrite(
+        file,
+        picture.pixels,
+        photometric=PHOTOMETRICS[picture.colours],
+        extrasamples=(["unassalpha"] if picture.alpha else []) + ["unspecified"] * (extra - picture.alpha) or None,
+        planarconfig="contig" if picture.pixels.ndim == 3 else None,
+        colormap=colormap,
+        iccprofile=metadata.icc or None,
+        resolution=metadata.dpi,
+        resolutionunit="INCH" if metadata.dpi else None,
+        extratags=tags,
+        metadata=None,
+        software=False,
+    )
+    if tables:
+        _append_tables(file, tables)
+
+
+def _append_tables(file: BinaryIO, tables: dict[int, dict[int, Any]]) -> None:
+    """Put EXIF's own tables behind a TIFF file, and let its tags point at them."""
+    file.seek(0)
+    with TiffFile(file, mode="r+") as tiff:
+        for tag, table in tables.items():
+            directory = TiffImagePlugin.ImageFileDirectory_v2(
+                prefix=b"II" if tiff.byteorder == "<" else b"MM", group=tag
+            )
+            directory.update(table)
+            file.seek(0, 2)
+            place = file.tell()
+            file.write(directory.tobytes(place))
+            tiff.pages.first.tags[tag].overwrite(place)

@@ -1,0 +1,120 @@
+"""TIFF written into a copy of its own file, of which only the strips or tiles that a hole touches change.
+
+So other pages, thumbnails, tags that nobody knows and the order of everything stay as they were. tifffile encodes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage, imwrite
+
+from ...core import PhotomendError
+from .metadata import SIDEWAYS
+from .picture import Picture
+from .tiff import as_shown
+
+
+def can_patch(picture: Picture) -> bool:
+    """Whether a picture fits the TIFF file that it was read from."""
+    return picture.origin is not None and picture.origin.form == "TIFF"
+
+
+def patch_tiff(draft: Path, picture: Picture) -> list[str]:
+    """Write a picture that was read from a TIFF file into `draft`, a copy of that file; what there is to say about it.
+
+    All pages, tags and bytes of the file stay, but for the strips or tiles that the rebuilt pixels touch. They are
+    encoded anew and take their old place where they fit, or else stand at the end.
+    """
+    assert picture.origin is not None
+    shutil.copyfile(picture.origin.path, draft)
+    with TiffFile(draft, mode="r+") as file:
+        page, encoded = file.pages.first, BytesIO()
+        said = _encode(encoded, page, picture)
+        encoded.seek(0)
+        with TiffFile(encoded) as new:
+            _replace_pixels(page, new.pages.first, picture, everything=bool(said))
+    return said
+
+
+def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
+    """A page of the picture's pixels, stored as `page` is, or with Deflate where that can't be written."""
+    turned = picture.origin is not None and picture.origin.turned in SIDEWAYS
+    options: dict[str, Any] = {
+        "photometric": PHOTOMETRIC.RGB if page.photometric == PHOTOMETRIC.YCBCR else page.photometric,
+        "planarconfig": page.planarconfig if picture.pixels.ndim == 3 else None,
+        "extrasamples": page.extrasamples or None,
+        "colormap": page.colormap,
+        "tile": ((page.tilewidth, page.tilelength) if turned else (page.tilelength, page.tilewidth))
+        if page.is_tiled
+        else None,
+        "rowsperstrip": None if page.is_tiled or turned else min(page.rowsperstrip, page.imagelength),
+        "subsampling": page.subsampling if page.photometric == PHOTOMETRIC.YCBCR else None,
+        "metadata": None,
+        "software": False,
+    }
+    pixels = as_shown(page, picture.pixels)
+    if pixels.ndim == 3 and page.planarconfig == 2:
+        pixels = np.ascontiguousarray(np.moveaxis(pixels, -1, 0))
+    packed = pixels.dtype.kind == "u" and page.bitspersample < 8 * pixels.dtype.itemsize
+    byteorder = page.parent.byteorder
+    stored: dict[str, Any] = {
+        "compression": page.compression,
+        "predictor": page.predictor if page.predictor > 1 else None,
+    }
+    if packed:
+        stored["bitspersample"] = page.bitspersample
+    try:
+        imwrite(target, pixels, byteorder=byteorder, **options, **stored)
+        return []
+    except (ValueError, NotImplementedError, KeyError, ImportError, RuntimeError) as error:
+        target.seek(0)
+        target.truncate()
+        name = COMPRESSION(page.compression).name
+        if packed or "Predictor" in page.tags:
+            raise PhotomendError(f"its {name} compression can't be written ({error})") from error
+        imwrite(target, pixels, byteorder=byteorder, compression="zlib", **options)
+        return [f"its first page is compressed by Deflate, {name} can't be written"]
+
+
+def _replace_pixels(page: TiffPage, new: TiffPage, picture: Picture, everything: bool) -> None:
+    """Put the segments of a page (strips or tiles) in the place of those that `page` has in its file."""
+    assert picture.origin is not None
+    rebuilt, turned = picture.rebuilt, picture.origin.turned
+    keep = rebuilt is not None and turned == 1 and not everything and new.chunked == page.chunked
+    offsets, counts = list(page.dataoffsets[: len(new.dataoffsets)]), list(page.databytecounts[: len(new.dataoffsets)])
+    file = page.parent.filehandle
+    for number, (offset, count) in enumerate(zip(new.dataoffsets, new.databytecounts, strict=True)):
+        if keep and rebuilt is not None:
+            _, (_, _, top, left, _), (_, height, width, _) = page.decode(None, number)
+            if not rebuilt[top : top + height, left : left + width].any():
+                continue
+        new.parent.filehandle.seek(offset)
+        data = new.parent.filehandle.read(count)
+        if number == len(offsets):
+            offsets.append(0)
+            counts.append(0)
+        if count > counts[number]:
+            file.seek(0, 2)
+            offsets[number] = file.tell() + file.tell() % 2
+        counts[number] = count
+        file.seek(offsets[number])
+        file.write(data)
+    kind = "Tile" if page.is_tiled else "Strip"
+    values: dict[str, Any] = {f"{kind}Offsets": offsets, f"{kind}ByteCounts": counts}
+    if everything:
+        values["Compression"] = int(new.compression)
+    if turned != 1:
+        values |= {"Orientation": 1, "ImageWidth": new.imagewidth, "ImageLength": new.imagelength}
+        values |= {"TileWidth": new.tilewidth, "TileLength": new.tilelength} if page.is_tiled else {}
+        values |= {"RowsPerStrip": new.rowsperstrip} if "RowsPerStrip" in page.tags else {}
+        if turned in SIDEWAYS and "XResolution" in page.tags and "YResolution" in page.tags:
+            values |= {"XResolution": page.tags["YResolution"].value, "YResolution": page.tags["XResolution"].value}
+    for name, value in values.items():
+        large = name.endswith(("Offsets", "ByteCounts", "PerStrip", "Width", "Length"))
+        dtype = {True: 16, False: 4}[page.parent.is_bigtiff] if large else None
+        page.tags[name].overwrite(value if not isinstance(value, list) else tuple(value), dtype=dtype)

@@ -1,0 +1,85 @@
+"""Small photos of every kind, made of numbers: pixels, metadata, and files that other libraries have written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from photomend.app.photo.metadata import Metadata
+from photomend.app.photo.picture import Picture
+from PIL import ExifTags, Image, ImageCms
+
+HEIGHT, WIDTH = 24, 32
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="http://ns.adobe.com/tiff/1.0/">'
+    b'<a tiff:Orientation="1">title</a></x:xmpmeta>'
+)
+ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+#: One record, 2:120: the caption.
+IPTC = b"\x1c\x02\x78\x00\x07caption"
+
+
+def exif(orientation: int = 1) -> bytes:
+    """Tags of a camera, one of them in a table of its own."""
+    tags = Image.Exif()
+    tags[ExifTags.Base.Make] = "TestCam"
+    tags[ExifTags.Base.Orientation] = orientation
+    tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ISOSpeedRatings] = 400
+    return tags.tobytes().removeprefix(b"Exif\0\0")
+
+
+def everything(orientation: int = 1) -> Metadata:
+    return Metadata(exif(orientation), XMP, ICC, IPTC, {"Title": "a title", "Comment": "scanned"}, (600.0, 600.0))
+
+
+def noise(channels: int, dtype: str, white: int | None = None) -> np.ndarray:
+    """Smooth shades with a little noise, (H, W) or (H, W, channels)."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
+    bands = np.stack([0.5 + 0.35 * np.sin(x / 9 + k) * np.cos(y / 7 - k) for k in range(channels)], axis=-1)
+    bands = (bands + np.random.default_rng(0).normal(0, 0.02, bands.shape)).clip(0.02, 0.98)
+    bands = bands[..., 0] if channels == 1 else bands
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return bands.astype(kind)
+    if kind.kind == "b":
+        return bands > 0.5
+    return np.rint(bands * (white or np.iinfo(kind).max)).astype(kind)
+
+
+def palette() -> np.ndarray:
+    colours = np.random.default_rng(1).integers(0, 256, (60, 4), dtype=np.uint8)
+    colours[:, 3] = 255
+    return colours
+
+
+#: A picture of every kind of pixels, by its name in the documentation.
+KINDS: dict[str, Picture] = {
+    "1": Picture(noise(1, "bool"), "grey"),
+    "L": Picture(noise(1, "uint8"), "grey"),
+    "LA": Picture(noise(2, "uint8"), "grey", alpha=True),
+    "P": Picture(noise(1, "uint8") % 60, "palette", palette=palette()),
+    "RGB": Picture(noise(3, "uint8"), "RGB"),
+    "RGBA": Picture(noise(4, "uint8"), "RGB", alpha=True),
+    "CMYK": Picture(noise(4, "uint8"), "CMYK"),
+    "I;16": Picture(noise(1, "uint16"), "grey"),
+    "LA;16": Picture(noise(2, "uint16"), "grey", alpha=True),
+    "RGB;16": Picture(noise(3, "uint16"), "RGB"),
+    "RGBA;16": Picture(noise(4, "uint16"), "RGB", alpha=True),
+    "F": Picture(noise(1, "float32"), "grey"),
+    "RGB;F": Picture(noise(3, "float32"), "RGB"),
+}
+
+
+def hole() -> np.ndarray:
+    """What is missing: a rectangle, away from the edges."""
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[8:14, 10:18] = True
+    return mask
+
+
+def save(path: Path, picture: Picture) -> Path:
+    """A picture in a file, by the code under test; tests of reading use files of other libraries."""
+    from photomend.app.photo.files import write
+
+    write(path, picture)
+    return path
