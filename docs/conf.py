@@ -19,7 +19,9 @@ project = "photomend"
 author = "The photomend authors"
 project_copyright = author
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-extensions += ["mathml", "reference_pages", "excerpt", "course", "notebooks", "streams", "links"]  # of docs/site/
+# Those of docs/site/.
+extensions += ["mathml", "reference_pages", "excerpt", "course", "mistakes"]
+extensions += ["notebooks", "streams", "links"]
 exclude_patterns = ["_static", "site", "data", "**.ipynb_checkpoints"]
 
 # Pages are Markdown, and notebooks where they begin with a kernel; every cell runs in each build, and none may fail.

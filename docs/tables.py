@@ -6,7 +6,7 @@ A table stands between two comments, and what stands between them is replaced:
     <!-- end -->
 
 Measured numbers come from the JSON files in docs/data, as `photomend evaluate`, `bench` and `verify` and
-`python -m photomend.tests.mutation` write them; lists of commands, settings, layers and mistakes come from the code.
+`python -m photomend.tests.mutation` write them; lists of commands, settings and layers come from the code.
 """
 
 from __future__ import annotations
@@ -21,7 +21,12 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "docs" / "data"
-PAGES = [ROOT / "README.md", ROOT / "weights" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "weights" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs" / "book").glob("*.md")),
+]
 TABLE = re.compile(r"<!-- table: ([\w-]+) -->\n.*?<!-- end -->", re.DOTALL)
 #: Every table by name.
 TABLES: dict[str, Callable[[], str]] = {}
@@ -135,6 +140,12 @@ def card_results() -> str:
 
 
 @table
+def attention_results() -> str:
+    names = ("harmonic", "attention-report", "attention, 60 minutes", "photomend-s", "photomend-m")
+    return results(names, {"mse": "MSE", "mae": "MAE", "mse_to_harmonic": "MSE / harmonic"}, LABELS)
+
+
+@table
 def results_by_area() -> str:
     rows = [row for row in load("results") if "by_area" in row and row["model"] not in EARLIER]
     areas = rows[0]["by_area"]
@@ -245,22 +256,6 @@ def mutants_by_oracle() -> str:
     data = load("mutation")
     lines = [[row["oracle"], str(row["noticed"]), str(row["alone"])] for row in data["oracles"]]
     return markdown(["oracle", f"notices, of {data['killed'] - data['crashed']}", "the only one"], lines)
-
-
-@table
-def breaks() -> str:
-    from photomend.tests.verification.breaks import BREAKS
-
-    caught = load("breaks")
-
-    def oracles(name: str, only: str) -> str:
-        return ", ".join(caught[name]) + (f"; only this one, because {only}" if only else "")
-
-    lines = [
-        [f"`{wrong.name}`", escaped(wrong.mistake.rstrip(".")), oracles(wrong.name, wrong.only)]
-        for wrong in BREAKS.values()
-    ]
-    return markdown(["`--break`", "the mistake", "caught by"], lines, 3)
 
 
 def escaped(text: str) -> str:

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 from photomend.app.exercises.catalogue import EXERCISES, find
+from photomend.tests.verification.breaks import BREAKS
 
 from .scripts import script
 
 pytest.importorskip("sphinx")
-COURSE, LINKS, MATHML, PAGES, STREAMS = (
-    script(f"docs/site/{name}") for name in ("course", "links", "mathml", "reference_pages", "streams")
+COURSE, LINKS, MATHML, MISTAKES, PAGES, STREAMS = (
+    script(f"docs/site/{name}") for name in ("course", "links", "mathml", "mistakes", "reference_pages", "streams")
 )
 
 
@@ -112,3 +113,10 @@ def test_what_a_cell_prints_is_put_together() -> None:
     picture = {"output_type": "display_data"}
     stdout, stderr, shown = STREAMS.joined([*outputs, picture])
     assert (stdout["text"], stderr["text"], shown) == ("one line in two pieces\n\nx", "no\n", picture)
+
+
+def test_every_classic_mistake_is_in_the_gallery() -> None:
+    groups = MISTAKES.symptoms()
+    assert sorted(name for group in groups.values() for name in group) == sorted(BREAKS)
+    page = (Path(__file__).parents[1] / "docs" / "book" / "gallery.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```\{mistakes\} (\w+)", page, flags=re.MULTILINE) == list(groups)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import course
+import mistakes
 import nbformat
 from docutils import nodes
 from excerpt import ROOT
@@ -58,6 +59,10 @@ def _exercise(argument: str, body: str) -> str:
     return f"**{course.heading(exercise)}.** {course.invitation(exercise)}"
 
 
+def _mistakes(argument: str, body: str) -> str:
+    return mistakes.listed(argument)
+
+
 def _remark(argument: str, body: str) -> str:
     text = (f"**{argument}** " if argument else "") + OPTION.sub("", body).strip()
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
@@ -72,6 +77,7 @@ DIRECTIVES: dict[str, Callable[[str, str], str]] = {
     "answer": _answer,
     "verified": _verified,
     "exercise": _exercise,
+    "mistakes": _mistakes,
     "math": _formula,
     **dict.fromkeys(("admonition", "note", "tip", "important", "warning", "seealso"), _remark),
 }

@@ -14,7 +14,7 @@ from photomend.tests.verification.rows import subjects
 
 every_break = pytest.mark.parametrize("wrong", MISTAKES, ids=[wrong.name for wrong in MISTAKES])
 
-#: What docs/classic-mistakes.md says of each.
+#: What docs/book/gallery.md says of each.
 CAUGHT_BY = json.loads((Path(__file__).parents[2] / "docs" / "data" / "breaks.json").read_text(encoding="utf-8"))
 
 HARMLESS = Break(
