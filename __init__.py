@@ -7,10 +7,10 @@ and `photomend.app` (command line).
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from . import app as app
     from . import core as core
     from . import data as data
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .core.summary import summary as summary
     from .models.weights import load as load
     from .models.weights import save as save
-
-__version__ = version("photomend")  # one place only: pyproject.toml
 
 #: Where to find what is imported when it is first asked for, because it brings torch along.
 _LATER = {
@@ -39,6 +37,8 @@ _PARTS = ("app", "core", "data", "layers", "models", "train")
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":  # written down in pyproject.toml alone; reading it there takes a moment
+        return import_module("importlib.metadata").version("photomend")
     if name in _PARTS:
         return import_module(f".{name}", __name__)
     if name in _LATER:

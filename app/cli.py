@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import click
-from tqdm import tqdm
 
-from .. import __version__
+from .threads import let_waiting_threads_sleep
 
 #: Shown by --help; a command's file is only imported when it runs, so that help and mistakes answer at once.
 COMMANDS = {
@@ -54,7 +53,7 @@ class Commands(click.Group):
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
-@click.version_option(__version__, prog_name="photomend", message="%(prog)s %(version)s")
+@click.version_option(package_name="photomend", prog_name="photomend", message="%(prog)s %(version)s")
 def cli() -> None:
     """Rebuild missing parts of photos, with a deep-learning engine written from scratch.
 
@@ -109,9 +108,12 @@ def print_error(message: str) -> None:
 
 def show_warning(message: Warning | str, *place: object, **more: object) -> None:
     """A warning without the place in the source that it came from, which helps no user."""
+    from tqdm import tqdm  # here, because few commands warn
+
     tqdm.write(f"photomend: warning: {' '.join(str(message).split())}", file=sys.stderr)  # above a bar, if there is one
 
 
 def main() -> NoReturn:
     """The console script."""
+    let_waiting_threads_sleep()
     sys.exit(run())

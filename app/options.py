@@ -36,7 +36,7 @@ def runtime_options(command: Command) -> Command:
         callback=lambda context, option, ignored: context.meta.update({NO_PROFILE: ignored}),
         help="Ignore this machine's profile, which `photomend tune` makes.",
     )
-    threads = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: torch's choice]")
+    threads = click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: one for each core]")
     about = "auto, cpu or cuda; auto takes a GPU if there is one."
     return click.option("--device", default="auto", show_default=True, help=about)(threads(no_profile(command)))
 

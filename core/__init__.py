@@ -1,9 +1,11 @@
 """The engine: Tensor and tape, primitives with their pullbacks, modules, initial weights, the gradient checker."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from . import init
 from .arrays import kind_of
 from .backend import runtime
-from .drawing import Drawing, draw
 from .errors import PhotomendError, did_you_mean
 from .files import replacing
 from .gradcheck import GradientError, check, gradcheck
@@ -48,6 +50,9 @@ from .tape import HALF_PRECISION, Pullback
 from .tape import Array as Array  # not in __all__: help(photomend.core) would show the whole manual of torch.Tensor
 from .tape import Constant as Constant
 from .tensor import Tensor
+
+if TYPE_CHECKING:
+    from .drawing import Drawing, draw
 
 __all__ = [
     "HALF_PRECISION",
@@ -110,6 +115,12 @@ __all__ = [
     "variance",
     "where",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in ("Drawing", "draw"):  # imported when they are first asked for: most programs draw nothing
+        return getattr(import_module(".drawing", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

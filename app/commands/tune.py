@@ -9,7 +9,7 @@ from ...core.backend.runtime import set_threads
 
 
 @click.command("tune")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: torch's choice]")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads.  [default: one for each core]")
 def command(threads: int | None) -> None:
     """Measure how fast this machine multiplies and copies, and keep the result for later commands.
 

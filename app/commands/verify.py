@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ...core import PhotomendError, did_you_mean
-from ...core.backend.runtime import choose_device
+from ...core.backend.runtime import choose_device, set_threads
 from ..options import FILE, check_target, import_from_checkout, write_text
 
 
@@ -39,6 +39,7 @@ def command(names: tuple[str, ...], device: str, json_file: Path | None, wrong_r
     photomend verify conv2d BatchNorm2d --json rows.json
     photomend verify --break batch-norm-mean-term
     """
+    set_threads(None)
     if wrong_rule is not None:
         if names or json_file is not None:
             raise click.UsageError("--break chooses what it runs by itself: leave out the names and --json")

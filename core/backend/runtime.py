@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import PhotomendError
+from .cores import cores
 
 #: mallopt's parameter numbers, from glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -49,12 +50,16 @@ def deterministic(enabled: bool = True) -> None:
 
 
 def set_threads(count: int | None) -> None:
-    """Let torch use `count` CPU threads; None leaves torch's own choice.
+    """Let torch use `count` CPU threads; None as many as it has already, but no more than this process has `cores` for.
+
+    What the environment asks for (OMP_NUM_THREADS or MKL_NUM_THREADS) is left as it is.
 
     Raises:
         PhotomendError: count is below 1.
     """
     if count is None:
+        if "OMP_NUM_THREADS" not in os.environ and "MKL_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(min(torch.get_num_threads(), cores()))
         return
     if count < 1:
         raise PhotomendError(f"threads (={count}) must be at least 1")

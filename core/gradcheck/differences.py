@@ -25,7 +25,6 @@ import torch
 from ..mode import no_grad
 from ..tape import Array
 from .function import CheckedFunction, GradientError, normal
-from .hints import gradient_hint
 from .kinks import entry_near_kink, is_near_kink, single
 
 #: Mixed into the seed: an input drawn with a small seed of its own must not come out equal to the cotangent.
@@ -133,6 +132,8 @@ class Failure:
         """That a kink is near, or which mistake it may be."""
         if kink := self.kink:
             return kink
+        from .hints import gradient_hint  # here, because only a wrong gradient needs it
+
         found = gradient_hint(self.function, self.k, self.v)
         return [f"hint:     {found}"] if found else []
 

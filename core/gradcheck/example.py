@@ -11,7 +11,6 @@ from ..tape import Array
 from .contract import as_operation
 from .forward import Reference, compare_value, differs
 from .function import CheckedFunction
-from .hints.evidence import Point, close
 
 _MOST_TRIED = 40  # shapes
 _LARGEST = 36  # entries that are shown of one array
@@ -59,6 +58,7 @@ def value_example(function: CheckedFunction, reference: Reference, inputs: tuple
 
 def gradient_example(function: CheckedFunction, k: int, inputs: tuple[Array, ...]) -> list[str]:
     """The smallest input tried for which the gradient of variable k is wrong, side by side."""
+    from .hints.evidence import Point, close  # here, because only a wrong gradient needs it
 
     def wrong(small: CheckedFunction) -> list[str] | None:
         # A gradient that is nearly 0 everywhere, as a norm's over two entries is, says little; there is nearly always

@@ -12,7 +12,6 @@ import torch
 from ..module import Module
 from ..tape import Array
 from .function import CheckedFunction, GradientError
-from .hints.values import ValuePoint, value_hint
 
 _RTOL = 1e-8  # of a value in float64 against its reference, relative to the largest entry
 
@@ -76,6 +75,8 @@ def compare_value(function: CheckedFunction, reference: Reference) -> tuple[Arra
 
 def explain_value(function: CheckedFunction, reference: Reference) -> str:
     """The mistake that a wrong value may come from; empty if none explains it."""
+    from .hints.values import ValuePoint, value_hint  # here, because only a wrong value needs it
+
     points: list[ValuePoint] = []
     xs = [t.data for t in function.variables]
     generator = torch.Generator().manual_seed(2)

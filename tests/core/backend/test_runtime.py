@@ -81,6 +81,18 @@ def test_threads() -> None:
         runtime.set_threads(0)
 
 
+def test_without_a_number_there_are_no_more_threads_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "cores", lambda: 1)
+    torch.set_num_threads(2)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # the user's own choice
+    runtime.set_threads(None)
+    assert torch.get_num_threads() == 2
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
+    runtime.set_threads(None)
+    assert torch.get_num_threads() == 1
+
+
 def test_keep_freed_memory_says_whether_it_took_effect(monkeypatch: pytest.MonkeyPatch) -> None:
     def without_mallopt(name: None) -> object:
         return object()
