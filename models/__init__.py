@@ -13,7 +13,8 @@ from typing import Any
 from ..core import PhotomendError, did_you_mean
 from .attention import AttentionModel, GanModel
 from .attention_report import AttentionReportModel
-from .classical import BiharmonicFill, BorderFill, NavierStokesFill, RandomFill, TeleaFill
+from .biharmonic import BiharmonicFill
+from .classical import BorderFill, NavierStokesFill, RandomFill, TeleaFill
 from .cnn import BasicNetwork
 from .harmonic import HarmonicFill
 from .linear import LinearModel

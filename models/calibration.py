@@ -90,20 +90,19 @@ def features(masked: Array, mask: Array) -> Array:
     require_hole(masked, mask)
     near = (distance_to_known(1 - mask) <= RING) & (mask < 0.5)
     grey = 255 * masked.mean(dim=1, keepdim=True)
-    rows = []
-    for brightness, around, distance in zip(grey, near, distance_to_known(mask), strict=True):
-        contrast = brightness[around].std(correction=0)
-        steps = [_steps(brightness[0], around[0], axis) for axis in (0, 1)]
-        roughness = torch.cat(steps).mean() if sum(len(s) for s in steps) else contrast.new_zeros(())
-        rows.append(torch.stack((contrast + LEAST, roughness + LEAST, distance.max())).double().log())
-    return torch.stack(rows)
+    contrast = _mean((grey - _mean(grey, near)).square(), near).sqrt()
+    # Differences to the next pixel, down and across, where both belong to the surroundings.
+    steps = torch.cat([grey.diff(dim=axis).abs().flatten(1) for axis in (2, 3)], dim=1)
+    both = [near.narrow(axis, 0, near.shape[axis] - 1) & near.narrow(axis, 1, near.shape[axis] - 1) for axis in (2, 3)]
+    roughness = _mean(steps, torch.cat([each.flatten(1) for each in both], dim=1))
+    thickness = distance_to_known(mask).amax(dim=(1, 2, 3))
+    return torch.stack((contrast.flatten() + LEAST, roughness.flatten() + LEAST, thickness), dim=1).double().log()
 
 
-def _steps(brightness: Array, around: Array, axis: int) -> Array:
-    """Absolute differences between neighbours along an axis that both belong to the surroundings."""
-    length = brightness.shape[axis] - 1
-    both = around.narrow(axis, 0, length) & around.narrow(axis, 1, length)
-    return brightness.diff(dim=axis).abs()[both]
+def _mean(x: Array, where: Array) -> Array:
+    """The mean over the pixels (N, …) that count, of each photo: (N, 1, …, 1); 0 where there are none."""
+    dims = tuple(range(1, x.ndim))
+    return x.where(where, 0).sum(dim=dims, keepdim=True) / where.sum(dim=dims, keepdim=True).clamp_min(1)
 
 
 def fit(rows: Array, errors: Sequence[float]) -> Calibration:

@@ -1,23 +1,19 @@
-"""The simple fills: noise, one colour for the whole hole, and those of two image libraries.
+"""The simple fills: noise, one colour for the whole hole, and those of OpenCV.
 
-OpenCV's Telea and Navier–Stokes and scikit-image's biharmonic fill run on the CPU, on a piece of the photo around the
-hole, which is all that they look at.
+OpenCV's Telea and Navier–Stokes run on the CPU, on a piece of the photo around the hole, which is all that they look
+at.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import skimage  # loads its parts when they are first used
 import torch
 
 from ..core import Array, PhotomendError
 from .holes import hole_bounds
 from .reconstructor import Fill
 
-#: Known pixels that a piece shows on each side of the hole. OpenCV looks 3 pixels far (and takes differences there),
-#: the biharmonic operator 2.
+#: Known pixels that OpenCV sees on each side of the hole; it looks 3 pixels far, and takes differences there.
 CONTEXT = 16
 
 
@@ -60,25 +56,9 @@ def _dilate(missing: Array) -> Array:
     return missing
 
 
-class LibraryFill(Fill):
-    """A fill that a library computes, photo by photo, on the hole's bounds and CONTEXT pixels around them."""
-
-    def fill(self, known: Array, mask: Array) -> Array:
-        filled = known.clone()
-        for i, bounds in enumerate(hole_bounds(mask)):
-            rows, columns = bounds.window(CONTEXT, mask.shape[2:])
-            piece = known[i, :, rows, columns].permute(1, 2, 0).double().cpu().numpy()
-            answer = self.fill_piece(piece, (mask[i, 0, rows, columns] > 0.5).cpu().numpy())
-            filled[i, :, rows, columns] = torch.from_numpy(answer).permute(2, 0, 1).to(filled)
-        return filled
-
-    def fill_piece(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray[Any, Any]:
-        """A piece (h, w, 3) in [0, 1], 0 where it is missing (h, w), with these pixels filled."""
-        raise NotImplementedError
-
-
-class OpenCVFill(LibraryFill):
-    """A method of ``cv2.inpaint`` with its customary radius of 3 pixels.
+class OpenCVFill(Fill):
+    """A method of ``cv2.inpaint`` with its customary radius of 3 pixels, on the hole's bounds and CONTEXT pixels
+    around.
 
     OpenCV works on 8-bit colours: known ones are rounded to whole grey levels, and so is what it gives.
 
@@ -95,10 +75,16 @@ class OpenCVFill(LibraryFill):
             raise PhotomendError(f"model {self.name!r} needs OpenCV: pip install photomend[bench]") from error
         self.cv2 = cv2
 
-    def fill_piece(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray[Any, Any]:
-        pixels = np.ascontiguousarray((255 * piece).round().clip(0, 255).astype(np.uint8))
-        filled = self.cv2.inpaint(pixels, missing.astype(np.uint8), 3, getattr(self.cv2, self.method))
-        return np.asarray(filled) / 255
+    def fill(self, known: Array, mask: Array) -> Array:
+        filled = known.clone()
+        for i, bounds in enumerate(hole_bounds(mask)):
+            rows, columns = bounds.window(CONTEXT, mask.shape[2:])
+            colours = known[i, :, rows, columns].permute(1, 2, 0).double().cpu().numpy()
+            pixels = np.ascontiguousarray((255 * colours).round().clip(0, 255).astype(np.uint8))
+            missing = (mask[i, 0, rows, columns] > 0.5).cpu().numpy().astype(np.uint8)
+            answer = self.cv2.inpaint(pixels, missing, 3, getattr(self.cv2, self.method)) / 255
+            filled[i, :, rows, columns] = torch.from_numpy(answer).permute(2, 0, 1).to(filled)
+        return filled
 
 
 class TeleaFill(OpenCVFill):
@@ -119,19 +105,3 @@ class NavierStokesFill(OpenCVFill):
 
     name = "ns"
     method = "INPAINT_NS"
-
-
-class BiharmonicFill(LibraryFill):
-    """The surface Δ²u = 0 through the two rows of known pixels around the hole: it continues colours *and* slopes.
-
-    ``skimage.restoration.inpaint_biharmonic`` on a piece of the photo. The equations are those of the whole photo;
-    what overshoots is clipped to the range of the known pixels of the piece, not of the photo. Time and memory grow
-    with the number of missing pixels.
-
-    Source: Damelin & Hoang, *On surface completion and image inpainting by biharmonic functions* (2018).
-    """
-
-    name = "biharmonic"
-
-    def fill_piece(self, piece: np.ndarray, missing: np.ndarray) -> np.ndarray[Any, Any]:
-        return np.asarray(skimage.restoration.inpaint_biharmonic(piece, missing, channel_axis=-1))

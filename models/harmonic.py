@@ -5,39 +5,43 @@ nothing flows across it). For all missing pixels together this is a sparse symme
 solved by the preconditioned conjugate gradient method (`conjugate_gradient.py`), all photos and colours of a batch at
 once.
 
-Two preconditioners. For deep holes the same equation is solved exactly on the hole's bounding rectangle, as if all of
-it were missing: there sines and cosines are A's eigenvectors. For a rectangular hole that *is* the system, and one
-iteration suffices; other shapes take some tens. Shallow holes (scratches, noise) may span a whole photo, but no pixel
-of theirs is far from a known one: there A is nearly diagonal already, and dividing by the diagonal does it.
+Two preconditioners. For deep holes that are much of their bounding rectangle the same equation is solved exactly on
+that rectangle, as if all of it were missing: there sines and cosines are A's eigenvectors. For a rectangular hole that
+*is* the system, and one iteration suffices; other shapes take some tens. All other holes (scratches, noise, frames) may
+span a whole photo. There only the missing pixels are stored, and multigrid (`multigrid.py`) is the preconditioner.
 
-Holes in one photo are systems of their own: deep ones are solved one by one, because together they would be a hole of
-no simple shape; shallow ones together.
+Holes in one photo are systems of their own: those with a rectangle are solved one by one, because together they would
+be a hole of no simple shape; the others together.
 
 Source: Strang, *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from ..core import Array
 from . import conjugate_gradient
+from .components import Positions, components
 from .conjugate_gradient import ConjugateGradient, Operator
-from .holes import Bounds, distance_to_known, hole_bounds
+from .holes import Bounds, Hole, distance_to_known
+from .multigrid import Laplace, Pixels
 from .reconstructor import Fill
 
 #: The iteration ends when the estimated error falls under 1/500 of a grey level.
 TOLERANCE = 0.002 / 255
 #: Steps: a hole is shallow when none of its pixels is farther than this from a known one.
 SHALLOW = 12
-#: Iterations: deep holes made of a few rectangles take 21 at most, shallow ones no more than so many times their depth.
-EXPECTED, EXPECTED_BY_DEPTH = 24, 12
+#: A deep hole sprawls if its bounding rectangle has so many times its pixels, and more than so many pixels.
+SPRAWLING, LARGE = 4, 2**17
+#: Iterations that mostly suffice, with the rectangle and with multigrid as the preconditioner.
+EXPECTED, EXPECTED_MULTIGRID = 24, 12
 
 
 class HarmonicFill(Fill):
@@ -50,17 +54,44 @@ class HarmonicFill(Fill):
 
     def fill(self, known: Array, mask: Array) -> Array:
         filled = known.clone()
-        started = ((holes, _solution(known, holes)) for holes in _systems(mask))
+        with_rectangle, others = _systems(mask)
+        started = ((holes, _solution(known, holes)) for holes in with_rectangle)
         # On a CPU one after the other, for the sake of memory; another device is asked about all of them at once.
         for together in ([one] for one in started) if known.device.type == "cpu" else [list(started)]:
             conjugate_gradient.solve([solution for _, solution in together])
             for holes, solution in together:
                 holes.write(solution.u, filled)
+        if len(others):
+            pixels = Pixels(others, (len(mask), *mask.shape[2:]))
+            image, y, x = (torch.from_numpy(each).to(known.device) for each in pixels.positions())
+            filled[image, :, y, x] = _scattered(pixels, known).to(filled)
         return filled
+
+    def fill_pixels(self, photo: np.ndarray[Any, np.dtype[np.uint8]], hole: Hole) -> np.ndarray[Any, np.dtype[Any]]:
+        """The colours (n, 3) in [0, 1] of a hole's n pixels in a photo, uint8 (H, W, 3).
+
+        Time and memory grow with n, not with the hole's bounding rectangle.
+        """
+        height, width = photo.shape[:2]
+        pixels = Pixels(hole.rows * width + hole.columns, (1, height, width))
+        colours = _scattered(pixels, torch.from_numpy(photo).movedim(2, 0)[None], 255)
+        return colours.numpy()[pixels.numbers]
+
+
+def _scattered(pixels: Pixels, known: Array, white: float = 1) -> Array:
+    """The colours (n, 3) of these missing pixels of photos (N, 3, H, W) in [0, white], in [0, 1]."""
+    right_side = torch.zeros(1, 3, 1, len(pixels.places), dtype=torch.float64, device=known.device)
+    for numbers, *places in pixels.around():
+        number, image, y, x = (torch.from_numpy(each).to(known.device) for each in (numbers, *places))
+        right_side[0, :, 0, number] += known[image, :, y, x].T.to(torch.float64) / white
+    system = Laplace(pixels, known.device)
+    solution = ConjugateGradient(system, system.precondition, right_side, TOLERANCE, EXPECTED_MULTIGRID)
+    conjugate_gradient.solve([solution])
+    return solution.u[0, :, 0].T
 
 
 class _Holes(NamedTuple):
-    """Holes that are solved together: one of each of some photos, or all that are shallow.
+    """Holes that are solved together, one of each of some photos.
 
     They are those of `mask` (n, 1, H, W), in the photos of these numbers; `rectangles`: each fills its bounds.
     """
@@ -68,7 +99,6 @@ class _Holes(NamedTuple):
     photos: list[int]
     mask: Array
     bounds: list[Bounds]
-    depth: float
     rectangles: bool
 
     def write(self, u: Array, filled: Array) -> None:
@@ -79,30 +109,38 @@ class _Holes(NamedTuple):
             target.copy_(torch.where(missing, own[:, : bottom - top, : right - left].to(filled.dtype), target))
 
 
-def _systems(mask: Array) -> Iterator[_Holes]:
-    """Deep holes, one of each photo at a time as long as any has another, then all shallow ones of each photo together.
+def _systems(mask: Array) -> tuple[Iterator[_Holes], Positions]:
+    """The holes that are solved with their rectangles, one of each photo at a time as long as any has another; and
+    the others' pixels, as places in the photos.
 
     Holes that touch at a corner alone are two: the equation joins neighbours along rows and columns.
     """
+    photos, _, height, width = mask.shape
+    # One photo below the other, with a row of known pixels between them.
+    distance = np.pad(distance_to_known(mask)[:, 0].float().cpu().numpy(), ((0, 0), (0, 1), (0, 0))).reshape(-1, width)
+    found = components(distance > 0, corners=False)
+    photo, y = np.divmod(found.rows, height + 1)
+    own, (rows, columns) = photo[found.starts], found.spans()
+    area = (rows[1] - rows[0]) * (columns[1] - columns[0])
+    deep = np.maximum.reduceat(distance[found.rows, found.columns], found.starts) > SHALLOW
+    chosen = deep & (area <= np.maximum(LARGE, SPRAWLING * found.sizes))
 
-    def holes(photos: list[int], missing: list[np.ndarray], depth: float) -> _Holes:
-        own = torch.from_numpy(np.stack(missing))[:, None]
-        bounds = hole_bounds(own)
-        areas = [(b.bottom - b.top) * (b.right - b.left) for b in bounds]
-        return _Holes(photos, own.to(mask), bounds, depth, own.sum(dim=(1, 2, 3)).tolist() == areas)
+    def holes(numbers: list[int]) -> _Holes:
+        missing = np.zeros((len(numbers), 1, height, width), np.bool_)
+        bounds = []
+        for hole, number in zip(missing[:, 0], numbers, strict=True):
+            pixels = slice(found.starts[number], found.starts[number] + found.sizes[number])
+            hole[y[pixels], found.columns[pixels]] = True
+            above = own[number] * (height + 1)
+            edges = rows[0][number] - above, columns[0][number], rows[1][number] - above, columns[1][number]
+            bounds.append(Bounds(*map(int, edges)))
+        rectangles = bool((found.sizes[numbers] == area[numbers]).all())
+        return _Holes(own[numbers].tolist(), torch.from_numpy(missing).to(mask), bounds, rectangles)
 
-    distance = distance_to_known(mask)[:, 0].float().cpu().numpy()
-    labelled = [ndimage.label(d > 0) for d in distance]
-    # The depth of each hole by its label; label 0 is what is known, at depth 0.
-    depths = [ndimage.maximum(d, own, np.arange(n + 1)) for d, (own, n) in zip(distance, labelled, strict=True)]
-    deep = [np.flatnonzero(depth > SHALLOW) for depth in depths]
-    for turn in range(max(map(len, deep))):
-        photos = [i for i, numbers in enumerate(deep) if len(numbers) > turn]
-        yield holes(photos, [labelled[i][0] == deep[i][turn] for i in photos], float(distance.max()))
-    shallow = [np.flatnonzero((depth > 0) & (depth <= SHALLOW)) for depth in depths]
-    if photos := [i for i, numbers in enumerate(shallow) if len(numbers)]:
-        deepest = max(depths[i][shallow[i]].max() for i in photos)
-        yield holes(photos, [np.isin(labelled[i][0], shallow[i]) for i in photos], float(deepest))
+    of_photo = [np.flatnonzero(chosen & (own == i)).tolist() for i in range(photos)]
+    turns = ([one for one in turn if one is not None] for turn in itertools.zip_longest(*of_photo))
+    others = ~np.repeat(chosen, found.sizes)
+    return map(holes, turns), np.sort(((photo * height + y) * width + found.columns)[others])
 
 
 def _solution(known: Array, holes: _Holes) -> ConjugateGradient:
@@ -111,11 +149,7 @@ def _solution(known: Array, holes: _Holes) -> ConjugateGradient:
     """
     colour, missing, inside = _cut(known, holes.photos, holes.mask, holes.bounds)
     right_side = _neighbour_sum(colour) * missing[..., 1:-1, 1:-1]
-    system, depth = _Laplacian(missing, inside), holes.depth
-    if depth <= SHALLOW:
-        # Jacobi's preconditioner; here the residual underestimates the error, by up to the square of the depth.
-        tolerance, expected = TOLERANCE / depth**2, round(EXPECTED_BY_DEPTH * depth)
-        return ConjugateGradient(system, lambda r: r / system.neighbours, right_side, tolerance, expected)
+    system = _Laplacian(missing, inside)
     rectangle = _rectangle_solver(holes.bounds, holes.mask.shape[2], holes.mask.shape[3], system.unknown)
     return ConjugateGradient(system, rectangle, right_side, TOLERANCE, 1 if holes.rectangles else EXPECTED)
 

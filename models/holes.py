@@ -6,17 +6,15 @@ A mask that a user gives is a bool array (H, W), True = missing; what a reconstr
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+import itertools
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from scipy import ndimage
 
 from ..core import Array
+from .components import Mask, Positions, components
 
-Mask = np.ndarray[Any, np.dtype[np.bool_]]
 Window = tuple[slice, slice]  # rows and columns
 
 #: Pixels: small holes whose centres share a cell of this side are rebuilt together.
@@ -24,36 +22,123 @@ CELL = 64
 #: Pixels: a hole is a scratch if its pixels are less than this far from a known one, on average. In straight lines of
 #: 3 pixels it is at most 1.39, of 4 pixels at least 1.43.
 SCRATCH = 1.41
+#: Pixels: thickness is measured in squares of this side, and no pixel counts as farther than that from a known one.
+SQUARE, FARTHEST = 256, 16
 
 
-def find_holes(mask: Mask, trained: int | None = None) -> Iterator[tuple[Window, Mask]]:
-    """The holes of a photo: the 8-connected components of its mask (H, W).
+class Hole(NamedTuple):
+    """Missing pixels that are rebuilt together: their rows and columns in the photo, in reading order.
 
-    Yields for each the window of its bounds, and which of the window's pixels belong to it.
+    A scratch may span a whole photo and have hardly one in a thousand of its pixels: so a hole is a list of pixels.
+    """
+
+    rows: Positions
+    columns: Positions
+
+    @property
+    def window(self) -> Window:
+        """The smallest window that holds all of its pixels."""
+        rows = slice(int(self.rows[0]), int(self.rows[-1]) + 1)
+        return rows, slice(int(self.columns.min()), int(self.columns.max()) + 1)
+
+    def inside(self, window: Window) -> Positions:
+        """Which of its pixels lie in a window of the photo, by their numbers."""
+        rows, columns = window
+        first, end = np.searchsorted(self.rows, (rows.start, rows.stop))
+        across = self.columns[first:end]
+        return first + np.flatnonzero((across >= columns.start) & (across < columns.stop))
+
+    def mask(self, window: Window) -> Mask:
+        """Which pixels (h, w) of a window of the photo are its own."""
+        rows, columns = window
+        own, mask = self.inside(window), np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.bool_)
+        mask[self.rows[own] - rows.start, self.columns[own] - columns.start] = True
+        return mask
+
+    def squares(self, side: int, overlap: int = 0) -> list[Window]:
+        """The squares of a grid that hold its pixels. Neighbours overlap by so many pixels, at most half a side."""
+        corner = top, left = [span.start for span in self.window]
+        step = side - overlap
+        across = int(self.columns.max() - left) // step + 1
+        found = []
+        for before in itertools.product(range(2 if overlap else 1), repeat=2):  # the pixel's last square, or one before
+            offsets = [positions - start for positions, start in zip(self, corner, strict=True)]
+            y, x = (offset // step - less for offset, less in zip(offsets, before, strict=True))
+            held = (y >= 0) & (offsets[0] < y * step + side) & (x >= 0) & (offsets[1] < x * step + side)
+            found.append(np.unique(y[held] * across + x[held]))
+        places = (divmod(int(number), across) for number in np.unique(np.concatenate(found)))
+        corners = ((top + y * step, left + x * step) for y, x in places)
+        return [(slice(y, y + side), slice(x, x + side)) for y, x in corners]
+
+
+def find_holes(mask: Mask, trained: int | None = None) -> list[Hole]:
+    """The holes of a photo: the components of its mask (H, W), pixels that touch at a corner included.
 
     Small holes whose centres lie in the same cell of a grid come together, so that a photo full of dust is not
     thousands of crops. With holes no larger than a cell, such a group spans less than two cells, which is no more than
     what a model that was `trained` on holes up to some side, pixels, has seen.
     """
+    found = components(mask, corners=True)
+    if not len(found.starts):
+        return []
     cell = CELL if trained is None else min(CELL, trained // 2)
-    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
-    groups: defaultdict[tuple[int, ...], list[tuple[int, Window]]] = defaultdict(list)
-    for label, window in enumerate(ndimage.find_objects(labels), start=1):
-        small = max(side.stop - side.start for side in window) <= cell
-        centre = tuple((side.start + side.stop) // 2 // cell for side in window)
-        groups[centre if small else (-label,)].append((label, window))
-    for group in groups.values():
-        rows, columns = (
-            slice(min(side.start for side in sides), max(side.stop for side in sides))
-            for sides in zip(*(window for _, window in group), strict=True)
-        )
-        yield (rows, columns), np.isin(labels[rows, columns], [label for label, _ in group])
+    small = np.all([stop - start <= cell for start, stop in found.spans()], axis=0)
+    down, across = ((start + stop) // 2 // cell for start, stop in found.spans())
+    cells = [-(-size // cell) for size in mask.shape]
+    together = np.where(small, down * cells[1] + across, cells[0] * cells[1] + np.arange(len(small)))
+    group = np.repeat(np.unique(together, return_inverse=True)[1], found.sizes)
+    order = np.lexsort((found.columns, found.rows, group))
+    ends = np.cumsum(np.bincount(group))[:-1]
+    pixels = (np.split(positions[order], ends) for positions in (found.rows, found.columns))
+    return [Hole(*each) for each in zip(*pixels, strict=True)]
 
 
-def is_scratch(missing: Mask) -> bool:
-    """Whether a hole (h, w) is thin all over, but perhaps for places where scratches cross each other."""
-    distance = ndimage.distance_transform_edt(np.pad(missing, 1))
-    return bool(distance.sum() < SCRATCH * missing.sum())
+def is_scratch(hole: Hole) -> bool:
+    """Whether a hole is thin all over, but perhaps for places where scratches cross each other."""
+    total, whole = 0.0, hole.window
+    for square in hole.squares(SQUARE):
+        around = _grown(square, FARTHEST, whole)
+        total += _distance(hole.mask(around))[inside(_grown(square, 0, whole), around)].sum()
+    return bool(total < SCRATCH * len(hole.rows))
+
+
+def _distance(missing: Mask) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """How far each pixel (h, w) is from a known one, up to FARTHEST; what lies outside counts as known.
+
+    First the nearest known pixel of its own row, then the nearest of these over the rows (Felzenszwalb & Huttenlocher,
+    *Distance transforms of sampled functions*, 2012, with the rows one by one: a scratch needs two or three).
+    """
+    known = np.pad(~missing, 1, constant_values=True)
+    place = np.arange(known.shape[1])
+    before = place - np.maximum.accumulate(np.where(known, place, 0), axis=1)
+    behind = np.minimum.accumulate(np.where(known, place, len(place))[:, ::-1], axis=1)[:, ::-1] - place
+    in_row = np.minimum(np.minimum(before, behind), FARTHEST) ** 2
+    squared = in_row.copy()
+    for k in range(1, FARTHEST):
+        if k**2 >= squared.max():
+            break
+        np.minimum(squared[k:], in_row[:-k] + k**2, out=squared[k:])
+        np.minimum(squared[:-k], in_row[k:] + k**2, out=squared[:-k])
+    return np.sqrt(squared[1:-1, 1:-1])
+
+
+def near(mask: Mask, reach: int) -> Mask:
+    """Which pixels (h, w) are in a mask, or at most `reach` away from it along rows, columns and diagonals."""
+    for _ in range(2):
+        length = mask.shape[0]
+        counted = np.pad(np.cumsum(mask, axis=0), ((1, 0), (0, 0)))
+        place = np.arange(length)
+        mask = (counted[np.minimum(place + reach + 1, length)] > counted[np.maximum(place - reach, 0)]).T
+    return mask
+
+
+def _grown(window: Window, margin: int, within: Window) -> Window:
+    """The window with so many pixels on each side, as far as `within` goes."""
+    rows, columns = (
+        slice(max(side.start - margin, most.start), min(side.stop + margin, most.stop))
+        for side, most in zip(window, within, strict=True)
+    )
+    return rows, columns
 
 
 def window_around(hole: Window, height: int, width: int, shape: tuple[int, ...]) -> Window:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -86,41 +87,50 @@ class RepairNetwork(Module):
         Returns (N, 3, H, W) in [0, 1]; known pixels are bit-identical to `masked`. Raises what `Fill.reconstruct` does.
         """
         require_hole(masked, mask)
-        holes = hole_bounds(mask)
+        return torch.stack(self._through_windows(list(masked), list(mask), hole_bounds(mask)))
+
+    def reconstruct_each(self, masked: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
+        """The same for photos (3, H, W) and masks (1, H, W) of different sizes: windows of equal side go together."""
+        holes = []
+        for photo, mask in zip(masked, masks, strict=True):
+            require_hole(photo[None], mask[None])
+            holes += hole_bounds(mask[None])
+        return self._through_windows(masked, masks, holes)
+
+    def _through_windows(self, masked: Sequence[Array], masks: Sequence[Array], holes: Sequence[Bounds]) -> list[Array]:
+        """Fill the holes of photos (3, H, W), with masks (1, H, W); windows of equal side in one batch."""
         sides: defaultdict[int, list[int]] = defaultdict(list)
         for i, hole in enumerate(holes):
             needed = max(hole.bottom - hole.top, hole.right - hole.left) + 2 * LEAST_MARGIN
             sides[max(self.window, -(-needed // self.stride) * self.stride)].append(i)
-        result = masked.clone()
-        was_training = self.training
-        self.eval()
+        results = [photo.clone() for photo in masked]
+        if was_training := self.training:
+            self.eval()
         try:
             with no_grad():
                 for side, photos in sides.items():
-                    own = [holes[i] for i in photos]
-                    result[photos] = self._through_windows(masked[photos], mask[photos], own, side)
+                    spans = [self._spans(holes[i], masks[i].shape[1:], side) for i in photos]
+                    windows, window_masks = (
+                        torch.stack([_cut(x[i], *span) for i, span in zip(photos, spans, strict=True)])
+                        for x in (masked, masks)
+                    )
+                    rebuilt = self._average_of_views(windows, window_masks).clamp(0, 1)
+                    for i, span, answer, missing in zip(photos, spans, rebuilt, window_masks, strict=True):
+                        _paste(results[i], answer, missing, *span)
         finally:
-            self.train(was_training)
-        return result
+            if was_training:
+                self.train()
+        return results
 
-    def _through_windows(self, masked: Array, mask: Array, holes: list[Bounds], side: int) -> Array:
-        """Fill the holes of photos that all take windows of the same side.
+    def _spans(self, hole: Bounds, shape: torch.Size, side: int) -> tuple[_Span, _Span]:
+        """The window of this side around a hole of a photo (H, W).
 
         A photo smaller than the window is extended to its side, unless the network takes any size (stride 1).
         """
-        spans = []
-        for hole in (bounds.window(0, mask.shape[2:]) for bounds in holes):
-            shown = window_around(hole, side, side, mask.shape[2:])
-            rows, columns = map(_span, hole, shown, [side if self.stride > 1 else 0] * 2)
-            spans.append((rows, columns))
-        windows, window_masks = _cut(masked, spans), _cut(mask, spans)
-        rebuilt = self._average_of_views(windows, window_masks).clamp(0, 1)
-        result = masked.clone()
-        for i, (rows, columns) in enumerate(spans):
-            target = result[i, :, rows.shown, columns.shown]
-            answer, missing = (x[i, :, rows.own, columns.own] for x in (rebuilt, window_masks))
-            target.copy_(torch.where(missing > 0.5, answer, target))
-        return result
+        bounds = hole.window(0, shape)
+        shown = window_around(bounds, side, side, shape)
+        rows, columns = map(_span, bounds, shown, [side if self.stride > 1 else 0] * 2)
+        return rows, columns
 
     def _average_of_views(self, windows: Array, masks: Array) -> Array:
         """What the network makes of the windows, turned back and averaged over the views."""
@@ -168,5 +178,13 @@ def _span(hole: slice, shown: slice, side: int) -> _Span:
     return _Span([*positions, *(size - 1 - i for i in beyond)], shown, slice(0, size))
 
 
-def _cut(x: Array, spans: list[tuple[_Span, _Span]]) -> Array:
-    return torch.stack([x[i][:, rows.positions][:, :, columns.positions] for i, (rows, columns) in enumerate(spans)])
+def _cut(x: Array, rows: _Span, columns: _Span) -> Array:
+    """A window of a photo (C, H, W)."""
+    return x[:, rows.positions][:, :, columns.positions]
+
+
+def _paste(photo: Array, window: Array, missing: Array, rows: _Span, columns: _Span) -> None:
+    """Put the missing pixels of a window where it was cut from."""
+    target = photo[:, rows.shown, columns.shown]
+    answer, own = (x[:, rows.own, columns.own] for x in (window, missing))
+    target.copy_(torch.where(own > 0.5, answer, target))

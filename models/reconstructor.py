@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -17,6 +19,14 @@ class Reconstructor(Protocol):
 
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         """Photos (N, 3, H, W) in [0, 1] and masks (N, 1, H, W), 1 = missing, to photos (N, 3, H, W)."""
+
+
+@runtime_checkable
+class ReconstructsEach(Reconstructor, Protocol):
+    """A reconstructor that takes photos of different sizes together."""
+
+    def reconstruct_each(self, masked: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
+        """`reconstruct` for photos (3, H, W) and masks (1, H, W)."""
 
 
 class Fill:
@@ -56,6 +66,32 @@ def fill_holes(model: Reconstructor, photos: Array, mask: Array) -> Array:
     missing = mask > 0.5
     with no_grad():
         answer = model.reconstruct(torch.where(missing, 0.0, photos), mask)
+    return _composite(model, answer, photos, missing)
+
+
+def fill_each(model: Reconstructor, photos: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
+    """The same for photos (3, H, W) and masks (1, H, W) of different sizes, as many as there are.
+
+    What a model can compute in one batch it does: a network its windows, another model photos of one size.
+    """
+    if isinstance(model, ReconstructsEach):
+        missing = [mask > 0.5 for mask in masks]
+        with no_grad():
+            black = [torch.where(own, 0.0, photo) for photo, own in zip(photos, missing, strict=True)]
+            answers = model.reconstruct_each(black, masks)
+        return [_composite(model, *each) for each in zip(answers, photos, missing, strict=True)]
+    by_size: defaultdict[torch.Size, list[int]] = defaultdict(list)
+    for i, photo in enumerate(photos):
+        by_size[photo.shape].append(i)
+    filled: dict[int, Array] = {}
+    for same in by_size.values():
+        batch = fill_holes(model, *(torch.stack([arrays[i] for i in same]) for arrays in (photos, masks)))
+        filled.update(zip(same, batch, strict=True))
+    return [filled[i] for i in range(len(photos))]
+
+
+def _composite(model: Reconstructor, answer: Array, photos: Array, missing: Array) -> Array:
+    """The model's answer where pixels are missing, in [0, 1]. Raises PhotomendError where it isn't finite."""
     if not answer.isfinite().all():
         name = getattr(model, "name", type(model).__name__)
         raise PhotomendError(f"model {name!r} gives colours that aren't finite numbers; its weights are damaged")

@@ -11,7 +11,8 @@ import scipy.sparse
 import scipy.sparse.linalg
 import torch
 from photomend.models import HarmonicFill, harmonic
-from photomend.models.holes import distance_to_known, hole_bounds
+from photomend.models.holes import Hole, distance_to_known, hole_bounds
+from photomend.models.multigrid import Laplace, Pixels
 from scipy.ndimage import distance_transform_cdt
 
 from .holes import photo, rectangle
@@ -112,6 +113,36 @@ def test_agrees_with_a_direct_solve_within_a_tenth_of_a_grey_level(hole: str) ->
     assert 255 * np.abs(filled[0].double().numpy() - expected).max() < 0.1
 
 
+@pytest.mark.parametrize("hole", HOLES)
+def test_pixels_alone_are_filled_like_their_rectangles(hole: str) -> None:
+    pixels = (255 * photo(SIDE, SIDE))[0].round().byte().permute(1, 2, 0).contiguous().numpy()
+    missing = HOLES[hole](np.random.default_rng(0))
+    expected = direct_solve(pixels.transpose(2, 0, 1) / 255, missing)[:, missing].T
+    found = HarmonicFill().fill_pixels(
+        np.where(missing[..., None], 77, pixels).astype(np.uint8), Hole(*np.nonzero(missing))
+    )
+    assert 255 * np.abs(found - expected).max() < 0.1
+
+
+@pytest.mark.parametrize("hole", ["half the photo", "hook around a box", "noise"])
+def test_multigrid_is_symmetric_and_a_good_inverse(hole: str) -> None:
+    """What the conjugate gradient method needs of a preconditioner, and its condition: the matrix is written out."""
+    side = 40
+    missing = {
+        "half the photo": np.arange(side * side).reshape(side, side) < side * side // 2,
+        "hook around a box": np.pad(np.zeros((side - 20, side - 20), bool), ((20, 0), (0, 20)), constant_values=True),
+        "noise": np.random.default_rng(0).random((side, side)) < 0.8,
+    }[hole]
+    pixels = Pixels(np.flatnonzero(missing), (1, side, side))
+    laplace, unit = Laplace(pixels, torch.device("cpu")), torch.eye(len(pixels.places), dtype=torch.float64)
+    matrix, inverse = laplace(unit), laplace.precondition(unit)
+    assert torch.equal(matrix, matrix.mT)
+    assert torch.allclose(inverse, inverse.mT, atol=1e-12)
+    product = np.linalg.eigvals((inverse @ matrix).numpy()).real
+    assert product.min() > 0
+    assert product.max() / product.min() < 12
+
+
 MIXED = ("protocol", "boxes and a disc", "scratches", "corner", "a box among dust", "disc", "edge")
 
 
@@ -120,16 +151,22 @@ def test_each_of_several_holes_is_solved_by_itself(monkeypatch: pytest.MonkeyPat
     missing = boxes_and_a_disc(np.random.default_rng(0))
     missing[::10, 64:73:4] = True
     mask = torch.from_numpy(missing).float()[None, None]
-    solved, cut = [], harmonic._cut
+    solved, together, cut, scattered = [], [], harmonic._cut, harmonic._scattered
 
     def noted(*given: Any) -> Any:
         solved.append(given[2].sum().item())
         return cut(*given)
 
+    def noted_together(pixels: Pixels, *given: Any) -> Any:
+        together.append(len(pixels.places))
+        return scattered(pixels, *given)
+
     monkeypatch.setattr(harmonic, "_cut", noted)
+    monkeypatch.setattr(harmonic, "_scattered", noted_together)
     HarmonicFill().reconstruct(picture, mask)
     disc = missing[:, :40].sum() - 30 * 30 - 25 * 5
-    assert solved == [40 * 32, 30 * 30, 25 * 25, disc, 12 * 3]  # the specks together
+    assert solved == [40 * 32, 30 * 30, 25 * 25, disc]
+    assert together == [12 * 3]  # the specks
 
 
 def test_a_batch_of_different_holes_is_each_photo_by_itself() -> None:

@@ -1,0 +1,83 @@
+"""Jobs side by side: batches of what they ask for, the same answers on any number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from photomend.app import side_by_side as module
+from photomend.app.side_by_side import Job, Request, in_batches, side_by_side
+
+
+class Halves:
+    """Fills with half the mean of what is known; notes in which batches and threads."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.threads: list[int] = []
+
+    def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        self.batches.append(len(masked))
+        self.threads.append(torch.get_num_threads())
+        return (masked.mean(dim=(1, 2, 3), keepdim=True) / 2).expand_as(masked)
+
+
+def job(model: Halves, value: int, turns: int) -> Job:
+    crop, missing = np.full((4, 4, 3), value / 8, np.float32), np.zeros((4, 4), bool)
+    missing[0] = True
+    for _ in range(turns):
+        [crop] = yield [Request(model, crop, missing)]
+    return crop
+
+
+@pytest.fixture(params=[1, 2])
+def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(module, "cores", lambda: 2)
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
+def test_every_job_gets_its_own_answers(threads: int) -> None:
+    model = Halves()
+    works = [(value, 16, job(model, value, turns=value % 3)) for value in range(8)]
+    done = dict(side_by_side(works, "cpu"))
+    assert done.keys() == set(range(8))
+    for value, crop in done.items():
+        assert np.allclose(crop[1:], value / 8)
+        if value % 3:
+            assert np.allclose(crop[0], value / 8 * 3 / 8)  # a quarter of the pixels is black
+    assert sorted(model.batches) == [2, 2, 3]  # five first turns in two batches, two second ones in one
+    assert set(model.threads) == {1}
+    assert torch.get_num_threads() == threads
+
+
+def test_no_more_jobs_go_on_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PIXELS", 40)
+    model = Halves()
+    assert len(dict(side_by_side([(i, 16, job(model, 1, turns=1)) for i in range(5)], "cpu"))) == 5
+    assert model.batches == [2, 2, 1]
+    large = Halves()
+    assert len(dict(side_by_side([(i, 99, job(large, 1, turns=1)) for i in range(2)], "cpu"))) == 2
+    assert large.batches == [1, 1]
+
+
+def test_an_error_of_a_model_gets_through_and_leaves_the_threads(threads: int) -> None:
+    class Broken(Halves):
+        def reconstruct(self, masked: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        list(side_by_side([(0, 16, job(Broken(), 1, turns=1))], "cpu"))
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 9, 16, 17, 100])
+def test_batches_are_whole_and_of_nearly_one_size(count: int) -> None:
+    batches = in_batches(list(range(count)))
+    assert [n for batch in batches for n in batch] == list(range(count))
+    assert max(map(len, batches)) - min(map(len, batches)) <= 1
+    assert max(map(len, batches)) <= module.BATCH
