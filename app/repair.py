@@ -119,8 +119,10 @@ class Repairer:
             blend.add(part, crop[hole.rows[part.own] - window[0].start, hole.columns[part.own] - window[1].start])
             if not blend.missing:
                 yield hole, going.pop(number).colours()
-        if isinstance(self.model, HarmonicFill):  # it knows how to fill pixels without their bounding rectangle
-            yield from ((hole, self.model.fill_pixels(photo, hole).clip(0, 1)) for hole in holes if sprawls(hole))
+        if isinstance(self.model, HarmonicFill):  # which needs no pieces
+            for hole in filter(sprawls, holes):
+                found = self.model.fill_pixels(hole, mask.shape, lambda rows, columns: photo[rows, columns] / WHITE)
+                yield hole, found.clip(0, 1)
 
     def _rebuild(self, photo: Photo, mask: Mask, hole: Hole, part: Piece, window: Window, scratch: bool) -> Job:
         """The crop in this window of the photo, with a piece of a hole filled."""

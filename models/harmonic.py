@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +33,8 @@ from .conjugate_gradient import ConjugateGradient, Operator
 from .holes import Bounds, Hole, distance_to_known
 from .multigrid import Laplace, Pixels
 from .reconstructor import Fill
+
+Colours = np.ndarray[Any, np.dtype[Any]]  # (n, 3) in [0, 1]
 
 #: The iteration ends when the estimated error falls under 1/500 of a grey level.
 TOLERANCE = 0.002 / 255
@@ -63,28 +65,36 @@ class HarmonicFill(Fill):
                 holes.write(solution.u, filled)
         if len(others):
             pixels = Pixels(others, (len(mask), *mask.shape[2:]))
+
+            def colours(*places: Positions) -> Array:
+                image, y, x = (torch.from_numpy(each).to(known.device) for each in places)
+                return known[image, :, y, x]
+
             image, y, x = (torch.from_numpy(each).to(known.device) for each in pixels.positions())
-            filled[image, :, y, x] = _scattered(pixels, known).to(filled)
+            filled[image, :, y, x] = _scattered(pixels, colours, known.device).to(filled)
         return filled
 
-    def fill_pixels(self, photo: np.ndarray[Any, np.dtype[np.uint8]], hole: Hole) -> np.ndarray[Any, np.dtype[Any]]:
-        """The colours (n, 3) in [0, 1] of a hole's n pixels in a photo, uint8 (H, W, 3).
+    def fill_pixels(
+        self, hole: Hole, shape: tuple[int, ...], colours: Callable[[Positions, Positions], Colours]
+    ) -> Colours:
+        """The colours (n, 3) of a hole's n pixels in a photo of this shape (H, W).
 
-        Time and memory grow with n, not with the hole's bounding rectangle.
+        `colours` gives those of known pixels, (m, 3) in [0, 1], at m rows and columns. Time and memory grow with n, not
+        with the hole's bounding rectangle.
         """
-        height, width = photo.shape[:2]
-        pixels = Pixels(hole.rows * width + hole.columns, (1, height, width))
-        colours = _scattered(pixels, torch.from_numpy(photo).movedim(2, 0)[None], 255)
-        return colours.numpy()[pixels.numbers]
+        pixels = Pixels(hole.rows * shape[1] + hole.columns, (1, shape[0], shape[1]))
+        found = _scattered(pixels, lambda _, y, x: torch.from_numpy(colours(y, x)), torch.device("cpu"))
+        return found.numpy()[pixels.numbers]
 
 
-def _scattered(pixels: Pixels, known: Array, white: float = 1) -> Array:
-    """The colours (n, 3) of these missing pixels of photos (N, 3, H, W) in [0, white], in [0, 1]."""
-    right_side = torch.zeros(1, 3, 1, len(pixels.places), dtype=torch.float64, device=known.device)
+def _scattered(
+    pixels: Pixels, colours: Callable[[Positions, Positions, Positions], Array], device: torch.device
+) -> Array:
+    """The colours (n, 3) of missing pixels; `colours` gives those of known ones, by image, row and column."""
+    right_side = torch.zeros(1, 3, 1, len(pixels.places), dtype=torch.float64, device=device)
     for numbers, *places in pixels.around():
-        number, image, y, x = (torch.from_numpy(each).to(known.device) for each in (numbers, *places))
-        right_side[0, :, 0, number] += known[image, :, y, x].T.to(torch.float64) / white
-    system = Laplace(pixels, known.device)
+        right_side[0, :, 0, torch.from_numpy(numbers).to(device)] += colours(*places).T.to(torch.float64)
+    system = Laplace(pixels, device)
     solution = ConjugateGradient(system, system.precondition, right_side, TOLERANCE, EXPECTED_MULTIGRID)
     conjugate_gradient.solve([solution])
     return solution.u[0, :, 0].T
