@@ -15,8 +15,9 @@ import numpy as np
 from ..data.photos import Mask
 from ..models.holes import Window, inside
 from ..models.reconstructor import Reconstructor
+from .photo.canvas import Colours
 from .pieces import crop_around
-from .side_by_side import Colours, Job, Request
+from .side_by_side import Job, Request
 
 #: Tiles that are asked for at a time: it bounds memory.
 TILES = 64

@@ -18,35 +18,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import prod
 from typing import NamedTuple, Self
 
 import numpy as np
 import torch
 
-from ..core import PhotomendError
 from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
 from ..models.calibration import Calibration, Expected, features
+from ..models.components import Positions
 from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
 from ..models.reconstructor import Reconstructor
 from . import coarse_to_fine
-from .pieces import CONTEXT, Piece, crop_around, pieces, sprawls
+from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
+from .pieces import CONTEXT, SQUARE, Piece, crop_around, pieces, sprawls
 from .reconstructors import load
-from .side_by_side import BATCH, Colours, Job, Request, side_by_side, to_arrays
+from .side_by_side import BATCH, Job, Request, side_by_side, to_arrays
 
 #: Within so many pixels of a scratch other holes stay missing for its fill, which itself looks 2 pixels far.
 REACH = 8
 #: A model without a trained size gets holes up to this side, pixels, in one piece: it bounds memory and time.
 LARGEST = 1024
-#: What 8-bit colours are divided by; a Python number would make them float64 to the type checker.
-WHITE = np.float32(255)
 #: What fills scratches, and what fills other holes near a network's own.
 BIHARMONIC, HARMONIC = BiharmonicFill(), HarmonicFill()
-
-
-class RepairError(PhotomendError):
-    """A photo and mask that cannot be repaired: sizes that differ, nothing missing, or nothing known."""
 
 
 class Repairer:
@@ -77,7 +73,7 @@ class Repairer:
     def repair(
         self, photo: Photo, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
     ) -> Photo:
-        """Rebuild what is missing.
+        """Rebuild what is missing of an 8-bit RGB photo.
 
         Args:
             photo: uint8 (H, W, 3), of any size.
@@ -91,15 +87,26 @@ class Repairer:
             RepairError: the mask has another size than the photo, is empty, or covers the whole photo; or one of the
                 two is no such array.
         """
-        check(photo, mask)
+        if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
+            raise RepairError(f"the photo must be uint8 (H, W, 3), not {photo.dtype} {photo.shape}")
         result = photo.copy()
-        holes = find_holes(mask, self.trained)
-        for done, (hole, colours) in enumerate(self._rebuilt(photo, mask, holes), start=1):
-            result[hole.rows, hole.columns] = np.rint(colours * 255).astype(np.uint8)
-            on_hole(done, len(holes))
+        self.paint(RGBCanvas(result), mask, on_hole)
         return result
 
-    def _rebuilt(self, photo: Photo, mask: Mask, holes: list[Hole]) -> Iterator[tuple[Hole, Colours]]:
+    def paint(
+        self, canvas: Canvas, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
+    ) -> None:
+        """Rebuild what is missing on a canvas, a photo of any kind that shows itself as colours; see `repair`.
+
+        Raises RepairError before anything is painted.
+        """
+        check_mask(mask, canvas.shape)
+        holes = find_holes(mask, self.trained)
+        for done, (hole, colours) in enumerate(self._rebuilt(canvas, mask, holes), start=1):
+            canvas.paint(hole.rows, hole.columns, colours.astype(np.float32, copy=False))
+            on_hole(done, len(holes))
+
+    def _rebuilt(self, canvas: Canvas, mask: Mask, holes: list[Hole]) -> Iterator[tuple[Hole, Colours]]:
         """Each hole with the colours (n, 3) of its pixels, in the order in which they are done."""
         going: dict[int, _Blend] = {}
 
@@ -112,7 +119,7 @@ class Repairer:
                 for part in parts:
                     window = crop_around(part.window, mask.shape, CONTEXT if scratch and len(parts) > 1 else None)
                     size = prod(side.stop - side.start for side in window)
-                    yield _Place(number, part, window), size, self._rebuild(photo, mask, hole, part, window, scratch)
+                    yield _Place(number, part, window), size, self._rebuild(canvas, mask, hole, part, window, scratch)
 
         for (number, part, window), crop in side_by_side(jobs(), self.device):
             hole, blend = holes[number], going[number]
@@ -121,12 +128,11 @@ class Repairer:
                 yield hole, going.pop(number).colours()
         if isinstance(self.model, HarmonicFill):  # which needs no pieces
             for hole in filter(sprawls, holes):
-                found = self.model.fill_pixels(hole, mask.shape, lambda rows, columns: photo[rows, columns] / WHITE)
-                yield hole, found.clip(0, 1)
+                yield hole, self.model.fill_pixels(hole, mask.shape, partial(colours_at, canvas)).clip(0, 1)
 
-    def _rebuild(self, photo: Photo, mask: Mask, hole: Hole, part: Piece, window: Window, scratch: bool) -> Job:
+    def _rebuild(self, canvas: Canvas, mask: Mask, hole: Hole, part: Piece, window: Window, scratch: bool) -> Job:
         """The crop in this window of the photo, with a piece of a hole filled."""
-        crop, missing, own = photo[window].astype(np.float32) / WHITE, mask[window], hole.mask(window)
+        crop, missing, own = canvas.colours(window), mask[window], hole.mask(window)
         if self.trained is not None:
             if (others := missing & ~own).any():
                 [crop] = yield [Request(HARMONIC, crop, others)]
@@ -134,25 +140,22 @@ class Repairer:
         if scratch:
             [filled] = yield [Request(BIHARMONIC, crop, missing)]
             return filled
-        bounds = Hole(*np.nonzero(own)).window
-        return (
-            yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, inside(part.window, window))
-        )
+        bounds, wanted = Hole(*np.nonzero(own)).window, inside(part.window, window)
+        return (yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted))
 
-    def expect(self, photo: Photo, mask: Mask) -> Expected | None:
+    def expect(self, canvas: Canvas, mask: Mask) -> Expected | None:
         """The mean absolute error to expect over all missing pixels of a photo, grey levels.
 
         Holes are taken one by one, each in its surroundings, as repair takes them, and count by their area. The range
         is that of holes which are all better, or all worse, than such holes are on average. None where the model's
-        error is unknown, or nothing near a hole is known. `photo` and `mask` are those of `repair`.
+        error is unknown, or nothing near a hole is known. `canvas` and `mask` are those of `paint`.
         """
         if self.calibration is None:
             return None
         found: list[Expected] = []
         areas: list[int] = []
         for places in _by_shape(mask, find_holes(mask, self.trained)):
-            crops = (photo[window].astype(np.float32) / WHITE for _, window in places)
-            arrays = [to_arrays(crop, mask[window]) for crop, (_, window) in zip(crops, places, strict=True)]
+            arrays = [to_arrays(canvas.colours(window), mask[window]) for _, window in places]
             photos, masks = (torch.stack(each) for each in zip(*arrays, strict=True))
             found += self.calibration.expected(features(photos.where(masks < 0.5, 0), masks))
             areas += [area for area, _ in places]
@@ -203,16 +206,14 @@ def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[int, Window]
     yield from batches.values()
 
 
-def check(photo: Photo, mask: Mask) -> None:
-    """Refuse what `Repairer.repair` doesn't take: the one place where masks are checked on their way in."""
-    if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
-        raise RepairError(f"the photo must be uint8 (H, W, 3), not {photo.dtype} {photo.shape}")
-    if mask.dtype != np.bool_ or mask.ndim != 2:
-        raise RepairError(f"the mask must be bool (H, W), not {mask.dtype} {mask.shape}")
-    if photo.shape[:2] != mask.shape:
-        (photo_height, photo_width), (height, width) = photo.shape[:2], mask.shape
-        raise RepairError(f"the mask is {width}×{height} pixels, the photo {photo_width}×{photo_height}")
-    if not mask.any():
-        raise RepairError("the mask is empty: nothing is missing")
-    if mask.all():
-        raise RepairError("the mask covers the whole photo: nothing is known")
+def colours_at(canvas: Canvas, rows: Positions, columns: Positions) -> Colours:
+    """The colours (n, 3) of n pixels of a canvas, wherever they are; it shows windows."""
+    order = np.lexsort((columns, rows))
+    pixels, found = Hole(rows[order], columns[order]), np.empty((len(rows), 3), np.float32)
+    for square in pixels.squares(SQUARE):
+        own = pixels.inside(square)
+        part = Hole(pixels.rows[own], pixels.columns[own])
+        window = part.window
+        crop = canvas.colours(window)
+        found[order[own]] = crop[part.rows - window[0].start, part.columns - window[1].start]
+    return found

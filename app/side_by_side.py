@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice, pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -21,8 +21,8 @@ from ..core import Array
 from ..core.backend.cores import cores
 from ..data.photos import Mask
 from ..models.reconstructor import Reconstructor, fill_each
+from .photo.canvas import Colours
 
-Colours = np.ndarray[Any, np.dtype[Any]]  # float32 (h, w, 3) in [0, 1]
 Work = TypeVar("Work")
 
 #: Crops in a batch: in larger ones each takes no less time, and single ones take 1.7 times as long.

@@ -11,8 +11,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial import KDTree
 
 from ...core import PhotomendError
 from ...data.photos import Mask
@@ -136,6 +134,8 @@ class PaletteCanvas(RGBCanvas):
 
     def __init__(self, pixels: Pixels, palette: NDArray[np.uint8]) -> None:
         super().__init__(pixels)
+        from scipy.spatial import KDTree  # here, as below, because it takes a moment and most photos need none
+
         self.palette = palette
         opaque = palette[:, 3] == 255
         self.choice = np.flatnonzero(opaque if opaque.any() else np.ones_like(opaque))
@@ -169,6 +169,8 @@ class Hiding:
             return colours
         if unseen.all():
             return np.where(hidden[..., None], np.float32(0.5), colours)
+        from scipy import ndimage
+
         nearest = ndimage.distance_transform_edt(unseen, return_distances=False, return_indices=True)
         colours[hidden] = colours[tuple(nearest)][hidden]
         return colours

@@ -42,7 +42,7 @@ def errors_by_iteration(photo: Array, mask: Array, most: int) -> dict[str, list[
         mask: (1, 1, H, W), 1 = missing: one deep hole that isn't at the photo's edge.
     """
     known = torch.where(mask > 0.5, 0.0, photo)
-    (holes,) = harmonic._systems(mask)
+    (holes,), _ = harmonic._systems(mask)
     system = harmonic._solution(known, holes)
     a, b = system.a, system.residual
     exact = ConjugateGradient(a, system.precondition, b, 1e-12, 24)
