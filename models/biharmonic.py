@@ -35,7 +35,10 @@ CONTEXT = 16
 
 
 class BiharmonicFill(Fill):
-    """The surface Δ²u = 0, clipped to the range of the known pixels around each photo's holes."""
+    """The surface Δ²u = 0 through the two rows of known pixels around the hole: it continues colours *and* slopes.
+
+    What overshoots is clipped to the range of the known pixels around each photo's holes.
+    """
 
     name = "biharmonic"
 
