@@ -78,6 +78,7 @@ def test_an_exercise_is_invited_to_with_the_commands_it_has() -> None:
         assert all(f"`{name}`" in COURSE.invitation(exercise) for name in exercise.functions)
 
 
+@pytest.mark.filterwarnings("ignore:.*MystReferenceResolver.app")  # myst-parser on Sphinx 9
 def test_a_name_that_is_unknown_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from sphinx.application import Sphinx
     from sphinx.util.docutils import docutils_namespace
