@@ -29,7 +29,7 @@ STATE = """stepper => {
 #: Puts the focus on what one reaches by Tab just before the stepper.
 FOCUS_BEFORE = """stepper => {
   const all = [...document.querySelectorAll("a[href], button, input, summary, [tabindex='0']")];
-  const reachable = all.filter((each) => each.tabIndex >= 0 && each.checkVisibility());
+  const reachable = all.filter((each) => each.tabIndex >= 0 && each.checkVisibility({ visibilityProperty: true }));
   const own = reachable.findIndex((each) => stepper.contains(each));
   reachable[own - 1].focus();
 }"""
