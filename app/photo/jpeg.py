@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image, JpegImagePlugin
 
 from ...data.photos import Mask
+from ...models.holes import Window
 from .images import image_of, info_of
 from .metadata import EXIF_HEADER, SIDEWAYS, TURNS, Metadata, upright_exif, upright_xmp
 from .picture import Picture
 
 Blocks = NDArray[np.int16]  # (rows, columns, 8, 8) coefficients
+WHOLE: Window = (slice(None), slice(None))
 
 #: Pixels of a block's side.
 BLOCK = 8
@@ -64,34 +66,65 @@ def described(metadata: Metadata) -> dict[str, Any]:
 def _exchange(file: BinaryIO, picture: Picture, folder: Path) -> list[str]:
     """Write the file that a picture was read from, with the blocks of rebuilt pixels exchanged."""
     assert picture.origin is not None
-    assert picture.rebuilt is not None
-    path, turned = picture.origin.path, picture.origin.turned
-    stored = jpeglib.read_dct(str(path))
-    with Image.open(path) as old:
+    turned = picture.origin.turned
+    stored = jpeglib.read_dct(str(picture.origin.path))
+    done = of = 0
+    window = whole_blocks(picture, stored.samp_factor) if turned == 1 else WHOLE
+    new = encoded(picture, window, stored, folder)
+    if turned == 1 and fits(stored, new, turned):  # the blocks of the hole go into the file
+        result = stored
+        for name, side in zip(names(stored), sides(stored), strict=True):
+            blocks, touched = getattr(stored, name), touched_blocks(picture, getattr(stored, name), side)
+            part = tuple(slice(axis.start // n, -(-axis.stop // n)) for axis, n in zip(window, side, strict=True))
+            blocks[part][touched[part]] = getattr(new, name)[touched[part]]
+            done, of = done + int(touched.sum()), of + touched.size
+    else:  # the file's blocks, turned, go around those of the hole
+        result = new if window == WHOLE else encoded(picture, WHOLE, stored, folder)
+        exact = fits(stored, result, turned) and can_turn(picture.shape, result.samp_factor, turned)
+        for name, side in zip(names(result), sides(result), strict=True):
+            blocks = getattr(result, name)
+            touched = touched_blocks(picture, blocks, side) if exact else np.ones(blocks.shape[:2], np.bool_)
+            if exact:
+                blocks[~touched] = turn(getattr(stored, name), turned)[~touched]
+            done, of = done + int(touched.sum()), of + touched.size
+    header = result.jpeg_color_space.name in ("JCS_YCbCr", "JCS_GRAYSCALE")
+    result.markers = [upright_marker(marker, turned) for marker in stored.markers if kept(marker, header)]
+    result.write_dct(str(folder / "out.jpg"), flags=["+PROGRESSIVE_MODE"] if stored.progressive_mode else [])
+    file.write((folder / "out.jpg").read_bytes())
+    return [f"{done} of {of} JPEG blocks encoded anew, with the file's own tables"]
+
+
+def encoded(picture: Picture, window: Window, stored: Any, folder: Path) -> Any:
+    """A window of a picture as JPEG, with the quantisation tables and subsampling of its file, as jpeglib has it."""
+    assert picture.origin is not None
+    with Image.open(picture.origin.path) as old:
         assert isinstance(old, JpegImagePlugin.JpegImageFile)
         tables = [old.quantization[number] for number in sorted(old.quantization)]
         sampling = JpegImagePlugin.get_sampling(old)
-    if turned in SIDEWAYS:
+    if picture.origin.turned in SIDEWAYS:
         tables = [np.reshape(table, (BLOCK, BLOCK)).T.ravel().tolist() for table in tables]
     options = {"qtables": tables, "subsampling": sampling, "keep_rgb": stored.jpeg_color_space.name == "JCS_RGB"}
-    options["dpi"] = picture.metadata.dpi or (0, 0)
-    image_of(picture).save(folder / "new.jpg", "JPEG", **options)
-    new = jpeglib.read_dct(str(folder / "new.jpg"))
-    done = of = 0
-    exact = fits(stored, new, turned) and can_turn(picture.shape, new.samp_factor, turned)
-    for name, (down, across) in zip(names(new), new.samp_factor, strict=True):
-        blocks = getattr(new, name)
-        replaced: Mask = np.ones(blocks.shape[:2], np.bool_)
-        if exact:
-            side = BLOCK * new.samp_factor.max(axis=0) // (down, across)
-            replaced = touched_blocks(picture.rebuilt, blocks.shape[:2], side)
-            blocks[~replaced] = turn(getattr(stored, name), turned)[~replaced]
-        done, of = done + int(replaced.sum()), of + replaced.size
-    header = new.jpeg_color_space.name in ("JCS_YCbCr", "JCS_GRAYSCALE")
-    new.markers = [upright_marker(marker, turned) for marker in stored.markers if kept(marker, header)]
-    new.write_dct(str(folder / "out.jpg"), flags=["+PROGRESSIVE_MODE"] if stored.progressive_mode else [])
-    file.write((folder / "out.jpg").read_bytes())
-    return [f"{done} of {of} JPEG blocks encoded anew, with the file's own tables"]
+    part = picture.copy(pixels=np.ascontiguousarray(picture.pixels[window]))
+    image_of(part).save(folder / "new.jpg", "JPEG", dpi=picture.metadata.dpi or (0, 0), **options)
+    jpeg = jpeglib.read_dct(str(folder / "new.jpg"))
+    names(jpeg)  # which reads the file, before the next one takes its place
+    return jpeg
+
+
+def whole_blocks(picture: Picture, sampling: NDArray[Any]) -> Window:
+    """The bounds of what was rebuilt of a picture, up to whole blocks of every component."""
+    assert picture.rebuilt is not None
+    unit = BLOCK * sampling.max(axis=0)
+    bounds = [np.flatnonzero(picture.rebuilt.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    ends = zip(bounds, unit, picture.shape, strict=True)
+    rows, columns = (slice(int(a // n * n), int(min((b // n + 1) * n, most))) for (a, b), n, most in ends)
+    return rows, columns
+
+
+def sides(jpeg: Any) -> list[tuple[int, int]]:
+    """How many pixels a block of each component covers, down and across."""
+    most = jpeg.samp_factor.max(axis=0)
+    return [(int(BLOCK * most[0] // down), int(BLOCK * most[1] // across)) for down, across in jpeg.samp_factor]
 
 
 def names(jpeg: Any) -> list[str]:
@@ -100,20 +133,19 @@ def names(jpeg: Any) -> list[str]:
 
 
 def fits(stored: Any, new: Any, turned: int) -> bool:
-    """Whether the blocks of a file, turned, could stand in a new one: of the same colours, numbers and tables.
+    """Whether blocks of one file, turned, can stand in the other: the same colours, subsampling and tables.
 
     Never with black ink: jpeglib 1.0 doesn't write the blocks of a fourth component that it is given.
     """
+    sideways = turned in SIDEWAYS
+    sampling = stored.samp_factor[:, ::-1] if sideways else stored.samp_factor
     if names(stored) != names(new) or stored.jpeg_color_space != new.jpeg_color_space or new.K is not None:
         return False
-    for number, name in enumerate(names(new)):
-        tables = [jpeg.qt[jpeg.quant_tbl_no[number]] for jpeg in (stored, new)]
-        old, made = getattr(stored, name).shape[:2], getattr(new, name).shape[:2]
-        if turned in SIDEWAYS:
-            tables[0], old = tables[0].T, old[::-1]
-        if old != made or not np.array_equal(*tables):
-            return False
-    return True
+    if not np.array_equal(sampling, new.samp_factor):
+        return False
+    tables = [[jpeg.qt[number] for number in jpeg.quant_tbl_no[: len(names(jpeg))]] for jpeg in (stored, new)]
+    old = [table.T if sideways else table for table in tables[0]]
+    return all(map(np.array_equal, old, tables[1]))
 
 
 def can_turn(shape: tuple[int, int], sampling: NDArray[Any], turned: int) -> bool:
@@ -136,12 +168,13 @@ def turn(blocks: Blocks, turned: int) -> Blocks:
     return blocks
 
 
-def touched_blocks(rebuilt: Mask, blocks: tuple[int, int], side: NDArray[np.intp]) -> Mask:
-    """Which of a component's blocks hold rebuilt pixels (H, W); each covers `side` pixels, down and across."""
-    (rows, columns), (down, across) = blocks, side
+def touched_blocks(picture: Picture, blocks: Blocks, side: tuple[int, int]) -> Mask:
+    """Which of a component's blocks hold rebuilt pixels; each covers `side` pixels, down and across."""
+    assert picture.rebuilt is not None
+    (rows, columns), (down, across) = blocks.shape[:2], side
     whole = np.zeros((rows * down, columns * across), np.bool_)
-    height, width = np.minimum(whole.shape, rebuilt.shape)
-    whole[:height, :width] = rebuilt[:height, :width]
+    height, width = np.minimum(whole.shape, picture.shape)
+    whole[:height, :width] = picture.rebuilt[:height, :width]
     return np.asarray(whole.reshape(rows, down, columns, across).any(axis=(1, 3)))
 
 

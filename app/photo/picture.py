@@ -132,4 +132,4 @@ class Picture:
 
     def copy(self, **changes: Any) -> Self:
         """The same with pixels of its own, or with `changes`."""
-        return replace(self, **({"pixels": self.pixels.copy()} | changes))
+        return replace(self, **(changes if "pixels" in changes else {"pixels": self.pixels.copy(), **changes}))

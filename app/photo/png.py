@@ -28,6 +28,9 @@ XMP = "XML:com.adobe.xmp"
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 #: Chunks of an animation.
 FRAMES = {b"acTL", b"fcTL", b"fdAT"}
+#: Numbers above which a photo is compressed in the way that is fastest: runs of what is left by the pixel before. It
+#: takes an eighth of the time, and for photos about the same room.
+LARGE, FAST = 6_000_000, {"level": 1, "strategy": 3, "filter": 16}
 #: The colours that PNG's types mean, and whether alpha follows.
 TYPES = {0: ("grey", False), 2: ("RGB", False), 4: ("grey", True), 6: ("RGB", True)}
 
@@ -71,8 +74,9 @@ def write_png(file: BinaryIO, picture: Picture) -> None:
 
 def encode(picture: Picture) -> bytes:
     """The pixels of a picture as a PNG file that says nothing else."""
-    if picture.pixels.dtype == np.uint16:
-        return bytes(imagecodecs.png_encode(picture.pixels, level=6))
+    large = picture.pixels.size > LARGE and picture.pixels.dtype == np.uint8 and picture.palette is None
+    if picture.pixels.dtype == np.uint16 or large:
+        return bytes(imagecodecs.png_encode(picture.pixels, **(FAST if picture.pixels.size > LARGE else {"level": 6})))
     image, target = image_of(picture), BytesIO()
     transparency = image.info.get("transparency")
     image.info.clear()

@@ -14,6 +14,7 @@ from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.models import HarmonicFill
 from PIL import Image
+from tifffile import TiffFile, imwrite
 
 from .helpers import holes, picture, pixels
 
@@ -74,3 +75,46 @@ def test_importing_photomend_is_cheap() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="'repare'"):
         photomend.repare  # noqa: B018
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(24, 32), (24, 32, 1), (24, 32, 2), (24, 32, 3), (24, 32, 4)])
+def test_arrays_come_back_as_they_were(dtype: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    unit = rng.random(shape)
+    photo = unit > 0.5 if dtype == "bool" else unit.astype(dtype) if "f" in dtype else (unit * 255).astype(dtype)
+    before = photo.copy()
+    found = photomend.repair(photo, [(10, 8, 8, 6)], "harmonic")
+    assert (found.dtype, found.shape) == (photo.dtype, photo.shape)
+    known = np.ones((24, 32), bool)
+    known[8:14, 10:18] = False
+    assert np.array_equal(found[known], photo[known])
+    assert np.array_equal(photo, before)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_images_come_back_as_they_were(mode: str) -> None:
+    shades = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    image = Image.fromarray(shades)
+    image = Image.fromarray(shades[..., 0].astype(np.uint16) * 200) if mode == "I;16" else image.convert(mode)
+    image.info["icc_profile"] = b"a profile"
+    found = photomend.repair(image, [(10, 8, 8, 6)], "harmonic")
+    assert (found.mode, found.size) == (mode, image.size)
+    assert found.info["icc_profile"] == b"a profile"
+    known = np.ones((24, 32), bool)
+    known[8:14, 10:18] = False
+    assert np.array_equal(np.asarray(found)[known], np.asarray(image)[known])
+
+
+def test_an_output_file_holds_what_the_photo_held(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (24, 32, 3), dtype=np.uint16)
+    imwrite(tmp_path / "a.tif", pixels, photometric="rgb", description="a scan", metadata=None)
+    found = photomend.repair(tmp_path / "a.tif", [(10, 8, 8, 6)], "harmonic", output=tmp_path / "b.tif")
+    assert isinstance(found, np.ndarray)  # Pillow has no images of 16 bits in colour
+    with TiffFile(tmp_path / "b.tif") as file:
+        assert file.pages.first.description == "a scan"
+        assert np.array_equal(file.asarray(), found)
+    with pytest.warns(UserWarning, match=r"b\.jpg: JPEG can't hold everything: 16-bit RGB becomes 8-bit"):
+        photomend.repair(tmp_path / "a.tif", [(10, 8, 8, 6)], "harmonic", output=tmp_path / "b.jpg")
+    with pytest.raises(PhotomendError, match=r"b\.gif: can't write photos"):
+        photomend.repair(tmp_path / "a.tif", [(10, 8, 8, 6)], "harmonic", output=tmp_path / "b.gif")
