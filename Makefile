@@ -62,7 +62,7 @@ types: $(STAMP)
 
 docs: $(STAMP)
 	$(PIP) install --quiet --constraint constraints.txt --group docs
-	$(BIN)/python -m sphinx -b html --quiet --fail-on-warning --keep-going --fresh-env --jobs auto docs build/site
+	$(BIN)/python -m sphinx -b html --quiet --fail-on-warning --keep-going --fresh-env --show-traceback --jobs auto docs build/site
 	@echo "build/site/index.html"
 
 # Of what `make docs` built; without a browser on the path the tests are skipped, and say so.
