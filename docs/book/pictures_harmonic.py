@@ -9,6 +9,8 @@ from IPython.display import HTML
 from photomend.core import Array
 from photomend.models import conjugate_gradient, harmonic
 from photomend.models.conjugate_gradient import ConjugateGradient
+from photomend.models.holes import Bounds
+from photomend.models.multigrid import Laplace, Pixels
 from pictures import grid, stepper
 
 
@@ -35,7 +37,7 @@ def sweep_steps(photo: Array, missing: Array, shown: Collection[int]) -> HTML:
 
 
 def errors_by_iteration(photo: Array, mask: Array, most: int) -> dict[str, list[float]]:
-    """The largest error over a hole, in grey levels, after each of up to `most` iterations of three methods.
+    """The largest error over a hole, in grey levels, after each of up to `most` iterations of four methods.
 
     Args:
         photo: (1, 3, H, W) in [0, 1].
@@ -55,13 +57,26 @@ def errors_by_iteration(photo: Array, mask: Array, most: int) -> dict[str, list[
     for _ in range(most):
         swept.append(swept[-1] + (b - a(swept[-1])) / 4)
     found = {"means of neighbours": [error(u) for u in swept]}
-    for name, precondition in (
-        ("conjugate gradients", lambda r: r),
-        ("… with the rectangle's inverse", system.precondition),
+    own, multigrid = _pixels(mask, holes.bounds[0])
+    for name, operator, precondition, right_side in (
+        ("conjugate gradients", a, lambda r: r, b),
+        ("… with the rectangle's inverse", a, system.precondition, b),
+        ("… with multigrid", multigrid, multigrid.precondition, b[..., *own][:, :, None]),
     ):
-        solution = ConjugateGradient(a, precondition, b, 1e-12, 24)
-        found[name] = [error(solution.u)]
-        while len(found[name]) <= most and found[name][-1] > 1e-4:
+        solution = ConjugateGradient(operator, precondition, right_side, 1e-12, 24)
+        u, errors = torch.zeros_like(b), [error(torch.zeros_like(b))]
+        while len(errors) <= most and errors[-1] > 1e-4:
             solution.advance()
-            found[name].append(error(solution.u))
+            if operator is multigrid:
+                u[..., *own] = solution.u[:, :, 0]
+            errors.append(error(u if operator is multigrid else solution.u))
+        found[name] = errors
     return found
+
+
+def _pixels(mask: Array, bounds: Bounds) -> tuple[tuple[Array, Array], Laplace]:
+    """A hole's pixels as rows and columns of its bounds, in the order in which multigrid keeps them; its equations."""
+    places = mask.flatten().nonzero()[:, 0].numpy()
+    pixels = Pixels(places, (1, *mask.shape[2:]))
+    own = torch.from_numpy(pixels.y - bounds.top), torch.from_numpy(pixels.x - bounds.left)
+    return own, Laplace(pixels, mask.device)
