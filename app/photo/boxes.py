@@ -45,7 +45,8 @@ def read_avif(path: Path) -> Picture:
     with Image.open(path) as image:
         metadata, pages = metadata_of(image), getattr(image, "n_frames", 1)
         turned = orientation_of(image)
-    pixels = imagecodecs.avif_decode(data, index=0)
+    pixels = imagecodecs.avif_decode(data)  # all frames: asking for one breaks memory in imagecodecs 2026.3
+    pixels = pixels[0] if pages > 1 else pixels
     bits = 8 if pixels.dtype == np.uint8 else pyvips.Image.new_from_buffer(data, "").get("bits-per-sample")
     return picture_from(pixels, bits, metadata, Origin(path, "AVIF", turned, pages))
 

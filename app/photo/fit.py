@@ -102,7 +102,8 @@ def _on_white(picture: Picture) -> Picture:
 
 def _with_depth(picture: Picture, room: Format) -> Step:
     depths, bits = room.depths[picture.colours], bits_of(picture)
-    if bits in depths or (bits == 64 and 32 in depths):
+    plain = picture.pixels.dtype.kind in "bf" or picture.pixels.dtype in (np.uint8, np.uint16)
+    if bits in depths and (plain or room.extra):  # TIFF alone has signed numbers and long ones
         return picture, []
     larger = [depth for depth in depths if depth >= bits > 0 or depth == 0]
     wanted = larger[0] if larger else depths[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ...core import PhotomendError
 from .boxes import picture_from
-from .metadata import EXIF_HEADER, metadata_of
+from .metadata import EXIF_HEADER, metadata_of, upright_exif, upright_xmp
 from .picture import Origin, Picture
 
 
@@ -28,7 +29,9 @@ def read_heif(path: Path) -> Picture:
     pixels, bits = np.array(file), int(file.info.get("bit_depth", 8))
     if pixels.dtype == np.uint16:
         pixels >>= 16 - bits  # the decoder spreads 10 and 12 bits over 16
-    return picture_from(pixels, bits, metadata_of(file), Origin(path, "HEIF", pages=len(file)))
+    said = metadata_of(file)
+    metadata = replace(said, exif=upright_exif(said.exif), xmp=upright_xmp(said.xmp))
+    return picture_from(pixels, bits, metadata, Origin(path, "HEIF", pages=len(file)))
 
 
 def write_heif(file: BinaryIO, picture: Picture) -> None:

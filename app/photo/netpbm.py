@@ -13,6 +13,9 @@ from .images import image_of
 from .metadata import Metadata
 from .picture import Origin, Picture
 
+#: The magic numbers of PBM, in which 1 is black.
+BITMAPS = ("P1", "P4")
+
 
 def read_netpbm(path: Path) -> Picture:
     """The first picture in a PBM, PGM, PPM, PAM or PFM file."""
@@ -26,7 +29,7 @@ def read_netpbm(path: Path) -> Picture:
     if pixels.ndim == 3 and samples == 1:
         pixels = pixels[..., 0]
     if "BLACKANDWHITE" in kind and samples == 1:
-        pixels = pixels.astype(np.bool_)
+        pixels = pixels == (0 if magic in BITMAPS else 1)
     colours, alpha = KINDS[samples]
     pixels = pixels.astype(pixels.dtype.newbyteorder("="))
     white = most if pixels.dtype.kind == "u" and most != np.iinfo(pixels.dtype).max else None
@@ -40,5 +43,6 @@ def write_netpbm(draft: Path, picture: Picture) -> None:
         image_of(picture).save(draft, "PPM")
         return
     magic: Any = "P7" if picture.alpha else {1: "P4"}.get(picture.bits, {"grey": "P5", "RGB": "P6"}[picture.colours])
+    pixels = ~picture.pixels if magic in BITMAPS else picture.pixels
     most = picture.white or (1 if picture.bits == 1 else np.iinfo(picture.pixels.dtype).max)
-    imwrite(draft, picture.pixels, magicnumber=magic, maxval=int(most))
+    imwrite(draft, pixels, magicnumber=magic, maxval=int(most))

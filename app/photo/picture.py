@@ -79,7 +79,7 @@ class Picture:
     def kind(self) -> str:
         """In words: "16-bit RGB with alpha"."""
         depth = {1: "black and white"}.get(self.bits, f"{self.bits}-bit {self.colours}")
-        depth = depth.replace("-bit", "-bit float") if self.pixels.dtype.kind == "f" else depth
+        depth = depth.replace("-bit", {"f": "-bit float", "i": "-bit signed"}.get(self.pixels.dtype.kind, "-bit"))
         transparent = self.alpha or self.key is not None or self.transparent_palette
         return f"{depth} with alpha" if transparent else depth
 

@@ -14,8 +14,10 @@ from typing import BinaryIO
 import imagecodecs
 import numpy as np
 import png
+import pyvips
 from PIL import Image, PngImagePlugin
 
+from .canvas import Pixels
 from .images import image_of, info_of, picture_of
 from .metadata import SIDEWAYS, metadata_of, orientation_of, stand_upright, upright_exif, upright_xmp
 from .picture import Origin, Picture
@@ -49,12 +51,22 @@ def read_png(path: Path) -> Picture:
         if depth < 16:
             picture = picture_of(image, metadata, origin)
         else:
-            pixels = imagecodecs.png_decode(path.read_bytes())
+            pixels = decode_deep(path.read_bytes(), interlaced=bool(header[12]))
             picture = Picture(pixels, *TYPES[kind], metadata=metadata, origin=origin)
     if depth == 16 and (key := dict(chunks(path.read_bytes())).get(b"tRNS")):
-        picture = picture.copy(pixels=picture.pixels, key=struct.unpack(f">{len(key) // 2}H", key))
+        colours = picture.pixels[..., : len(key) // 2]  # the decoder has made alpha of the transparent colour
+        colours = colours[..., 0] if len(key) == 2 else colours
+        picture = picture.copy(pixels=colours.copy(), key=struct.unpack(f">{len(key) // 2}H", key))
     pixels, metadata = stand_upright(picture.pixels, metadata, turned)
     return picture.copy(pixels=pixels, metadata=metadata)
+
+
+def decode_deep(data: bytes, interlaced: bool) -> Pixels:
+    """The pixels of a PNG file of 16 bits; those that come in passes by libvips, as imagecodecs complains of them."""
+    if not interlaced:
+        return imagecodecs.png_decode(data)
+    pixels = pyvips.Image.new_from_buffer(data, "").numpy()
+    return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
 
 def chunks(data: bytes) -> Iterator[Chunk]:

@@ -109,12 +109,23 @@ def _metadata(path: Path, page: TiffPage) -> Metadata:
 
 def exif_of_tiff(path: Path) -> bytes:
     """The tags of a TIFF file that say something about its photo, as EXIF for other formats."""
-    exif = Image.Exif()
+    tags: dict[int, Any] = {}
     with path.open("rb") as file:
-        exif.load_from_fp(file)
-        tags = {tag: exif.get_ifd(tag) if tag in POINTERS else exif[tag] for tag in exif if tag not in STRUCTURE}
-        resolution = {ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit}
-        return exif_of_tags(tags) if set(tags) - resolution else b""
+        head = file.read(16)  # of which a classic file's header has 8
+        head = head if 43 in head[2:4] else head[:8]
+        directory = TiffImagePlugin.ImageFileDirectory_v2(head)
+        file.seek(directory.next)
+        directory.load(file)
+        for tag in directory:
+            if tag in POINTERS:
+                table = TiffImagePlugin.ImageFileDirectory_v2(head, group=tag)
+                file.seek(directory[tag])
+                table.load(file)
+                tags[tag] = dict(table)
+            elif tag not in STRUCTURE:
+                tags[tag] = directory[tag]
+    resolution = {ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit}
+    return exif_of_tags(tags) if set(tags) - resolution else b""
 
 
 def write_tiff(file: BinaryIO, picture: Picture) -> None:

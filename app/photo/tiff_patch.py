@@ -37,7 +37,9 @@ def patch_tiff(draft: Path, picture: Picture) -> list[str]:
         said = _encode(encoded, page, picture)
         encoded.seek(0)
         with TiffFile(encoded) as new:
-            _replace_pixels(page, new.pages.first, picture, everything=bool(said))
+            _replace_pixels(
+                page, new.pages.first, picture, everything=bool(said) and page.compression != COMPRESSION.JPEG
+            )
     return said
 
 
@@ -68,9 +70,12 @@ def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
     }
     if packed:
         stored["bitspersample"] = page.bitspersample
+    lossy = page.compression == COMPRESSION.JPEG
+    if lossy:
+        stored["compressionargs"] = {"level": 95}
     try:
         imwrite(target, pixels, byteorder=byteorder, **options, **stored)
-        return []
+        return ["strips or tiles that the hole touches are encoded anew as JPEG, quality 95"] if lossy else []
     except (ValueError, NotImplementedError, KeyError, ImportError, RuntimeError) as error:
         target.seek(0)
         target.truncate()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from photomend.app.photo.files import Written, read, write
+from photomend.app.photo.mend import mend
 from photomend.app.photo.metadata import Metadata
 from photomend.app.photo.picture import Picture
+from photomend.app.repair import Repairer
+from photomend.models import HarmonicFill
 from PIL import ExifTags, Image, ImageCms
 
 HEIGHT, WIDTH = 24, 32
@@ -77,9 +82,10 @@ def hole() -> np.ndarray:
     return mask
 
 
-def save(path: Path, picture: Picture) -> Path:
-    """A picture in a file, by the code under test; tests of reading use files of other libraries."""
-    from photomend.app.photo.files import write
+def mended(source: Path, target: Path) -> tuple[Picture, Written]:
+    """A file repaired and written to another: the picture, and what there was to say."""
+    return (repaired := mend(read(source), hole(), Repairer(HarmonicFill()))), write(target, repaired)
 
-    write(path, picture)
-    return path
+
+def opened(path: Path) -> Any:
+    return Image.open(path)

@@ -16,19 +16,9 @@ from photomend.app.photo.picture import Picture
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.data.photos import PhotoError
-from photomend.models import HarmonicFill
 from PIL import Image, PngImagePlugin
-from tifffile import PHOTOMETRIC, TiffFile, imwrite
 
-from .samples import HEIGHT, ICC, KINDS, WIDTH, everything, exif, hole, noise
-
-
-def mended(source: Path, target: Path) -> tuple[Picture, Written]:
-    return (repaired := mend(read(source), hole(), Repairer(HarmonicFill()))), write(target, repaired)
-
-
-def opened(path: Path) -> Any:
-    return Image.open(path)
+from .samples import HEIGHT, ICC, KINDS, WIDTH, everything, exif, hole, mended, noise, opened
 
 
 def test_a_profile_of_more_than_a_megabyte(tmp_path: Path) -> None:
@@ -52,54 +42,6 @@ def test_grey_stays_grey_and_known_pixels_keep_their_bits(tmp_path: Path) -> Non
     picture = mend(read(tmp_path / "a.png"), hole(), Repairer.load("harmonic"))
     assert picture.pixels.shape == (HEIGHT, WIDTH)
     assert np.array_equal(picture.pixels[~hole()], KINDS["L"].pixels[~hole()])
-
-
-@pytest.mark.parametrize("compression", ["zlib", "lzw", "packbits", "zstd", "jpeg", None])
-@pytest.mark.parametrize("layout", [{"rowsperstrip": 8}, {"tile": (16, 16)}, {"planarconfig": "separate"}])
-def test_tiffs_as_they_are_stored(tmp_path: Path, compression: str | None, layout: dict) -> None:
-    """Strips and tiles that a hole doesn't touch are the same bytes, and the second page and an odd tag stay."""
-    planar = "planarconfig" in layout
-    pixels = KINDS["RGB"].pixels if compression == "jpeg" else KINDS["RGB;16"].pixels
-    if compression == "jpeg" and (planar or "rowsperstrip" in layout):
-        pytest.skip("JPEG strips of this size are not written by tifffile")
-    stored = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)) if planar else pixels
-    path = tmp_path / "a.tif"
-    tags = [(65000, "s", 0, "an odd tag", True)]
-    options: dict[str, Any] = {"metadata": None, "photometric": "rgb", "extratags": tags, **layout}
-    if compression in ("zlib", "lzw", "zstd"):
-        options["predictor"] = True
-    imwrite(path, stored, compression=compression, **options)
-    imwrite(path, noise(1, "float32"), append=True, metadata=None)
-    shown = read(path).pixels
-    picture, said = mended(path, tmp_path / "b.tif")
-    assert said.lost == []
-    assert "the first of 2 pages or frames is repaired, the others stay as they are" in said.done
-    with TiffFile(path) as old, TiffFile(tmp_path / "b.tif") as new:
-        assert new.pages.first.tags[65000].value == "an odd tag"
-        assert (new.pages.first.compression, new.pages.first.chunked) == (
-            old.pages.first.compression,
-            old.pages.first.chunked,
-        )
-        assert np.array_equal(new.pages[1].asarray(), noise(1, "float32"))
-        back = read(tmp_path / "b.tif").pixels
-        far = ~hole()
-        if compression == "jpeg":
-            far[:16, 0:32] = False
-        assert np.array_equal(back[far], shown[far])
-        if compression != "jpeg":
-            assert np.array_equal(back, picture.pixels)
-    assert np.array_equal(shown, pixels) or compression == "jpeg"
-
-
-def test_white_is_zero_in_a_fax(tmp_path: Path) -> None:
-    for pixels in (noise(1, "bool"), noise(1, "uint8")):
-        imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite", metadata=None)
-        picture, _ = mended(tmp_path / "a.tif", tmp_path / "b.tif")
-        with TiffFile(tmp_path / "b.tif") as file:
-            assert file.pages.first.photometric == PHOTOMETRIC.MINISWHITE
-            assert np.array_equal(file.pages.first.asarray()[~hole()], pixels[~hole()])
-        white = 1 if pixels.dtype == bool else 255
-        assert np.array_equal(picture.pixels[~hole()], (white - pixels)[~hole()] if white > 1 else ~pixels[~hole()])
 
 
 def test_an_animation_keeps_its_other_frames(tmp_path: Path) -> None:
