@@ -4,7 +4,7 @@
    cut        text that is wider or higher than a box which hides the rest, or than the rectangle it stands in
    scrolling  a box that must be scrolled sideways, and doesn't show it
    overprint  text over other text
-   small      text of less than 7.5 pixels
+   small      text of less than 7.5 pixels, and drawings in files of their own at less than 0.6 of their size
    contrast   text whose contrast with its background is below 4.5, or below 3 if it is large (WCAG 2, 1.4.3)      */
 () => {
   const page = document.documentElement;
@@ -139,6 +139,10 @@
       const matrix = label?.getScreenCTM();
       const size = parseFloat(styleOf(element).fontSize) * (matrix ? Math.hypot(matrix.a, matrix.b) : 1);
       if (size < 7.5 && seen(shown)) found.add(`${named(element)}: ${size.toFixed(1)} pixels`);
+    }
+    for (const drawing of document.querySelectorAll("img[src$='.svg']")) {
+      const scale = drawing.clientWidth / drawing.naturalWidth;
+      if (scale < 0.6 && visible(drawing)) found.add(`a drawing at ${scale.toFixed(2)} of its size`);
     }
     return [...found];
   };
