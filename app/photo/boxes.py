@@ -20,7 +20,15 @@ from PIL import Image
 
 from .canvas import Pixels
 from .images import image_of, info_of
-from .metadata import EXIF_HEADER, Metadata, metadata_of, orientation_of, stand_upright
+from .metadata import (
+    EXIF_HEADER,
+    Metadata,
+    metadata_of,
+    orientation_of,
+    stand_upright,
+    upright_exif,
+    upright_xmp,
+)
 from .picture import Origin, Picture
 
 #: The boxes of JPEG 2000 that hold EXIF and XMP.
@@ -90,8 +98,8 @@ def read_jp2(path: Path) -> Picture | None:
         return None
     found = {box.uuid: box.raw_data for box in file.box if box.box_id == "uuid"}
     metadata = Metadata(
-        exif=found.get(JP2_EXIF, b"").removeprefix(EXIF_HEADER),
-        xmp=found.get(JP2_XMP, b""),
+        exif=upright_exif(found.get(JP2_EXIF, b"").removeprefix(EXIF_HEADER)),  # nobody turns by it
+        xmp=upright_xmp(found.get(JP2_XMP, b"")),
         icc=(colour.icc_profile or b"") if colour is not None else b"",
     )
     bits = header["ihdr"].bits_per_component if header else 8 * pixels.dtype.itemsize

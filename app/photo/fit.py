@@ -6,7 +6,6 @@ from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
-from PIL import ImageCms
 
 from .canvas import BYTE, Scale
 from .formats import Format, bits_of
@@ -46,6 +45,8 @@ def _with_colours(picture: Picture, room: Format) -> Step:
 
 def _without_ink(picture: Picture) -> Picture:
     """CMYK as RGB: by the photo's own profile into sRGB where it has one, else by the simple model."""
+    from PIL import ImageCms  # here, because few photos are in CMYK
+
     extra = picture.pixels[..., CHANNELS["CMYK"] :]
     profile = picture.metadata.icc
     if profile and picture.pixels.dtype == np.uint8:
@@ -117,15 +118,25 @@ def _with_depth(picture: Picture, room: Format) -> Step:
     return replace(picture, pixels=pixels, white=white, key=key, origin=None), [words]
 
 
+#: All attributes of metadata but text.
+ALL = ("exif", "xmp", "icc", "iptc", "dpi")
+
+
 def _with_metadata(picture: Picture, room: Format) -> Step:
+    """Without what has no place, or is larger than its place."""
     metadata = picture.metadata
-    if "text" not in room.metadata and (set(metadata.text) - {"Comment"} or "comment" not in room.metadata):
-        kept = {key: text for key, text in metadata.text.items() if key == "Comment" and "comment" in room.metadata}
-        lost = Metadata(text={key: text for key, text in metadata.text.items() if key not in kept})
-        metadata = replace(metadata, text=kept)
-    else:
-        lost = Metadata()
-    absent = [name for name in ("exif", "xmp", "icc", "iptc", "dpi") if name not in room.metadata]
-    lost = replace(lost, **{name: getattr(metadata, name) for name in absent})
-    words = [f"{', '.join(lost.names())} left out"] if lost.names() else []
-    return replace(picture, metadata=metadata.without(*absent)), words
+    text = metadata.text if "text" in room.metadata else {}
+    if "comment" in room.metadata and "Comment" in metadata.text:
+        text = {"Comment": metadata.text["Comment"]}
+    kept = replace(metadata, text=text)
+    large = [name for name in ("exif", "xmp", "iptc", "text") if room.most and _size(kept, name) > room.most]
+    gone = [name for name in ALL if name not in room.metadata]
+    kept = kept.without(*large, *gone)
+    lost = metadata.without(*(name for name in ALL if name not in [*large, *gone]))
+    lost = replace(lost, text={key: value for key, value in metadata.text.items() if key not in kept.text})
+    return replace(picture, metadata=kept), [f"{', '.join(lost.names())} left out"] if lost.names() else []
+
+
+def _size(metadata: Metadata, name: str) -> int:
+    value = getattr(metadata, name)
+    return len(value) if isinstance(value, bytes) else sum(len(text.encode()) for text in value.values())

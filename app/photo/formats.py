@@ -22,6 +22,7 @@ class Format:
         metadata: which attributes of `Metadata` it holds; of `text`, "comment" is the comment alone.
         pages: whether further pages or frames of its own files are kept.
         extra: whether it has room for channels behind alpha.
+        most: bytes that EXIF, XMP, IPTC and text may have, each; None where there is no end.
         plain_grey: whether it has grey only at 8 bits and without alpha.
     """
 
@@ -32,6 +33,7 @@ class Format:
     pages: bool = False
     extra: bool = False
     plain_grey: bool = False
+    most: int | None = None
 
 
 MODERN = ("exif", "xmp", "icc")
@@ -49,7 +51,9 @@ FORMATS = {
         pages=True,
         extra=True,
     ),
-    "JPEG": Format("JPEG", {"grey": (8,), "RGB": (8,), "CMYK": (8,)}, False, (*MODERN, "iptc", "comment", "dpi")),
+    "JPEG": Format(
+        "JPEG", {"grey": (8,), "RGB": (8,), "CMYK": (8,)}, False, (*MODERN, "iptc", "comment", "dpi"), most=65_000
+    ),
     "WEBP": Format("WebP", {"RGB": (8,)}, True, MODERN, pages=True),
     "AVIF": Format("AVIF", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True),
     "HEIF": Format("HEIC", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True),

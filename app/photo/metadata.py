@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
-from tifffile import TiffFile
 
 from .canvas import Pixels
 
 #: What JPEG puts before EXIF, and other formats sometimes copy.
 EXIF_HEADER = b"Exif\0\0"
+#: The keyword of PNG's text that held EXIF before there was a chunk for it.
+RAW_EXIF = "Raw profile type exif"
+#: Text that is one of the other metadata.
+KNOWN_TEXT = (RAW_EXIF, "XML:com.adobe.xmp")
 #: The image resource of Photoshop that holds IPTC records.
 IPTC_RESOURCE = 0x0404
 #: How pixels (H, W, …) are stood upright, by their EXIF orientation.
@@ -69,14 +72,19 @@ def metadata_of(image: Image.Image) -> Metadata:
     """What Pillow knows about an image that it has loaded."""
     info = image.info
     xmp = info.get("xmp") or b""
-    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if key != "XML:com.adobe.xmp"}
+    text = {
+        key: str(value)
+        for key, value in getattr(image, "text", {}).items()
+        if key not in ("XML:com.adobe.xmp", RAW_EXIF)
+    }
     if comment := info.get("comment"):
         text["Comment"] = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else str(comment)
+    exif = info.get("exif") or (image.getexif().tobytes() if RAW_EXIF in info else b"")
     photoshop = info.get("photoshop")
     iptc = photoshop.get(IPTC_RESOURCE, b"") if isinstance(photoshop, dict) else b""
     dpi = info.get("dpi")
     return Metadata(
-        exif=(info.get("exif") or b"").removeprefix(EXIF_HEADER),
+        exif=exif.removeprefix(EXIF_HEADER),
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         icc=info.get("icc_profile") or b"",
         iptc=iptc if isinstance(iptc, bytes) else b"",
@@ -102,6 +110,8 @@ def stand_upright(pixels: Pixels, metadata: Metadata, turned: int) -> tuple[Pixe
 
 def upright_exif(exif: bytes) -> bytes:
     """EXIF with orientation 1; every other byte stays, so that a maker's own notes keep the offsets they count on."""
+    from tifffile import TiffFile  # here, because most photos stand upright
+
     if not exif:
         return exif
     buffer = BytesIO(exif)

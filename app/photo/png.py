@@ -19,7 +19,16 @@ from PIL import Image, PngImagePlugin
 
 from .canvas import Pixels
 from .images import image_of, info_of, picture_of
-from .metadata import SIDEWAYS, metadata_of, orientation_of, stand_upright, upright_exif, upright_xmp
+from .metadata import (
+    RAW_EXIF,
+    SIDEWAYS,
+    Metadata,
+    metadata_of,
+    orientation_of,
+    stand_upright,
+    upright_exif,
+    upright_xmp,
+)
 from .picture import Origin, Picture
 
 Chunk = tuple[bytes, bytes]
@@ -79,7 +88,7 @@ def write_png(file: BinaryIO, picture: Picture) -> None:
     new = list(chunks(encode(picture)))
     origin = picture.origin
     if origin is not None and origin.form == "PNG":
-        png.write_chunks(file, merged(new, list(chunks(origin.path.read_bytes())), origin.turned))
+        png.write_chunks(file, merged(new, list(chunks(origin.path.read_bytes())), origin.turned, picture.metadata))
     else:
         png.write_chunks(file, described(new, picture))
 
@@ -96,7 +105,7 @@ def encode(picture: Picture) -> bytes:
     return target.getvalue()
 
 
-def merged(new: list[Chunk], old: list[Chunk], turned: int) -> Iterator[Chunk]:
+def merged(new: list[Chunk], old: list[Chunk], turned: int, metadata: Metadata) -> Iterator[Chunk]:
     """The chunks of an old file with the pixels of a new one, of the same kind and palette.
 
     Where the photo was turned, its orientation becomes 1. An animation's other frames stay, unless it was turned.
@@ -108,6 +117,8 @@ def merged(new: list[Chunk], old: list[Chunk], turned: int) -> Iterator[Chunk]:
         elif kind == b"IDAT":
             yield from pixels
             pixels = []
+        elif turned != 1 and data.startswith(RAW_EXIF.encode()):
+            yield b"eXIf", metadata.exif
         elif turned == 1 or kind not in FRAMES:
             yield kind, upright_chunk(kind, data, turned)
 

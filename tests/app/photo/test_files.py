@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +185,34 @@ def test_a_photo_too_large_for_its_format_is_refused_before_the_work(tmp_path: P
     long = Picture(np.zeros((1, 70_000, 3), np.uint8), "RGB")
     with pytest.raises(PhotomendError, match=r"a\.jpg: JPEG holds 65500 pixels a side, the photo has 70000×1"):
         write(tmp_path / "a.jpg", long)
+
+
+def test_heic_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(PhotoError, match=r"x\.heic: HEIC needs pillow-heif: pip install 'photomend\[heif\]'"):
+        read(tmp_path / "x.heic")
+    with pytest.raises(PhotomendError, match="HEIC needs pillow-heif"):
+        write(tmp_path / "y.heic", KINDS["RGB"])
+
+
+def test_metadata_too_large_for_a_jpeg_are_left_out(tmp_path: Path) -> None:
+    large = everything()
+    large = replace(large, xmp=large.xmp + b" " * 70_000)
+    said = write(tmp_path / "a.jpg", KINDS["RGB"].copy(metadata=large))
+    assert said.lost == ["JPEG can't hold everything: XMP, text (Title) left out"]
+    assert read(tmp_path / "a.jpg").metadata == replace(large, xmp=b"", text={"Comment": "scanned"})
+
+
+def test_exif_that_a_png_holds_as_text(tmp_path: Path) -> None:
+    """As ImageMagick wrote it: it turns the photo once, and not again in what comes back."""
+    info = PngImagePlugin.PngInfo()
+    raw = b"Exif\0\0" + exif(6)
+    info.add_text("Raw profile type exif", f"\nexif\n{len(raw):8}\n{raw.hex()}\n", zip=True)
+    Image.fromarray(KINDS["RGB"].pixels).save(tmp_path / "a.png", pnginfo=info)
+    picture = read(tmp_path / "a.png")
+    assert picture.shape == (WIDTH, HEIGHT)
+    write(tmp_path / "b.png", picture)
+    back = read(tmp_path / "b.png")
+    assert np.array_equal(back.pixels, picture.pixels)
+    assert b"TestCam" in back.metadata.exif
