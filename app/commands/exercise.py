@@ -81,7 +81,7 @@ def check(file: Path, seconds: float, megabytes: int) -> int:
     The exit status is 1 if anything is wrong.
     """
     exercise, outcome, _ = _examine(file, seconds, megabytes)
-    for line in outcome.right:
+    for line in dict.fromkeys(outcome.right):  # of several checks of one function, one line
         click.echo(f"right  {line}")
     wrong = outcome.wrong
     if wrong is not None:

@@ -88,6 +88,8 @@ def explained(
     title, *lines = message.split("\n  ")
     hint = next((line.removeprefix("hint:").strip() for line in lines if line.startswith("hint:")), "")
     details = [line for line in lines if not line.startswith("hint:")]
+    if "a small example:" in details:  # what stands before it is of arrays that a learner doesn't see
+        details = details[details.index("a small example:") :]
     if "the value isn't that of" in title:
         stage, target, index = "value", "y", None
     else:

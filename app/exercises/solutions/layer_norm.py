@@ -26,8 +26,8 @@ def layer_norm(x, γ, β, *, eps=1e-5):
     def layer_norm_pullback(ȳ):
         # γ multiplies x̂, so what arrives at x̂ is γ ȳ, and it does so before any mean is taken.
         g = γ * ȳ
-        # x̂ depends on x three times. Directly: g / σ. Through μ, which takes the mean of g away. And through σ: a
-        # change of x along x̂ changes only σ, so that the part of g along x̂ is taken away, x̂ mean(g x̂).
+        # With g = γ ȳ: x̂ depends on x three times. Directly: g / σ. Through μ, which takes the mean of g away. And
+        # through σ: a change of x along x̂ changes only σ, so that the part of g along x̂ is taken away, x̂ mean(g x̂).
         x̄ = (g - g.mean(-1, keepdim=True) - x̂ * (g * x̂).mean(-1, keepdim=True)) / σ
         # γ was used in every row, and stands beside x̂.
         γ̄ = (ȳ * x̂).sum(0)

@@ -166,6 +166,15 @@ def _of_input(n: Norm, e: Evidence) -> Iterator[tuple[str, Hypothesis]]:
             lambda p, v: (γ(p.xs) * v - v + full(p, v)) / σ(p.xs),
         )
         yield (
+            "γ is forgotten in the variance's term: mean(ȳ x̂) where mean(γ ȳ x̂) is due",
+            lambda p, v: (γ(p.xs) * v - (mean(γ(p.xs) * v) if n.centred else 0) - x̂(p) * mean(v * x̂(p))) / σ(p.xs),
+        )
+        if n.centred:
+            yield (
+                "γ is forgotten in the mean's term: mean ȳ where mean(γ ȳ) is due",
+                lambda p, v: (γ(p.xs) * v - mean(v) - x̂(p) * mean(γ(p.xs) * v * x̂(p))) / σ(p.xs),
+            )
+        yield (
             "γ is forgotten, and the variance's term is missing",
             lambda p, v: (v - mean(v)) / σ(p.xs) if n.centred else None,
         )

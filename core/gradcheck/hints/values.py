@@ -159,7 +159,7 @@ def _functions(points: list[ValuePoint], names: list[str]) -> Iterator[tuple[str
     yield "this is 1 over what is expected", lambda q: 1 / q.expected
     yield "this is 1 less what is expected", lambda q: 1 - q.expected
     yield "0 wins over negative values, as if padded with 0 or cut off at 0", lambda q: q.expected.clamp_min(0)
-    yield "the value is transposed", lambda q: q.expected.mT
+    yield "the value is transposed", lambda q: q.expected.mT if q.expected.ndim > 1 else None
     for k, x in enumerate(points[0].xs):
         if x.is_floating_point():
             yield f"{names[k]} is added once too often", partial(lambda k, q: q.expected + q.xs[k], k)

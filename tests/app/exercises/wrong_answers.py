@@ -217,6 +217,8 @@ WRONG: list[Wrong] = [
         ("variance term", " - x̂ * (g * x̂).mean(-1, keepdim=True)", "", "the variance's term is missing"),
         ("γ outside", (("g = γ * ȳ", "g = ȳ"), ("x̄ = (", "x̄ = γ * (")), "", "γ is outside"),
         ("γ forgotten", "g = γ * ȳ", "g = ȳ", "γ is forgotten"),
+        ("γ forgotten in one term", "x̂ * (g * x̂)", "x̂ * (ȳ * x̂)", "γ is forgotten in the variance's term"),
+        ("γ forgotten in the mean", "g - g.mean(", "g - ȳ.mean(", "γ is forgotten in the mean's term"),
         ("n − 1", "(centred**2).mean(-1, keepdim=True)", "x.var(-1, keepdim=True)", "divided by n − 1"),
         ("ε outside", "((centred**2).mean(-1, keepdim=True) + eps).sqrt()",
          "(centred**2).mean(-1, keepdim=True).sqrt() + eps", "ε stands outside the root"),
