@@ -6,21 +6,19 @@ solved by the preconditioned conjugate gradient method (`conjugate_gradient.py`)
 once.
 
 Two preconditioners. For deep holes that are much of their bounding rectangle the same equation is solved exactly on
-that rectangle, as if all of it were missing: there sines and cosines are A's eigenvectors. For a rectangular hole that
-*is* the system, and one iteration suffices; other shapes take some tens. All other holes (scratches, noise, frames) may
-span a whole photo. There only the missing pixels are stored, and multigrid (`multigrid.py`) is the preconditioner.
+that rectangle, as if all of it were missing (`rectangle.py`). For a rectangular hole that *is* the system, and one
+iteration suffices; other shapes take some tens. All other holes (scratches, noise, frames) may span a whole photo.
+There only the missing pixels are stored, and multigrid (`multigrid.py`) is the preconditioner.
 
 Holes in one photo are systems of their own: those with a rectangle are solved one by one, because together they would
 be a hole of no simple shape; the others together.
-
-Source: Strang, *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,10 +27,11 @@ import torch
 from ..core import Array
 from . import conjugate_gradient
 from .components import Positions, components
-from .conjugate_gradient import ConjugateGradient, Operator
+from .conjugate_gradient import ConjugateGradient
 from .holes import Bounds, Hole, distance_to_known
 from .multigrid import Laplace, Pixels
 from .reconstructor import Fill
+from .rectangle import rectangle_solver
 
 Colours = np.ndarray[Any, np.dtype[Any]]  # (n, 3) in [0, 1]
 
@@ -56,22 +55,12 @@ class HarmonicFill(Fill):
 
     def fill(self, known: Array, mask: Array) -> Array:
         filled = known.clone()
-        with_rectangle, others = _systems(mask)
-        started = ((holes, _solution(known, holes)) for holes in with_rectangle)
+        started = _started(known, mask, filled)
         # On a CPU one after the other, for the sake of memory; another device is asked about all of them at once.
         for together in ([one] for one in started) if known.device.type == "cpu" else [list(started)]:
-            conjugate_gradient.solve([solution for _, solution in together])
-            for holes, solution in together:
-                holes.write(solution.u, filled)
-        if len(others):
-            pixels = Pixels(others, (len(mask), *mask.shape[2:]))
-
-            def colours(*places: Positions) -> Array:
-                image, y, x = (torch.from_numpy(each).to(known.device) for each in places)
-                return known[image, :, y, x]
-
-            image, y, x = (torch.from_numpy(each).to(known.device) for each in pixels.positions())
-            filled[image, :, y, x] = _scattered(pixels, colours, known.device).to(filled)
+            conjugate_gradient.solve([solution for solution, _ in together])
+            for solution, write in together:
+                write(solution.u)
         return filled
 
     def fill_pixels(
@@ -83,21 +72,41 @@ class HarmonicFill(Fill):
         with the hole's bounding rectangle.
         """
         pixels = Pixels(hole.rows * shape[1] + hole.columns, (1, shape[0], shape[1]))
-        found = _scattered(pixels, lambda _, y, x: torch.from_numpy(colours(y, x)), torch.device("cpu"))
-        return found.numpy()[pixels.numbers]
+        solution = _scattered(pixels, lambda _, y, x: torch.from_numpy(colours(y, x)), torch.device("cpu"))
+        conjugate_gradient.solve([solution])
+        return solution.u[0, :, 0].T.numpy()[pixels.numbers]
+
+
+def _started(known: Array, mask: Array, filled: Array) -> Iterator[tuple[ConjugateGradient, Callable[[Array], object]]]:
+    """Every system of a batch, still to be solved for, and what writes its solution into `filled`."""
+    with_rectangle, others = _systems(mask)
+    for holes in with_rectangle:
+        yield _solution(known, holes), partial(holes.write, filled=filled)
+    if not len(others):
+        return
+    pixels = Pixels(others, (len(mask), *mask.shape[2:]))
+
+    def colours(*places: Positions) -> Array:
+        image, y, x = (torch.from_numpy(each).to(known.device) for each in places)
+        return known[image, :, y, x]
+
+    def write(u: Array) -> None:
+        image, y, x = (torch.from_numpy(each).to(known.device) for each in pixels.positions())
+        filled[image, :, y, x] = u[0, :, 0].T.to(filled)
+
+    yield _scattered(pixels, colours, known.device), write
 
 
 def _scattered(
     pixels: Pixels, colours: Callable[[Positions, Positions, Positions], Array], device: torch.device
-) -> Array:
-    """The colours (n, 3) of missing pixels; `colours` gives those of known ones, by image, row and column."""
+) -> ConjugateGradient:
+    """The colours (1, 3, 1, n) of missing pixels, still to be solved for; `colours` gives those of known ones, (m, 3),
+    by image, row and column."""
     right_side = torch.zeros(1, 3, 1, len(pixels.places), dtype=torch.float64, device=device)
     for numbers, *places in pixels.around():
         right_side[0, :, 0, torch.from_numpy(numbers).to(device)] += colours(*places).T.to(torch.float64)
     system = Laplace(pixels, device)
-    solution = ConjugateGradient(system, system.precondition, right_side, TOLERANCE, EXPECTED_MULTIGRID)
-    conjugate_gradient.solve([solution])
-    return solution.u[0, :, 0].T
+    return ConjugateGradient(system, system.precondition, right_side, TOLERANCE, EXPECTED_MULTIGRID)
 
 
 class _Holes(NamedTuple):
@@ -160,7 +169,7 @@ def _solution(known: Array, holes: _Holes) -> ConjugateGradient:
     colour, missing, inside = _cut(known, holes.photos, holes.mask, holes.bounds)
     right_side = _neighbour_sum(colour) * missing[..., 1:-1, 1:-1]
     system = _Laplacian(missing, inside)
-    rectangle = _rectangle_solver(holes.bounds, holes.mask.shape[2], holes.mask.shape[3], system.unknown)
+    rectangle = rectangle_solver(holes.bounds, holes.mask.shape[2], holes.mask.shape[3], system.unknown)
     return ConjugateGradient(system, rectangle, right_side, TOLERANCE, 1 if holes.rectangles else EXPECTED)
 
 
@@ -205,44 +214,3 @@ class _Laplacian:
         framed = u.new_zeros(*u.shape[:2], u.shape[2] + 2, u.shape[3] + 2)
         framed[..., 1:-1, 1:-1] = u
         return (self.neighbours * u - _neighbour_sum(framed)) * self.unknown
-
-
-def _rectangle_solver(bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array) -> Operator:
-    """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing."""
-    h, w = unknown.shape[2:]
-    rows = [_modes(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
-    columns = [_modes(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
-    row_modes, row_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*rows, strict=True))
-    column_modes, column_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*columns, strict=True))
-    eigenvalues = row_values[..., None] + column_values[..., None, :]
-    # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive number in
-    # its place keeps the preconditioner positive definite.
-    inverse = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w)).reciprocal()
-
-    def solve(r: Array) -> Array:
-        return (row_modes @ ((row_modes.mT @ r @ column_modes) * inverse) @ column_modes.mT) * unknown
-
-    return solve
-
-
-def _modes(n: int, open_low: bool, open_high: bool, size: int) -> tuple[Array, Array]:
-    """The eigenvectors (size, size) and eigenvalues (size,) of the second difference on n points, zero-padded.
-
-    At an open end (the photo's edge) nothing flows; at the other kind a known pixel, here 0, lies beyond.
-    """
-    j = torch.arange(n, dtype=torch.float64)[:, None]
-    k = torch.arange(n, dtype=torch.float64)[None, :]
-    if open_low and open_high:
-        θ = math.pi * k / n
-        basis = torch.cos((j + 0.5) * θ)
-    elif open_low or open_high:
-        θ = math.pi * (k + 0.5) / (n + 0.5)
-        basis = torch.sin((j + 1) * θ)
-        basis = basis.flip(0) if open_low else basis
-    else:
-        θ = math.pi * (k + 1) / (n + 1)
-        basis = torch.sin((j + 1) * θ)
-    padded, values = torch.zeros(size, size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
-    padded[:n, :n] = basis / basis.norm(dim=0)
-    values[:n] = 2 - 2 * torch.cos(θ[0])
-    return padded, values

@@ -33,6 +33,7 @@ document.addEventListener("DOMContentLoaded", () => {
       event.stopPropagation(); /* the theme turns the page with the same keys */
       show(to);
     });
+    stepper.tabIndex = -1; /* a click into the picture is enough for the arrow keys */
     stepper.classList.add("live");
     show(0);
   }

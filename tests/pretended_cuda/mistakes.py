@@ -112,12 +112,12 @@ _EDITS: list[tuple[str, str, str, str, str, str, str]] = [
     (
         *("mask-on-the-cpu", "The masks of single holes stay on the CPU."),
         *("models.harmonic", "_systems"),
-        *("own.to(mask)", "own.to(mask.dtype)"),
+        *("torch.from_numpy(missing).to(mask)", "torch.from_numpy(missing).to(mask.dtype)"),
         "attention, training",
     ),
     (
         *("modes-on-the-cpu", "The rows' eigenvectors stay on the CPU."),
-        *("models.harmonic", "_rectangle_solver"),
+        *("models.rectangle", "rectangle_solver"),
         *(".to(unknown.device) for each in zip(*rows,", " for each in zip(*rows,"),
         "attention, training",
     ),

@@ -1,0 +1,55 @@
+"""Laplace's equation on whole rectangles, solved exactly: sines and cosines are its eigenvectors there.
+
+Source: Strang, *The discrete cosine transform* (1999), for the eigenvectors under both kinds of boundary.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ..core import Array
+from .conjugate_gradient import Operator
+from .holes import Bounds
+
+
+def rectangle_solver(bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array) -> Operator:
+    """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing."""
+    h, w = unknown.shape[2:]
+    rows = [modes(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
+    columns = [modes(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
+    row_modes, row_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*rows, strict=True))
+    column_modes, column_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*columns, strict=True))
+    eigenvalues = row_values[..., None] + column_values[..., None, :]
+    # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive number in
+    # its place keeps the preconditioner positive definite.
+    inverse = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w)).reciprocal()
+
+    def solve(r: Array) -> Array:
+        return (row_modes @ ((row_modes.mT @ r @ column_modes) * inverse) @ column_modes.mT) * unknown
+
+    return solve
+
+
+def modes(n: int, open_low: bool, open_high: bool, size: int) -> tuple[Array, Array]:
+    """The eigenvectors (size, size) and eigenvalues (size,) of the second difference on n points, zero-padded.
+
+    At an open end (the photo's edge) nothing flows; at the other kind a known pixel, here 0, lies beyond.
+    """
+    j = torch.arange(n, dtype=torch.float64)[:, None]
+    k = torch.arange(n, dtype=torch.float64)[None, :]
+    if open_low and open_high:
+        θ = math.pi * k / n
+        basis = torch.cos((j + 0.5) * θ)
+    elif open_low or open_high:
+        θ = math.pi * (k + 0.5) / (n + 0.5)
+        basis = torch.sin((j + 1) * θ)
+        basis = basis.flip(0) if open_low else basis
+    else:
+        θ = math.pi * (k + 1) / (n + 1)
+        basis = torch.sin((j + 1) * θ)
+    padded, values = torch.zeros(size, size, dtype=torch.float64), torch.ones(size, dtype=torch.float64)
+    padded[:n, :n] = basis / basis.norm(dim=0)
+    values[:n] = 2 - 2 * torch.cos(θ[0])
+    return padded, values
