@@ -12,7 +12,7 @@ from ..core import Array, PhotomendError, no_grad
 
 
 class Reconstructor(Protocol):
-    """Anything that fills holes.
+    """Anything that fills holes; several threads may ask it at a time.
 
     One that was trained for holes up to some side, in pixels, says so in an attribute `trained_hole`.
     """

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] = os.environ, hal
         said: list[bytes] = []
         reader = threading.Thread(target=lambda: said.append(output.read()))
         reader.start()
-        with _limited(process.pid) if half_a_core else ExitStack():
+        with _limited(process.pid) if half_a_core else nullcontext():
             _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -82,21 +82,27 @@ def _limited(pid: int) -> Iterator[None]:
 
 
 def _watch(pid: int, ended: threading.Event) -> None:
+    process = os.pidfd_open(pid)  # unlike the number, this is never another process's
     try:
         while not ended.is_set():
             until, before = time.monotonic() + PERIOD, _computed(pid)
             while (left := until - time.monotonic()) > 0 and not ended.is_set():
                 if _computed(pid) - before >= SHARE * PERIOD:
-                    os.kill(pid, signal.SIGSTOP)
+                    signal.pidfd_send_signal(process, signal.SIGSTOP)
                     ended.wait(left)
-                    os.kill(pid, signal.SIGCONT)
+                    signal.pidfd_send_signal(process, signal.SIGCONT)
                 else:
                     ended.wait(min(LOOK, left))
-    except (OSError, IndexError, ValueError):  # the process has ended
+    except ProcessLookupError:  # it has ended
         return
+    finally:
+        os.close(process)
 
 
 def _computed(pid: int) -> float:
-    """Seconds that all threads of a process have computed."""
-    times = (Path("/proc") / str(pid) / "task").glob("*/schedstat")
-    return sum(int(path.read_text().split()[0]) for path in times) / 1e9
+    """Seconds that the threads of a process have computed."""
+    total = 0
+    for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with suppress(OSError, IndexError):  # a thread that has ended meanwhile
+            total += int(path.read_text().split()[0])
+    return total / 1e9

@@ -12,7 +12,7 @@ from photomend.app.photo.canvas import RepairError
 from photomend.app.repair import Repairer
 from photomend.app.side_by_side import BATCH
 from photomend.core import Array
-from photomend.models import BiharmonicFill, HarmonicFill
+from photomend.models import BiharmonicFill, HarmonicFill, build
 from photomend.models.reconstructor import Reconstructor
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
@@ -298,6 +298,22 @@ def test_equal_holes_go_through_the_model_together() -> None:
     repair(noise(800, 1000), box(800, 1000, *((x, y, 20, 20) for x, y in corners)), model)
     assert sum(n for n, *_ in model.shapes) == len(corners)
     assert max(n for n, *_ in model.shapes) == BATCH
+
+
+def test_a_network_gives_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("photomend.app.side_by_side.cores", lambda: 2)
+    model = build("attention", width=8, dilations=(1,), window=64)
+    for parameter in model.parameters():  # at first it is the harmonic fill
+        parameter.data = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(len(parameter.shape))) / 9
+    photo, mask = noise(200, 300), box(200, 300, *((x, y, 20, 14) for x in range(9, 280, 60) for y in (20, 90, 160)))
+    before, found = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.append(repair(photo, mask, model))
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(*found)
 
 
 def test_halving_and_doubling_keep_a_ramp() -> None:
