@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 
-from .canvas import BYTE, Scale
+from .canvas import BYTE, Pixels, Scale
 from .formats import Format, bits_of
 from .images import image_of
 from .metadata import Metadata
@@ -36,35 +36,44 @@ def _with_colours(picture: Picture, room: Format) -> Step:
         return replace(changed, origin=None), ["its palette becomes RGB"]
     if picture.colours == "CMYK":
         return _without_ink(picture), ["CMYK becomes RGB"]
-    rgb = np.repeat(np.atleast_3d(picture.pixels)[..., :1], 3, axis=2)
+    return _without_grey(picture), ["grey becomes three equal channels"]
+
+
+def _without_grey(picture: Picture) -> Picture:
+    """Grey as RGB: by the photo's own profile into sRGB where it has one for grey, which RGB can't have."""
+    colours, metadata = np.repeat(np.atleast_3d(picture.pixels)[..., :1], 3, axis=2), picture.metadata
+    if metadata.icc[16:20] == b"GRAY":
+        converted = _by_profile(replace(picture, pixels=np.atleast_3d(picture.pixels)[..., 0].copy(), alpha=False))
+        colours, metadata = colours if converted is None else converted, metadata.without("icc")
     if picture.pixels.ndim == 3:
-        rgb = np.concatenate((rgb, picture.pixels[..., 1:]), axis=2)
+        colours = np.concatenate((colours, picture.pixels[..., 1:]), axis=2)
     key = picture.key and picture.key * 3
-    return replace(picture, pixels=rgb, colours="RGB", key=key, origin=None), ["grey becomes three equal channels"]
+    return replace(picture, pixels=colours, colours="RGB", key=key, metadata=metadata, origin=None)
 
 
 def _without_ink(picture: Picture) -> Picture:
     """CMYK as RGB: by the photo's own profile into sRGB where it has one, else by the simple model."""
-    from PIL import ImageCms  # here, because few photos are in CMYK
-
     extra = picture.pixels[..., CHANNELS["CMYK"] :]
-    profile = picture.metadata.icc
-    if profile and picture.pixels.dtype == np.uint8:
-        try:
-            image = image_of(replace(picture, pixels=np.ascontiguousarray(picture.pixels[..., :4]), alpha=False))
-            srgb = ImageCms.createProfile("sRGB")
-            converted = ImageCms.profileToProfile(image, BytesIO(profile), srgb, outputMode="RGB")
-            colours = np.asarray(converted)
-        except ImageCms.PyCMSError:
-            colours = None
-    else:
-        colours = None
+    ink = np.ascontiguousarray(picture.pixels[..., : CHANNELS["CMYK"]])
+    colours = _by_profile(replace(picture, pixels=ink, alpha=False))
     if colours is None:
-        window = (slice(None), slice(None))
-        light = picture.canvas(np.zeros(picture.shape, np.bool_)).colours(window)
+        light = picture.canvas(np.zeros(picture.shape, np.bool_)).colours((slice(None), slice(None)))
         colours = picture.scale(np.ones(picture.shape, np.bool_)).from_unit(light)
     pixels = np.concatenate((colours, extra), axis=2) if extra.shape[2] else colours
     return replace(picture, pixels=pixels, colours="RGB", metadata=picture.metadata.without("icc"), origin=None)
+
+
+def _by_profile(picture: Picture) -> Pixels | None:
+    """The colours of a picture in sRGB, uint8 (H, W, 3); None without a profile that says so, or at other depths."""
+    from PIL import ImageCms  # here, because few photos need it
+
+    if not picture.metadata.icc or picture.pixels.dtype != np.uint8:
+        return None
+    profile, srgb = BytesIO(picture.metadata.icc), ImageCms.createProfile("sRGB")
+    try:
+        return np.asarray(ImageCms.profileToProfile(image_of(picture), profile, srgb, outputMode="RGB"))
+    except ImageCms.PyCMSError:
+        return None
 
 
 def _with_alpha(picture: Picture, room: Format) -> Step:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ XMP = (
     b'<a tiff:Orientation="1">title</a></x:xmpmeta>'
 )
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+#: The white that profiles relate to, D50: X, Y and Z with 16 binary places.
+D50 = struct.pack(">3I", 0xF6D6, 0x10000, 0xD32D)
 #: One record, 2:120: the caption.
 IPTC = b"\x1c\x02\x78\x00\x07caption"
 
@@ -31,6 +34,24 @@ def exif(orientation: int = 1) -> bytes:
     tags[ExifTags.Base.Orientation] = orientation
     tags.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ISOSpeedRatings] = 400
     return tags.tobytes().removeprefix(b"Exif\0\0")
+
+
+def grey_profile(gamma: float) -> bytes:
+    """A colour profile for grey with a gamma (ICC.1:2001-04, with the four tags that a monochrome profile needs)."""
+    name = b"grey\0"
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", len(name)) + name + bytes(78),
+        b"cprt": b"text" + bytes(4) + b"none\0",
+        b"wtpt": b"XYZ " + bytes(4) + D50,
+        b"kTRC": b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)),
+    }
+    table, data = struct.pack(">I", len(tags)), b""
+    for tag, value in tags.items():
+        table += tag + struct.pack(">II", 128 + 4 + 12 * len(tags) + len(data), len(value))
+        data += value + bytes(-len(value) % 4)
+    kind = bytes(4) + b"\2\x40\0\0" + b"mntrGRAYXYZ " + struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    header = struct.pack(">I", 128 + len(table) + len(data)) + kind + D50
+    return header.ljust(128, b"\0") + table + data
 
 
 def everything(orientation: int = 1) -> Metadata:

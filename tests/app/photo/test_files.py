@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from photomend.app.photo.files import Written, read, write
 from photomend.app.photo.mend import mend
+from photomend.app.photo.metadata import Metadata
 from photomend.app.photo.picture import Picture
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.data.photos import PhotoError
 from PIL import Image, PngImagePlugin
 
-from .samples import HEIGHT, ICC, KINDS, WIDTH, everything, exif, hole, mended, noise, opened
+from .samples import HEIGHT, ICC, KINDS, WIDTH, everything, exif, grey_profile, hole, mended, noise, opened
 
 
 def test_a_profile_of_more_than_a_megabyte(tmp_path: Path) -> None:
@@ -216,3 +217,16 @@ def test_exif_that_a_png_holds_as_text(tmp_path: Path) -> None:
     back = read(tmp_path / "b.png")
     assert np.array_equal(back.pixels, picture.pixels)
     assert b"TestCam" in back.metadata.exif
+
+
+def test_a_profile_for_grey_is_used_where_grey_becomes_rgb(tmp_path: Path) -> None:
+    """RGB can't have it: colours are converted into sRGB, in which the photo looks the same."""
+    grey_icc = grey_profile(1.8)
+    write(tmp_path / "a.png", KINDS["L"].copy(metadata=Metadata(icc=grey_icc)))
+    assert read(tmp_path / "a.png").metadata.icc == grey_icc
+    write(tmp_path / "b.webp", read(tmp_path / "a.png"))
+    back = read(tmp_path / "b.webp")
+    assert back.metadata.icc == b""
+    light = (KINDS["L"].pixels / 255) ** 1.8
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    assert np.abs(back.pixels[..., 0] / 255 - srgb).max() < 0.02
