@@ -21,7 +21,7 @@ project_copyright = author
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # Those of docs/site/.
 extensions += ["mathml", "reference_pages", "excerpt", "course", "mistakes"]
-extensions += ["notebooks", "streams", "links"]
+extensions += ["notebooks", "streams", "described", "links"]
 exclude_patterns = ["_static", "site", "data", "**.ipynb_checkpoints"]
 
 # Pages are Markdown, and notebooks where they begin with a kernel; every cell runs in each build, and none may fail.

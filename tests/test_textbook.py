@@ -17,8 +17,9 @@ from photomend.tests.verification.breaks import BREAKS
 from .scripts import ROOT, script
 
 pytest.importorskip("sphinx")
-COURSE, LINKS, MATHML, MISTAKES, PAGES, STREAMS = (
-    script(f"docs/site/{name}") for name in ("course", "links", "mathml", "mistakes", "reference_pages", "streams")
+COURSE, DESCRIBED, LINKS, MATHML, MISTAKES, PAGES, STREAMS = (
+    script(f"docs/site/{name}")
+    for name in ("course", "described", "links", "mathml", "mistakes", "reference_pages", "streams")
 )
 
 
@@ -31,6 +32,29 @@ def test_letters_keep_their_marks_and_indices() -> None:
 
 def test_functions_keep_their_distance() -> None:
     assert "<mi>ln</mi><mo>&ApplyFunction;</mo><mspace" in "".join(MATHML.mathml(r"\ln 3", block=False).split())
+
+
+def test_printed_tables_are_marked() -> None:
+    from docutils import nodes
+    from docutils.utils import new_document
+
+    document = new_document("page")
+    document += nodes.literal_block(text="mean of it:  1\n  hint:     the sum is missing, as if x  were constant")
+    document += nodes.literal_block(text="one line\nname  two words   output  12\n")
+    STREAMS.mark_tables(document)
+    assert [block["classes"] for block in document.findall(nodes.literal_block)] == [[], ["columns"]]
+
+
+def test_pictures_say_what_they_show() -> None:
+    from docutils import nodes
+    from docutils.utils import new_document
+
+    document = new_document("page")
+    document += nodes.paragraph(text="It is random.")
+    document += nodes.paragraph(text="Look at it. Here is\nthe photo:")
+    document += [nodes.image(uri="a.png"), nodes.image(uri="b.png", alt="the loss")]
+    DESCRIBED.describe(document)
+    assert [image["alt"] for image in document.findall(nodes.image)] == ["Here is the photo:", "the loss"]
 
 
 def test_docstrings_keep_their_stars_and_formulas() -> None:

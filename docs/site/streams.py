@@ -1,4 +1,4 @@
-"""A Sphinx extension: what a cell prints is shown as it was printed.
+"""A Sphinx extension: what a cell prints is shown as it was printed, and a printed table keeps its lines whole.
 
 A kernel hands output over in pieces; those of a `%%bash` cell have 100 characters at most. MyST-NB ends each piece with
 a new line, within words too, and leaves out empty lines between them. So they are put together before it sees them.
@@ -6,12 +6,16 @@ a new line, within words too, and leaves out empty lines between them. So they a
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import Any
 
+from docutils import nodes
 from myst_nb.core import render
 from sphinx.application import Sphinx
 
+#: What stands between two columns.
+GAP = re.compile(r"(?<=\S)  +(?=\S)")
 by_library = render.coalesce_streams
 
 
@@ -30,6 +34,18 @@ def joined(outputs: list[Any]) -> list[Any]:
     return kept
 
 
+def mark_tables(document: nodes.document) -> None:
+    """Call what was printed in four columns or more so, for the style sheet: other long lines may be broken."""
+    for block in document.findall(nodes.literal_block):
+        if any(len(GAP.findall(line)) >= 3 for line in block.astext().splitlines()):
+            block["classes"].append("columns")
+
+
+def _mark_tables(app: Sphinx, document: nodes.document) -> None:
+    mark_tables(document)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("doctree-read", _mark_tables)
     render.coalesce_streams = lambda outputs: by_library(joined(outputs))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,7 @@
    scrolling  a box that must be scrolled sideways, and doesn't show it
    overprint  text over other text
    small      text of less than 7.5 pixels, and drawings in files of their own at less than 0.6 of their size
+   silent     pictures that say nothing to who can't see them
    contrast   text whose contrast with its background is below 4.5, or below 3 if it is large (WCAG 2, 1.4.3)      */
 () => {
   const page = document.documentElement;
@@ -147,6 +148,11 @@
     return [...found];
   };
 
+  const silent = () =>
+    [...document.querySelectorAll("img")]
+      .filter((image) => visible(image) && (!image.alt || /\.(png|svg|jpe?g)$/.test(image.alt)))
+      .map((image) => `a picture of ${image.clientWidth} by ${image.clientHeight}, alt "${image.alt}"`);
+
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   canvas.canvas.width = canvas.canvas.height = 1;
   const colours = new Map();
@@ -204,5 +210,5 @@
     return [...found];
   };
 
-  return { overflow: overflow(), cut: cut(), scrolling: scrolling(), overprint: overprint(), small: small(), contrast: contrast() };
+  return { overflow: overflow(), cut: cut(), scrolling: scrolling(), overprint: overprint(), small: small(), silent: silent(), contrast: contrast() };
 }

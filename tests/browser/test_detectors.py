@@ -7,6 +7,7 @@ import pytest
 from .tab import Tab
 
 pytestmark = pytest.mark.slow
+DOT = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA="
 LONG = "a line of words that is far too long for its box"
 #: The kind of fault, a body that has it, and one that doesn't.
 PLANTED = {
@@ -69,6 +70,11 @@ PLANTED = {
         "small",
         "<svg width='200' viewBox='0 0 500 100'><text x='10' y='50' font-size='16'>tiny</text></svg>",
         "<svg width='300' viewBox='0 0 500 100'><text x='10' y='50' font-size='16'>readable</text></svg>",
+    ),
+    "a picture without words": (
+        "silent",
+        f"<img src='{DOT}' width='40' height='40' alt='a/b.png'>",
+        f"<img src='{DOT}' width='40' height='40' alt='a dot'>",
     ),
     "grey on grey": ("contrast", "<p style='color: #999'>pale</p>", "<p style='color: #666'>readable</p>"),
     "a faded word": ("contrast", "<p style='opacity: 0.4'>pale</p>", "<p style='opacity: 0.9'>readable</p>"),

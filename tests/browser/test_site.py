@@ -77,6 +77,9 @@ def test_steppers_by_mouse(tab: Tab, name: str) -> None:
         at(stepper, state["frames"] - 1)
         back.click()
         at(stepper, state["frames"] - 2)
+        stepper.locator("ol > li:visible").click()  # into the picture
+        tab.page.keyboard.press("Home")
+        at(stepper, 0)
     assert tab.said == []
 
 
