@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE / "site"))
 # What cells find wherever they run: the pages' own modules, and the programs of this environment.
 for variable, folder in {"PYTHONPATH": HERE / "book", "PATH": Path(sys.executable).parent}.items():
     os.environ[variable] = os.pathsep.join([str(folder), *filter(None, [os.environ.get(variable)])])
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # pages are read side by side, a process for each core
 os.environ["SHELLOPTS"] = "errexit:pipefail"  # a cell of bash fails with the first of its commands that fails
 
 project = "photomend"
