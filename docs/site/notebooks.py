@@ -33,8 +33,8 @@ FENCE = re.compile(
 OPTION = re.compile(r"^:([\w-]+): ?(.*)\n", re.M)
 LINK = re.compile(r"(?<!!)\[([^\[\]]*)\]\((?!https?:)([^)#\s]+)(#[^)\s]*)?\)")
 
-INTRODUCTION = """*A page of photomend's textbook, as a notebook. It runs in the environment that `make install` makes in
-a clone of photomend: `. .venv/bin/activate`, `pip install jupyterlab` and `jupyter lab`, in that folder.*"""
+INTRODUCTION = """*A page of photomend's textbook, as a notebook. It runs in the environment that `make install` makes
+in a clone of photomend: `. .venv/bin/activate`, `pip install jupyterlab` and `jupyter lab`, in that folder.*"""
 HELPERS = """# What draws the pictures is in docs/book of that clone: {}.
 import photomend, sys; sys.path.append(f"{{photomend.__path__[0]}}/docs/book")"""
 

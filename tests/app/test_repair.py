@@ -313,7 +313,7 @@ def test_a_network_gives_the_same_bits_on_any_number_of_threads(monkeypatch: pyt
             found.append(repair(photo, mask, model))
     finally:
         torch.set_num_threads(before)
-    assert np.array_equal(*found)
+    assert np.array_equal(found[0], found[1])
 
 
 def test_halving_and_doubling_keep_a_ramp() -> None:
