@@ -1,12 +1,21 @@
-"""Atomic file replacement: a file is written under another name, then renamed."""
+"""Files that are written whole or not at all: under another name, down to the disk, then renamed."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+#: How a draft's name begins and ends, and how that of the file ends by whose lock one knows that it is being written.
+PREFIX, DRAFT, LOCK = ".photomend-", ".part", "-lock.part"
+#: Seconds without a change after which a draft that has no lock counts as left behind.
+ABANDONED = 24 * 3600.0
+_swept: set[Path] = set()
 
 
 @contextmanager
@@ -14,10 +23,15 @@ def replacing(path: Path) -> Iterator[Path]:
     """Write `path` completely or not at all: yields the name of a draft beside it, renamed when the block succeeds.
 
     The draft doesn't exist yet; its name is hidden, unique and ends in ``.part``. A file called `path` is replaced in
-    one step (readers see the old one or the new one); if the block fails, it stays as it was and the draft is removed.
+    one step: readers see the old one or the new one, and so does whoever comes after a kill or a loss of power, because
+    the draft is on the disk before it gets the name, and the name before this returns. If the block fails, the file
+    stays as it was and the draft is removed; drafts of processes that were killed are removed when the next file is
+    written to their folder.
+
+    A new file has the mode that the umask gives, another keeps its own. A symbolic link is replaced, never followed.
 
     Raises:
-        OSError: the draft can't be renamed, or whatever the block raises.
+        OSError: the draft can't be written or renamed, named after `path`; or whatever the block raises.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp(), "notes.txt")
@@ -26,9 +40,112 @@ def replacing(path: Path) -> Iterator[Path]:
     >>> path.read_text()
     'complete'
     """
-    draft = path.with_name(f".photomend-{secrets.token_hex(8)}.part")
+    folder, stem = path.parent, PREFIX + secrets.token_hex(8)
+    draft, lock = folder / (stem + DRAFT), folder / (stem + LOCK)
     try:
-        yield draft
-        os.replace(draft, path)
+        sweep(folder)
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        try:
+            take_lock(descriptor)
+            mode = _mode(path, os.fstat(descriptor).st_mode)
+            yield draft
+            os.chmod(draft, mode)
+            sync(draft)
+            os.replace(draft, path)
+            sync(folder)
+        finally:
+            for leftover in (draft, lock):
+                with suppress(OSError):
+                    os.unlink(leftover)
+            os.close(descriptor)
+    except OSError as error:
+        # Whoever reads the message knows the file and not its draft; an errorless message is a library's own.
+        if error.errno is not None and (not error.filename or str(error.filename) in (str(draft), str(lock))):
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def write_chunks(draft: Path, chunks: Iterable[bytes | memoryview]) -> None:
+    """Make the file `draft` of these bytes, one after another. Raises OSError."""
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+    try:
+        for chunk in chunks:
+            write_all(descriptor, chunk)
     finally:
-        draft.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of `data`: the system may take less at a time. Raises OSError."""
+    rest = memoryview(data).cast("B")
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems can't do this for a folder; they keep names in their own way.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def take_lock(descriptor: int) -> bool | None:
+    """Lock an open file until it is closed, which the end of the process does, too.
+
+    True if that worked, False if another holds the lock, None where there are no locks: Windows, some network folders.
+    """
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
+def sweep(folder: Path) -> None:
+    """Remove the drafts that killed processes have left in a folder; done once a process, at its first file there."""
+    folder = folder.absolute()
+    if folder in _swept:
+        return
+    _swept.add(folder)
+    with suppress(OSError):  # a folder that can't be listed can still be written to
+        names = [name for name in os.listdir(folder) if name.startswith(PREFIX) and name.endswith(DRAFT)]
+        for name in sorted(names, key=lambda name: name.endswith(LOCK)):  # a draft before its lock, which tells
+            with suppress(OSError):
+                if _is_abandoned(folder / name):
+                    os.unlink(folder / name)
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether nobody is at work any more on a draft, or on the one that this lock belongs to.
+
+    The lock tells. Where there is none, one that hasn't changed for a day is taken for abandoned.
+    """
+    lock = path if path.name.endswith(LOCK) else path.with_name(path.name.removesuffix(DRAFT) + LOCK)
+    with suppress(FileNotFoundError):
+        descriptor = os.open(lock, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            taken = take_lock(descriptor)
+        finally:
+            os.close(descriptor)
+        if taken is not None:
+            return taken
+    return time.time() - path.lstat().st_mtime > ABANDONED
+
+
+def _mode(path: Path, new: int) -> int:
+    """The permissions of the file that is replaced, or else those of a new one."""
+    try:
+        old = path.lstat().st_mode
+    except OSError:
+        old = new
+    return stat.S_IMODE(old if stat.S_ISREG(old) else new)

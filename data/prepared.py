@@ -127,14 +127,11 @@ def write_shard(path: Path, rows: Iterable[dict[str, Any]]) -> int:
 
     features = columns()
     path.parent.mkdir(exist_ok=True)
-    with replacing(path) as draft:
-        with draft.open("wb") as file:
-            writer = ArrowWriter(features=features, stream=file, writer_batch_size=ROWS_PER_BATCH)
-            for row in rows:
-                writer.write(features.encode_example(row))
-            writer.finalize(close_stream=False)
-        sync(draft)
-    sync(path.parent)
+    with replacing(path) as draft, draft.open("wb") as file:
+        writer = ArrowWriter(features=features, stream=file, writer_batch_size=ROWS_PER_BATCH)
+        for row in rows:
+            writer.write(features.encode_example(row))
+        writer.finalize(close_stream=False)
     return path.stat().st_size
 
 
@@ -186,17 +183,6 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     """Replace the file in one step that survives a loss of power."""
     with replacing(path) as draft:
         draft.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        sync(draft)
-    sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Wait until the file, or the names in the folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core import PhotomendError
-from ..prepared import FORMAT, PROVENANCE, sync, write_json, write_metadata, write_shard
+from ...core.files import sync
+from ..prepared import FORMAT, PROVENANCE, write_json, write_metadata, write_shard
 from ..sources import SPLITS
 
 JOURNAL = "journal.json"
