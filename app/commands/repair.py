@@ -12,13 +12,14 @@ import click
 
 from ...core import PhotomendError
 from ...data.masks import Box, BoxError, boxes_mask
-from ...data.photos import PHOTO_SUFFIXES, find_photos, read_mask
+from ...data.photos import find_photos, read_mask
 from ...models.calibration import SHARE
 from ..cli import print_error
+from ..masks.pairing import MaskFolder, Named, PairingError, say_unused, without_masks
 from ..options import FILE, runtime_options, set_up_runtime, views_option
 from ..photo.canvas import RepairError
 from ..photo.files import read, write
-from ..photo.formats import SUFFIXES, check_room, output_form
+from ..photo.formats import READABLE, check_room, output_form
 from ..photo.mend import mend
 from ..repair import Repairer
 
@@ -29,10 +30,6 @@ def box_of(text: str) -> Box:
         return Box(*(int(part) for part in text.split(",")))
     except (TypeError, ValueError) as error:
         raise click.BadParameter(f"{text!r} is not four whole numbers x,y,w,h") from error
-
-
-#: What photos in folders are known by.
-READABLE = PHOTO_SUFFIXES | frozenset(SUFFIXES)
 
 
 class Job(NamedTuple):
@@ -95,7 +92,7 @@ def command(
     if (mask is None) == (not boxes):
         raise click.UsageError("say what is missing: either --mask or --box")
     repairer = Repairer.load(model, set_up_runtime(device, threads), views)
-    jobs = pair(photos, mask, output)
+    jobs, unused = pair(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0
     for job in jobs:
@@ -106,6 +103,8 @@ def command(
                 raise
             print_error(str(error))
             failed += 1
+    if unused:
+        click.echo(f"photomend: {say_unused(unused)}", err=True)
     if failed:
         click.echo(f"{len(jobs) - failed} of {len(jobs)} photos repaired, {failed} not")
     return 1 if failed else 0
@@ -138,35 +137,37 @@ def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
     )
 
 
-def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> list[Job]:
-    """Every photo with its mask and target.
+def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> tuple[list[Job], list[Path]]:
+    """Every photo with its mask and target; and the masks of a folder that none of them uses.
 
-    A photo of a folder keeps its subfolder in the output folder and takes the mask of the same subfolder and stem.
+    A photo of a folder keeps its subfolder in the output folder and takes its mask as `masks/pairing.py` says.
     Raises PhotomendError where a folder holds no photos, two photos share a target, or the output is a file for many.
     """
-    named = [(path, path.relative_to(root)) for root in photos if root.is_dir() for path in find_photos(root, READABLE)]
-    named += [(path, Path(path.name)) for path in photos if not path.is_dir()]
+    named: list[Named] = []
+    for path in photos:
+        found = find_photos(path, READABLE) if path.is_dir() else []
+        named += [Named(each, each.relative_to(path)) for each in found] or [Named(path, Path(path.name))]
+    masks: MaskFolder | None = None
+    if mask is not None and mask.is_dir():
+        named = without_masks(named, mask)
+        masks = MaskFolder(mask, named)
     several = len(named) > 1 or photos[0].is_dir() or output.is_dir()
     if several and output.exists() and not output.is_dir():
         raise PhotomendError(f"{output}: is a file; several photos need a folder")
-    masks: dict[Path, list[Path]] | None = None  # by their path in their folder, without the suffix
-    if mask is not None and mask.is_dir():
-        masks = {}
-        for path in find_photos(mask):
-            masks.setdefault(path.relative_to(mask).with_suffix(""), []).append(path)
     jobs: dict[Path, Job] = {}
     for path, name in named:
         target = output / name if several else output
         if target in jobs:
             raise PhotomendError(f"{path} and {jobs[target].photo} would both be written to {target}")
         own, problem = mask, cannot_write(target)
-        if masks is not None:
-            found = masks.get(name.with_suffix(""), [])
-            own = found[0] if found else None
-            if len(found) != 1 and not problem:
-                problem = f"{path}: {len(found) or 'no'} masks named {name.with_suffix('').as_posix()!r} in {mask}"
+        if masks is not None and not problem:
+            try:
+                own = masks.mask_of(name)
+            except PairingError as error:
+                own, problem = None, f"{path}: {error}"
         jobs[target] = Job(path, own, target, problem)
-    return list(jobs.values())
+    unused = masks.unused({job.mask for job in jobs.values() if job.mask}) if masks is not None else []
+    return list(jobs.values()), unused
 
 
 def cannot_write(target: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from ...core import PhotomendError
+from ...data.photos import PHOTO_SUFFIXES
 from .picture import Picture
 
 
@@ -63,6 +64,8 @@ FORMATS = {
 }
 #: The suffixes that name them where Pillow doesn't.
 SUFFIXES = {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".pam": "PPM"}
+#: What photos and masks in folders are known by.
+READABLE = PHOTO_SUFFIXES | frozenset(SUFFIXES)
 #: What an error offers.
 COMMON = ".png, .jpg, .tif, .webp, .avif, .jp2, .heic, .bmp, .ppm"
 #: Within Netpbm, the suffix says more.

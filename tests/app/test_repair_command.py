@@ -65,7 +65,7 @@ def test_a_batch_goes_on_after_bad_photos(shell: Shell, tmp_path: Path) -> None:
     assert all(line.startswith("photomend: error: ") for line in lines)
     for name, words in {
         "broken": "can't be read",
-        "lonely": "no masks named 'lonely'",
+        "lonely": "no mask named 'lonely'",
         "small": "40×40 pixels, the photo 100×80",
         "whole": "covers the whole photo",
     }.items():

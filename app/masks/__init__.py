@@ -1,0 +1,1 @@
+"""What is missing of a photo: masks as people have them, found, read and shaped."""
