@@ -14,11 +14,11 @@ from PIL import Image
 from ..core import PhotomendError
 from ..core.backend.runtime import choose_device
 from ..data.masks import Box, boxes_mask
-from ..data.photos import Mask, read_mask
+from ..data.photos import Mask
+from .masks.choice import Choice
 from .photo.files import read, write
 from .photo.formats import check_room
 from .photo.images import image_of, mode_of, picture_of, picture_of_array
-from .photo.mend import mend
 from .photo.metadata import orientation_of, stand_upright
 from .photo.picture import Picture
 from .repair import Repairer
@@ -35,6 +35,10 @@ def repair(
     mask: Missing,
     model: Model = None,
     *,
+    invert: bool = False,
+    threshold: int | None = None,
+    grow: int = 0,
+    feather: int = 0,
     output: File | None = None,
     device: str = "auto",
     views: int | None = None,
@@ -45,6 +49,10 @@ def repair(
     mask: Missing,
     model: Model = None,
     *,
+    invert: bool = False,
+    threshold: int | None = None,
+    grow: int = 0,
+    feather: int = 0,
     output: File | None = None,
     device: str = "auto",
     views: int | None = None,
@@ -55,6 +63,10 @@ def repair(
     mask: Missing,
     model: Model = None,
     *,
+    invert: bool = False,
+    threshold: int | None = None,
+    grow: int = 0,
+    feather: int = 0,
     output: File | None = None,
     device: str = "auto",
     views: int | None = None,
@@ -64,6 +76,10 @@ def repair(
     mask: Missing,
     model: Model = None,
     *,
+    invert: bool = False,
+    threshold: int | None = None,
+    grow: int = 0,
+    feather: int = 0,
     output: File | None = None,
     device: str = "auto",
     views: int | None = None,
@@ -75,9 +91,15 @@ def repair(
             channels are grey and 3 or 4 RGB, the second or fourth alpha. Arrays are bool, uint8, uint16, or floats: in
             [0, 1], or else from their least to their greatest known value. It stays as it is.
         mask: what is missing: a file or a Pillow image, not black where the photo is missing; a `bool (H, W)` array,
-            True where it is; or rectangles (x, y, width, height): column and row of the upper left pixel, and size.
+            True where it is; rectangles (x, y, width, height): column and row of the upper left pixel, and size; or
+            "alpha": the photo's own transparent pixels, with the soft edge around them, which become opaque.
         model: a model's name, a run folder, a weights file, or a `photomend.app.repair.Repairer`, which saves loading
             the same model for each of many photos. Without one, the shipped attention model.
+        invert: whether the mask says what is known instead.
+        threshold: from which value on a file's or image's pixel is missing, from 1 to 255, which is white; without one
+            1, and 128 for lossy formats such as JPEG. With "alpha", pixels less opaque than this are missing.
+        grow: how many pixels around what the mask says are missing, too.
+        feather: over how many known pixels around it the repair is blended into the photo. They alone change.
         output: a file to write the repaired photo to, with all that was in the photo's own file; an existing one is
             replaced. What its format can't hold is a warning.
         device: "auto" (a GPU if there is one), "cpu" or "cuda"; a `Repairer` has its own.
@@ -86,7 +108,7 @@ def repair(
     Returns:
         The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,
         for an image or a file. For a file that no mode of Pillow holds, as one with 16 bits in colour, an array. Known
-        pixels keep every bit.
+        pixels keep every bit, but for those that are feathered.
 
     Raises:
         PhotomendError: a file that can't be read or written, no such model, a box outside the photo, a mask of another
@@ -114,17 +136,14 @@ def repair(
         picture = _upright(photo) if isinstance(photo, Image.Image) else read(Path(photo))
     if output is not None:
         check_room(Path(output), picture)
-    if isinstance(mask, str | Path | Image.Image):
-        missing = read_mask(Path(mask) if isinstance(mask, str) else mask)
-    elif isinstance(mask, np.ndarray):
-        missing = mask
-    else:
-        missing = boxes_mask(map(_box, mask), *picture.shape)
+    alpha = isinstance(mask, str) and mask == "alpha"
+    choice = Choice(alpha=alpha, threshold=threshold, invert=invert, grow=grow, feather=feather)
+    missing = choice.missing(picture, None if choice.alpha else _given(mask, picture))
     if not isinstance(model, Repairer):
         if views not in (None, 1, 8):
             raise PhotomendError(f"views (={views!r}) must be 1 or 8")
         model = Repairer.load(None if model is None else str(model), choose_device(device), views)
-    repaired = mend(picture, missing, model)
+    repaired = choice.mend(picture, missing, model)
     if output is not None:
         for loss in write(Path(output), repaired).lost:
             warnings.warn(f"{output}: {loss}", stacklevel=2)
@@ -139,6 +158,13 @@ def _upright(image: Image.Image) -> Picture:
     picture = picture_of(image)
     pixels, metadata = stand_upright(picture.pixels, picture.metadata, orientation_of(image))
     return picture.copy(pixels=pixels, metadata=metadata)
+
+
+def _given(mask: Missing, picture: Picture) -> Path | Image.Image | Mask:
+    """The mask as it is given, a file as a path, or the one that rectangles make."""
+    if isinstance(mask, str | Path):
+        return Path(mask)
+    return mask if isinstance(mask, Image.Image | np.ndarray) else boxes_mask(map(_box, mask), *picture.shape)
 
 
 def _box(numbers: tuple[int, int, int, int]) -> Box:

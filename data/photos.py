@@ -1,7 +1,7 @@
-"""Photos and masks on disk, for training and evaluation: find them, read them, resize them.
+"""Photos on disk, for training and evaluation: find them, read them, resize them.
 
 A photo in memory is `uint8 (H, W, 3)`, RGB, upright; a mask is `bool (H, W)`, True where the photo is
-missing. Repair keeps all that a file holds: `app/photo`.
+missing. Repair keeps all that a file holds: `app/photo`; it reads masks in `app/masks`.
 """
 
 from __future__ import annotations
@@ -91,28 +91,6 @@ def decode_photo(source: Path | bytes | Image.Image, name: str, least: int | Non
     return np.array(_to_rgb(_open(source, name, least), name))
 
 
-def read_mask(source: Path | Image.Image) -> Mask:
-    """The mask in a file, or in an image that Pillow has read, `bool (H, W)`: True (missing) where it is not black.
-
-    A fully transparent pixel is known, whatever its colour. Palette images count by colour, not by index. In
-    a JPEG, whose edges ring, a pixel counts as black below 128. The EXIF orientation is applied, as to the
-    photo.
-
-    Raises:
-        PhotoError: the file is missing, no image, or truncated.
-    """
-    image = _open(source, _name(source))
-    if image.mode.startswith(("I", "F")) or image.mode in ("1", "L"):
-        values = np.asarray(image)
-        opaque = np.ones(values.shape, dtype=np.bool_)
-    else:
-        rgba = np.asarray(image.convert("RGBA"))
-        values, opaque = rgba[..., :3].max(axis=2), rgba[..., 3] > 0
-    black_below = 128 if image.info.get("photomend_lossy") else 0
-    missing: Mask = (values >= black_below if black_below else values != 0) & opaque
-    return missing
-
-
 def resize(rgb: Photo, height: int, width: int) -> Photo:
     """`rgb` (H, W, 3) at another size, by Pillow's antialiased bicubic filter: the protocol's resizing."""
     return np.array(Image.fromarray(rgb).resize((width, height), Image.Resampling.BICUBIC))
@@ -134,11 +112,9 @@ def _open(source: Path | bytes | Image.Image, name: str, least: int | None = Non
             if least is not None:
                 file.draft("RGB", (least, least))  # of no effect on formats other than JPEG
             file.load()
-            lossy = file.format in ("JPEG", "MPO")
             image = ImageOps.exif_transpose(file)
     except Exception as error:  # Pillow's readers raise almost anything on a damaged file
         raise PhotoError(f"{name}: can't be read as a photo ({reason(error)})") from error
-    image.info["photomend_lossy"] = lossy
     return image
 
 

@@ -11,25 +11,18 @@ from typing import NamedTuple
 import click
 
 from ...core import PhotomendError
-from ...data.masks import Box, BoxError, boxes_mask
-from ...data.photos import find_photos, read_mask
+from ...data.masks import BoxError
+from ...data.photos import find_photos
 from ...models.calibration import SHARE
 from ..cli import print_error
+from ..masks.choice import Choice
+from ..masks.options import mask_options
 from ..masks.pairing import MaskFolder, Named, PairingError, say_unused, without_masks
 from ..options import FILE, runtime_options, set_up_runtime, views_option
 from ..photo.canvas import RepairError
 from ..photo.files import read, write
 from ..photo.formats import READABLE, check_room, output_form
-from ..photo.mend import mend
 from ..repair import Repairer
-
-
-def box_of(text: str) -> Box:
-    """The box `x,y,w,h` in pixels. Raises click.BadParameter for another text."""
-    try:
-        return Box(*(int(part) for part in text.split(",")))
-    except (TypeError, ValueError) as error:
-        raise click.BadParameter(f"{text!r} is not four whole numbers x,y,w,h") from error
 
 
 class Job(NamedTuple):
@@ -43,21 +36,7 @@ class Job(NamedTuple):
 
 @click.command("repair", no_args_is_help=True)
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True, type=FILE)
-@click.option(
-    "--mask",
-    type=FILE,
-    help="An image whose non-black pixels are missing, or a folder of them: each"
-    " photo takes the mask of its own subfolder and name, whatever the suffix. Transparent pixels are"
-    " known; in a JPEG, so is what is darker than 128.",
-)
-@click.option(
-    "--box",
-    "boxes",
-    type=box_of,
-    metavar="X,Y,W,H",
-    multiple=True,
-    help="A missing rectangle: column and row of its upper left pixel, width, height. May be repeated.",
-)
+@mask_options
 @click.option("-o", "--output", type=FILE, required=True, help="The repaired photo, or the folder for several.")
 @click.option("--model", help="A model's name, a run folder or a weights file.  [default: attention, as shipped]")
 @views_option
@@ -66,7 +45,7 @@ class Job(NamedTuple):
 def command(
     photos: tuple[Path, ...],
     mask: Path | None,
-    boxes: tuple[Box, ...],
+    choice: Choice,
     output: Path,
     model: str | None,
     views: int | None,
@@ -76,9 +55,10 @@ def command(
 ) -> int:
     """Rebuild the missing parts of photos of any size.
 
-    A PHOTO is a file or a folder. Boxes and masks are those of the upright photo. It comes back as it was: colours,
-    depth, alpha, profile, metadata and other pages, and every known pixel with all of its bits. Of a JPEG, only the
-    blocks that a hole touches are encoded anew. What the output's format can't hold is said.
+    A PHOTO is a file or a folder. Say what is missing in as many ways as you like; boxes and masks are those of the
+    upright photo. It comes back as it was: colours, depth, alpha, profile, metadata and other pages, and every known
+    pixel with all of its bits, unless --feather is asked to blend some. Of a JPEG, only the blocks that a hole touches
+    are encoded anew. What the output's format can't hold is said.
 
     Scratches of up to about 3 pixels are left to the biharmonic fill, which is better there than any network.
 
@@ -88,16 +68,15 @@ def command(
     \b
     photomend repair photo.png --box 40,60,50,30 -o repaired.png
     photomend repair scans/ --mask masks/ -o repaired/ --model RUN
+    photomend repair cut_out.png --mask-from-alpha -o repaired.png
     """
-    if (mask is None) == (not boxes):
-        raise click.UsageError("say what is missing: either --mask or --box")
     repairer = Repairer.load(model, set_up_runtime(device, threads), views)
     jobs, unused = pair(photos, mask, output)
     refuse_to_destroy(jobs, overwrite)
     failed = 0
     for job in jobs:
         try:
-            click.echo(work(job, boxes, repairer))
+            click.echo(work(job, choice, repairer))
         except PhotomendError as error:
             if len(jobs) == 1:
                 raise
@@ -110,7 +89,7 @@ def command(
     return 1 if failed else 0
 
 
-def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
+def work(job: Job, choice: Choice, repairer: Repairer) -> str:
     """Repair one photo and write it; a line about it. Errors name the file at fault."""
     if job.problem:
         raise PhotomendError(job.problem)
@@ -118,8 +97,8 @@ def work(job: Job, boxes: Sequence[Box], repairer: Repairer) -> str:
     picture = read(job.photo)
     check_room(job.target, picture)
     try:
-        missing = read_mask(job.mask) if job.mask else boxes_mask(boxes, *picture.shape)
-        repaired = mend(picture, missing, repairer)
+        missing = choice.missing(picture, job.mask)
+        repaired = choice.mend(picture, missing, repairer)
     except (BoxError, RepairError) as error:
         place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
         raise PhotomendError(f"{place}: {error}") from error

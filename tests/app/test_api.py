@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import photomend
 import pytest
+from photomend.app.masks.shaping import shape
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.models import HarmonicFill
@@ -62,6 +63,10 @@ def test_all_kinds_give_the_same_pixels_and_their_own_kind(files: tuple[Path, Pa
         (None, [BOX], {"model": "harmonik"}, "did you mean 'harmonic'"),
         (None, [BOX], {"views": 3}, r"views \(=3\) must be 1 or 8"),
         (None, [BOX], {"device": "tpu"}, "tpu"),
+        (None, [BOX], {"grow": -1}, r"grow \(=-1\) must be 0 or more"),
+        (None, [BOX], {"feather": -1}, r"feather \(=-1\) must be 0 or more"),
+        (None, Image.new("L", (100, 80), 9), {"threshold": 0}, r"threshold \(=0\) must be from 1 to 255"),
+        (None, "alpha", {}, "nothing of it is transparent"),
     ],
 )
 def test_mistakes(photo: Any, mask: Any, options: dict[str, Any], words: str) -> None:
@@ -75,6 +80,29 @@ def test_importing_photomend_is_cheap() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(AttributeError, match="'repare'"):
         photomend.repare  # noqa: B018
+
+
+def test_a_mask_is_inverted_grown_feathered_and_has_a_threshold(files: tuple[Path, Path]) -> None:
+    array = pixels(files[0])
+    mask = np.zeros((80, 100), bool)
+    mask[20:35, 30:55] = True
+    shades = Image.fromarray(np.where(mask, 200, 100).astype(np.uint8))
+    expected = photomend.repair(array, shape(mask, grow=2), "harmonic")
+    givens: list[tuple[Any, dict[str, Any]]] = [
+        (mask, {}),
+        (~mask, {"invert": True}),
+        (shades, {"threshold": 150}),
+        ([BOX], {}),
+    ]
+    for given, options in givens:
+        assert np.array_equal(photomend.repair(array, given, "harmonic", grow=2, **options), expected)
+    feathered = photomend.repair(array, mask, "harmonic", feather=2)
+    assert np.array_equal(feathered[mask], expected[mask])
+    assert np.array_equal(feathered[~shape(mask, grow=2)], array[~shape(mask, grow=2)])
+    cut_out = np.concatenate((array, np.where(mask, 0, 255).astype(np.uint8)[..., None]), axis=2)
+    found = photomend.repair(cut_out, "alpha", "harmonic", grow=2)
+    assert np.array_equal(found[..., :3], expected)
+    assert (found[..., 3] == 255).all()
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "uint16", "float16", "float32", "float64"])

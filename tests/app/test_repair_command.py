@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from .helpers import Shell, holes, picture, pixels, tree
 
@@ -76,8 +77,22 @@ def test_a_batch_goes_on_after_bad_photos(shell: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["a.png", "-o", "b.png"], 2, "either --mask or --box"),
-        (["a.png", "-o", "b.png", "--box", "1,1,5,5", "--mask", "m.png"], 2, "either --mask or --box"),
+        (["a.png", "-o", "b.png"], 2, "say what is missing: --mask, --box, "),
+        (["a.png", "-o", "b.png", "--box", "1,1,5,5", "--invert"], 2, "--invert turns a mask around"),
+        (["a.png", "-o", "b.png", "--box", "1,1,5,5", "--threshold", "9"], 2, "--threshold is for --mask"),
+        (["a.png", "-o", "b.png", "--box", "1,1,5,5", "--auto-tolerance", "9"], 2, "is for --auto-colour"),
+        (["a.png", "-o", "b.png", "--mask", "m.png", "--threshold", "0"], 2, "0 is not in the range 1<=x<=255"),
+        (["a.png", "-o", "b.png", "--mask", "m.png", "--grow", "-1"], 2, "-1 is not in the range x>=0"),
+        (["a.png", "-o", "b.png", "--mask", "m.png", "--feather", "x"], 2, "'x' is not a valid integer"),
+        (["a.png", "-o", "b.png", "--auto-colour", "blackk"], 2, "colour 'blackk' is no name, #rrggbb or r,g,b"),
+        (["a.png", "-o", "b.png", "--auto-colour", "#010203"], 1, "a.png: no pixel has the colour 1,2,3"),
+        (["a.png", "-o", "b.png", "--mask-from-alpha"], 1, "a.png: nothing of it is transparent"),
+        (["a.png", "-o", "b.png", "--mask", "m.png", "--grow", "200"], 1, "the mask covers the whole photo"),
+        (
+            ["a.png", "-o", "b.png", "--mask", "m.png", "--feather", "200"],
+            1,
+            "feather (=200) reaches every known pixel",
+        ),
         (["a.png", "-o", "b.png", "--box", "1,1,5"], 2, "'1,1,5' is not four whole numbers"),
         (["a.png", "--box", "1,1,5,5"], 2, "'-o'"),
         (["a.png", "-o", "b.png", "--box", "90,70,11,5"], 1, "a.png: box: 90,70,11,5"),
@@ -122,6 +137,50 @@ def test_mistakes(
     before = tree(tmp_path)
     assert words in shell.fails(status, "repair", *arguments)
     assert tree(tmp_path) == before
+
+
+def test_every_way_to_say_what_is_missing(shell: Shell, tmp_path: Path) -> None:
+    photo = picture(tmp_path / "a.png").copy()
+    missing = holes(tmp_path / "m.png", 80, 100, (30, 30, 20, 20))
+    Image.fromarray(~missing).save(tmp_path / "inverted.png")
+    alpha = np.full((80, 100, 1), 255, np.uint8)
+    alpha[50:60, 70:80] = 0
+    photo[5:9, 5:9] = 255, 0, 255
+    Image.fromarray(np.concatenate((photo, alpha), axis=2)).save(tmp_path / "a.png")
+    options = ["--mask", "inverted.png", "--invert", "--box", "0,70,10,10", "--mask-from-alpha", "--grow", "1"]
+    paths = [str(tmp_path / option) if option.endswith(".png") else option for option in options]
+    more = ["--auto-colour", "#ff00ff", "--feather", "2", "--model", "harmonic"]
+    outcome = shell("repair", tmp_path / "a.png", *paths, *more, "-o", tmp_path / "b.png")
+    assert (outcome.status, outcome.err) == (0, "")
+    missing[70:80, :10] = missing[50:60, 70:80] = missing[5:9, 5:9] = True
+    far = ndimage.distance_transform_edt(~missing)
+    assert f"b.png  {(far <= 1).sum()} pixels rebuilt" in outcome.out
+    result = np.asarray(Image.open(tmp_path / "b.png"))
+    assert np.array_equal(result[far > 3][:, :3], photo[far > 3])
+    assert (result[(far > 1) & (far <= 3)][:, :3] != photo[(far > 1) & (far <= 3)]).any()
+    assert (result[..., 3] == 255).all()
+
+
+def test_an_inverted_mask_is_questioned(shell: Shell, tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    holes(tmp_path / "m.png", 80, 100, (0, 0, 100, 60))
+    outcome = shell(
+        "repair", tmp_path / "a.png", "--mask", tmp_path / "m.png", "-o", tmp_path / "b.png", "--model", "border"
+    )
+    assert outcome.status == 0
+    assert "a.png: 75 % of the photo is missing; is white what is known? Then --invert" in outcome.err
+
+
+def test_masks_without_photos_are_counted(shell: Shell, tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "a.png")
+    for name in ("a", "b", "c"):
+        holes(tmp_path / "masks" / f"{name}_mask.png", 80, 100, (5, 5, 10, 10))
+    outcome = shell(
+        "repair", tmp_path / "photos", "--mask", tmp_path / "masks", "-o", tmp_path / "out", "--model", "border"
+    )
+    assert outcome.status == 0
+    assert outcome.err.startswith("photomend: 2 masks are without a photo: ")
+    assert all(f"{name}_mask.png" in outcome.err for name in "bc")
 
 
 def test_overwrite(shell: Shell, tmp_path: Path) -> None:

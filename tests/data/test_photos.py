@@ -11,7 +11,6 @@ from photomend.data.photos import (
     PhotoError,
     decode_photo,
     find_photos,
-    read_mask,
     read_photo,
     resize,
 )
@@ -64,8 +63,6 @@ def test_exif_orientation_is_applied(tmp_path: Path, photo: np.ndarray, orientat
     stored = Image.fromarray(np.ascontiguousarray(turns[orientation](photo)))
     stored.save(tmp_path / "a.png", exif=exif)
     assert np.array_equal(read_photo(tmp_path / "a.png"), photo)
-    stored.convert("L").save(tmp_path / "mask.png", exif=exif)
-    assert read_mask(tmp_path / "mask.png").shape == photo.shape[:2]
 
 
 def test_transparency_is_laid_on_white(tmp_path: Path) -> None:
@@ -142,33 +139,6 @@ def test_damaged_bytes_never_escape_as_another_error(photo: np.ndarray, tmp_path
     damaged[position % len(damaged)] ^= 0xFF
     with suppress(PhotoError):
         assert decode_photo(bytes(damaged), "a.png").dtype == np.uint8
-
-
-def test_mask_is_where_the_image_is_not_black(tmp_path: Path) -> None:
-    Image.fromarray(np.array([[0, 1, 128, 255]], np.uint8)).save(tmp_path / "l.png")
-    assert read_mask(tmp_path / "l.png").tolist() == [[False, True, True, True]]
-
-    Image.fromarray(np.array([[0, 1, 65535]], np.uint16)).save(tmp_path / "16.png")
-    assert read_mask(tmp_path / "16.png").tolist() == [[False, True, True]]
-
-    Image.fromarray(np.array([[True, False]])).save(tmp_path / "1.png")
-    assert read_mask(tmp_path / "1.png").tolist() == [[True, False]]
-
-    rgba = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [0, 0, 0, 255], [0, 0, 1, 1]]], np.uint8)
-    Image.fromarray(rgba).save(tmp_path / "rgba.png")
-    assert read_mask(tmp_path / "rgba.png").tolist() == [[True, False, False, True]]
-
-    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
-    palette.putpalette([255, 255, 255, 0, 0, 0])
-    palette.save(tmp_path / "p.png")
-    assert read_mask(tmp_path / "p.png").tolist() == [[True, False]]
-
-
-def test_jpeg_mask_does_not_ring(tmp_path: Path) -> None:
-    mask = np.zeros((64, 64), np.uint8)
-    mask[13:40, 21:50] = 255
-    Image.fromarray(mask).save(tmp_path / "mask.jpg", quality=75)
-    assert np.array_equal(read_mask(tmp_path / "mask.jpg"), mask > 0)
 
 
 def test_resize_is_pillows_bicubic(photo: np.ndarray) -> None:
