@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import os
+import signal
 import sys
 import warnings
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import click
 
+from .process import Stopped, abandon_output, end_in_order, is_out_of_memory, printable, secure_streams
 from .threads import let_waiting_threads_sleep
 
 #: Shown by --help; a command's file is only imported when it runs, so that help and mistakes answer at once.
@@ -75,7 +76,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
             warnings.showwarning = show_warning
             warnings.simplefilter("default", UserWarning)  # also where the environment says otherwise
             status = cli.main(arguments, prog_name="photomend", standalone_mode=False)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # it was closed from the start
+                sys.stdout.flush()
             return int(status or 0)
     except click.exceptions.NoArgsIsHelpError as help_page:
         click.echo(help_page.format_message())
@@ -84,36 +86,51 @@ def run(arguments: Sequence[str] | None = None) -> int:
         print_error(error.format_message())
         return error.exit_code
     except BrokenPipeError:  # `photomend … | head`: nobody reads any more, which is no mistake
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_output()
         return 1
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        if not error.filename:  # perhaps the disk that the output goes to is full
+            abandon_output()
         return 1
-    except (click.Abort, KeyboardInterrupt):
-        print_error("interrupted")
-        return 130
+    except (click.Abort, KeyboardInterrupt) as error:
+        return interrupted(error)
     except Exception as error:
         from ..core import PhotomendError  # here, because it brings torch along, which --help can do without
 
-        if not isinstance(error, PhotomendError):
+        if not isinstance(error, PhotomendError) and not is_out_of_memory(error):
             raise
-        print_error(str(error))
+        print_error(str(error) if isinstance(error, PhotomendError) else "not enough memory")
         return 1
+
+
+def interrupted(error: BaseException) -> int:
+    """Say that a signal ended the command, and how far it came; the exit status by which shells know the signal."""
+    cause = error if isinstance(error, KeyboardInterrupt) else error.__cause__  # click raises an Abort of it
+    number = cause.number if isinstance(cause, Stopped) else signal.SIGINT
+    said = "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
+    progress = cause.args if isinstance(cause, KeyboardInterrupt) else ()
+    print_error("; ".join([said, *map(str, progress)]))
+    return 128 + number
 
 
 def print_error(message: str) -> None:
     """One line on standard error, whatever the message's own lines."""
-    click.echo(f"photomend: error: {' '.join(message.split())}", err=True)
+    click.echo(f"photomend: error: {printable(' '.join(message.split()))}", err=True)
 
 
 def show_warning(message: Warning | str, *place: object, **more: object) -> None:
     """A warning without the place in the source that it came from, which helps no user."""
     from tqdm import tqdm  # here, because few commands warn
 
-    tqdm.write(f"photomend: warning: {' '.join(str(message).split())}", file=sys.stderr)  # above a bar, if there is one
+    line = f"photomend: warning: {printable(' '.join(str(message).split()))}"
+    if sys.stderr is not None:
+        tqdm.write(line, file=sys.stderr)  # above a bar, if there is one
 
 
 def main() -> NoReturn:
     """The console script."""
+    secure_streams()
+    end_in_order()
     let_waiting_threads_sleep()
     sys.exit(run())
