@@ -122,8 +122,10 @@ def photo_formats() -> str:
     for room in (*FORMATS.values(), PAM, PFM):
         pixels = "; ".join(bits(*item) for item in room.depths.items())
         said = ", ".join(words.get(name, "resolution") for name in room.metadata) or "–"
-        rows.append([room.name, pixels, "yes" if room.alpha else "–", said, "yes" if room.pages else "–"])
-    return markdown(["format", "bits a channel", "alpha", "of what the file says", "pages"], rows, right=5)
+        side = f"{room.side:,}" if room.side else "–"
+        rows.append([room.name, pixels, *("yes" if has else "–" for has in (room.alpha, room.pages)), said, side])
+    names = ["format", "bits a channel", "alpha", "pages", "of what the file says", "longest side, pixels"]
+    return markdown(names, rows, right=6)
 
 
 @table

@@ -59,11 +59,11 @@ def read_avif(path: Path) -> Picture:
     return picture_from(pixels, bits, metadata, Origin(path, "AVIF", turned, pages))
 
 
-def write_avif(file: BinaryIO, picture: Picture) -> None:
-    """Write a picture of 8, 10, 12 or 16 bits, the last as 12, as AVIF without loss."""
+def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> None:
+    """Write a picture of 8, 10, 12 or 16 bits, the last as 12, as AVIF, without loss unless a quality is given."""
     metadata = picture.metadata
     if picture.colours == "grey" and picture.bits == 8 and not picture.alpha:  # libvips knows AVIF in colour only
-        image_of(picture).save(file, "AVIF", quality=100, **with_header(info_of(metadata)))
+        image_of(picture).save(file, "AVIF", quality=quality or 100, **with_header(info_of(metadata)))
         return
     pixels, deep = picture.pixels, picture.pixels.dtype == np.uint16
     if deep:  # libvips takes all numbers as if they had 16 bits
@@ -73,7 +73,8 @@ def write_avif(file: BinaryIO, picture: Picture) -> None:
     for name, data in (("exif", exif), ("xmp", metadata.xmp), ("icc-profile", metadata.icc)):
         if data:
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
-    file.write(image.heifsave_buffer(lossless=True, compression="av1", effort=0, bitdepth=min(picture.bits, 12)))
+    loss: dict[str, Any] = {"lossless": True} if quality is None else {"Q": quality}
+    file.write(image.heifsave_buffer(**loss, compression="av1", effort=0, bitdepth=min(picture.bits, 12)))
 
 
 def with_header(info: dict[str, Any]) -> dict[str, Any]:
@@ -106,10 +107,13 @@ def read_jp2(path: Path) -> Picture | None:
     return picture_from(pixels, bits, metadata, Origin(path, "JPEG2000"))
 
 
-def write_jp2(draft: Path, picture: Picture) -> None:
-    """Write a picture as JPEG 2000 without loss; EXIF, XMP and the profile stand in boxes around the codestream."""
+def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None:
+    """Write a picture as JPEG 2000, without loss or with so many decibels of signal over noise.
+
+    EXIF, XMP and the profile stand in boxes around the codestream.
+    """
     metadata = picture.metadata
-    options: dict[str, Any] = {"codecformat": "jp2", "reversible": True, "level": 0}
+    options: dict[str, Any] = {"codecformat": "jp2", "reversible": quality is None, "level": quality or 0}
     plain = draft.with_suffix(".jp2")
     try:
         plain.write_bytes(imagecodecs.jpeg2k_encode(picture.pixels, **options))

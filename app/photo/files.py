@@ -12,7 +12,7 @@ from PIL import Image, ImageSequence
 from ...core import PhotomendError, replacing
 from ...data.photos import PhotoError, reason
 from .fit import fit
-from .formats import check_room, fits_itself, format_of, output_form
+from .formats import check_quality, check_room, fits_itself, format_of, output_form
 from .images import image_of, info_of, picture_of
 from .metadata import EXIF_HEADER, metadata_of, orientation_of, stand_upright
 from .picture import Origin, Picture
@@ -97,26 +97,38 @@ class Written(NamedTuple):
     done: list[str]
 
 
-def write(path: Path, picture: Picture) -> Written:
+def write(path: Path, picture: Picture, quality: int | None = None) -> Written:
     """Write a picture in the format that the suffix of `path` names, whole or not at all.
 
     A file of that name is replaced in one step, only after everything has been written, and keeps its mode.
 
-    Raises PhotoError: photos aren't written under this suffix, this one is too large for it, or the disk refuses.
+    `quality`, 1 to 100, asks for a loss: by JPEG's scale in JPEG, WebP, AVIF and HEIC; in JPEG 2000 it is the peak
+    signal-to-noise ratio in decibels. Without it nothing but a new JPEG loses anything, and a JPEG keeps its tables.
+
+    Raises PhotoError: photos aren't written under this suffix, this one is too large for it, or the disk refuses;
+    PhotomendError: a quality where there is none.
     """
     form, room = output_form(path), format_of(path)
     check_room(path, picture)
-    fitting, said = (picture, []) if fits_itself(picture, path) else fit(picture, room)
+    check_quality(path, quality)
+    itself = fits_itself(picture, path) and quality is None
+    fitting, said = (picture, []) if itself else fit(picture, room)
     lost = [f"{room.name} can't hold everything: {'; '.join(said)}"] if said else []
     own = fitting.origin is not None and fitting.origin.form == form
     kept = room.pages and own and (form != "PNG" or picture.origin is None or picture.origin.turned == 1)
     try:
         with replacing(path) as draft:
             with warnings.catch_warnings(action="ignore", category=UserWarning):  # reading has passed them on
-                done = list(WRITERS[form](draft, fitting) or ())
+                if quality is None:
+                    done = list(WRITERS[form](draft, fitting) or ())
+                else:
+                    WRITERS[form](draft, fitting, quality)
+                    done = [f"{room.name}, quality {quality}: known pixels change a little"]
             if path.exists():
                 draft.chmod(path.stat().st_mode & 0o7777)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (PhotomendError, MemoryError):
+        raise
+    except Exception as error:  # the libraries have errors of their own
         raise PhotoError(f"{path}: can't be written ({reason(error)})") from error
     pages = picture.origin.pages if picture.origin is not None else 1
     if pages > 1:
@@ -143,17 +155,19 @@ def _write_tiff(draft: Path, picture: Picture) -> list[str]:
     return []
 
 
-def _write_jpeg(draft: Path, picture: Picture) -> list[str]:
+def _write_jpeg(draft: Path, picture: Picture, quality: int | None = None) -> list[str]:
     from .jpeg import write_jpeg
 
     with draft.open("xb") as file:
-        return write_jpeg(file, picture)
+        return write_jpeg(file, picture, quality)
 
 
-def _write_webp(draft: Path, picture: Picture) -> None:
-    """WebP without loss; an animation keeps its other frames."""
+def _write_webp(draft: Path, picture: Picture, quality: int | None = None) -> None:
+    """WebP without loss, or with a quality; an animation keeps its other frames."""
     options: dict[str, Any] = {"lossless": True, "exact": True, **info_of(picture.metadata)}
-    if picture.pixels.size > LARGE:
+    if quality is not None:
+        options |= {"lossless": False, "quality": quality, "alpha_quality": 100}
+    elif picture.pixels.size > LARGE:
         options |= {"method": 0, "quality": 0}
     if "exif" in options:
         options["exif"] = EXIF_HEADER + options["exif"]
@@ -168,24 +182,24 @@ def _write_webp(draft: Path, picture: Picture) -> None:
     image_of(picture).save(draft, "WEBP", **options)
 
 
-def _write_avif(draft: Path, picture: Picture) -> None:
+def _write_avif(draft: Path, picture: Picture, quality: int | None = None) -> None:
     from .boxes import write_avif
 
     with draft.open("xb") as file:
-        write_avif(file, picture)
+        write_avif(file, picture, quality)
 
 
-def _write_heif(draft: Path, picture: Picture) -> None:
+def _write_heif(draft: Path, picture: Picture, quality: int | None = None) -> None:
     from .heif import write_heif
 
     with draft.open("xb") as file:
-        write_heif(file, picture)
+        write_heif(file, picture, quality)
 
 
-def _write_jp2(draft: Path, picture: Picture) -> None:
+def _write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None:
     from .boxes import write_jp2
 
-    write_jp2(draft, picture)
+    write_jp2(draft, picture, quality)
 
 
 def _write_bmp(draft: Path, picture: Picture) -> None:
@@ -198,7 +212,8 @@ def _write_netpbm(draft: Path, picture: Picture) -> None:
     write_netpbm(draft, picture)
 
 
-WRITERS: dict[str, Callable[[Path, Picture], list[str] | None]] = {
+#: What writes each format; those with a loss take a quality, too.
+WRITERS: dict[str, Callable[..., list[str] | None]] = {
     "PNG": _write_png,
     "TIFF": _write_tiff,
     "JPEG": _write_jpeg,

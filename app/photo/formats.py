@@ -25,6 +25,8 @@ class Format:
         extra: whether it has room for channels behind alpha.
         most: bytes that EXIF, XMP, IPTC and text may have, each; None where there is no end.
         plain_grey: whether it has grey only at 8 bits and without alpha.
+        side: pixels that a side may have, by the format or by the library that writes it; None where there is no end.
+        lossy: whether photos can be written with loss, so that a quality means something.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Format:
     extra: bool = False
     plain_grey: bool = False
     most: int | None = None
+    side: int | None = None
+    lossy: bool = False
 
 
 MODERN = ("exif", "xmp", "icc")
@@ -42,7 +46,12 @@ MODERN = ("exif", "xmp", "icc")
 #: By Pillow's names.
 FORMATS = {
     "PNG": Format(
-        "PNG", {"grey": (1, 8, 16), "palette": (8,), "RGB": (8, 16)}, True, (*MODERN, "text", "dpi"), pages=True
+        "PNG",
+        {"grey": (1, 8, 16), "palette": (8,), "RGB": (8, 16)},
+        True,
+        (*MODERN, "text", "dpi"),
+        pages=True,
+        side=1_000_000,
     ),
     "TIFF": Format(
         "TIFF",
@@ -53,12 +62,18 @@ FORMATS = {
         extra=True,
     ),
     "JPEG": Format(
-        "JPEG", {"grey": (8,), "RGB": (8,), "CMYK": (8,)}, False, (*MODERN, "iptc", "comment", "dpi"), most=65_000
+        "JPEG",
+        {"grey": (8,), "RGB": (8,), "CMYK": (8,)},
+        False,
+        (*MODERN, "iptc", "comment", "dpi"),
+        most=65_000,
+        side=65_500,
+        lossy=True,
     ),
-    "WEBP": Format("WebP", {"RGB": (8,)}, True, MODERN, pages=True),
-    "AVIF": Format("AVIF", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True),
-    "HEIF": Format("HEIC", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True),
-    "JPEG2000": Format("JPEG 2000", {"grey": (8, 16), "RGB": (8, 16)}, True, MODERN),
+    "WEBP": Format("WebP", {"RGB": (8,)}, True, MODERN, pages=True, side=16_383, lossy=True),
+    "AVIF": Format("AVIF", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True, side=16_384, lossy=True),
+    "HEIF": Format("HEIC", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True, side=32_768, lossy=True),
+    "JPEG2000": Format("JPEG 2000", {"grey": (8, 16), "RGB": (8, 16)}, True, MODERN, lossy=True),
     "BMP": Format("BMP", {"grey": (1, 8), "palette": (8,), "RGB": (8,)}, False, ("dpi",)),
     "PPM": Format("Netpbm", {"grey": (1, 8, 16), "RGB": (8, 16)}),
 }
@@ -71,7 +86,6 @@ COMMON = ".png, .jpg, .tif, .webp, .avif, .jp2, .heic, .bmp, .ppm"
 #: Within Netpbm, the suffix says more.
 PAM = Format("PAM", {"grey": (1, 8, 16), "RGB": (8, 16)}, True)
 PFM = Format("PFM", {"grey": (0,)})
-JPEG_SIDE, WEBP_SIDE = 65500, 16383
 
 
 def output_form(path: Path) -> str:
@@ -104,15 +118,24 @@ def fits_itself(picture: Picture, path: Path) -> bool:
 def check_room(path: Path, picture: Picture) -> None:
     """Refuse what can't be written to `path`, before the work. Raises PhotomendError naming it."""
     form, room, (height, width) = output_form(path), format_of(path), picture.shape
-    most = {"JPEG": JPEG_SIDE, "WEBP": WEBP_SIDE}.get(form)
-    if most is not None and max(height, width) > most:
-        raise PhotomendError(f"{path}: {room.name} holds {most} pixels a side, the photo has {width}×{height}")
+    if room.side is not None and max(height, width) > room.side:
+        raise PhotomendError(f"{path}: {room.name} holds {room.side} pixels a side, the photo has {width}×{height}")
     if picture.colours not in room.depths and "RGB" not in room.depths:
         raise PhotomendError(f"{path}: {room.name} holds {' and '.join(room.depths)} only, not {picture.kind}")
     if form == "HEIF":
         from .heif import pillow_heif
 
         pillow_heif()
+
+
+def check_quality(path: Path, quality: int | None) -> None:
+    """Refuse a quality that is out of range, or of a format that loses nothing. Raises PhotomendError naming it."""
+    room = format_of(path)
+    if quality is not None and not room.lossy:
+        having = ", ".join(room.name for room in FORMATS.values() if room.lossy)
+        raise PhotomendError(f"{path}: {room.name} is written without loss; a quality is for {having}")
+    if quality is not None and not 1 <= quality <= 100:
+        raise PhotomendError(f"quality (={quality}) must be 1 to 100")
 
 
 def bits_of(picture: Picture) -> int:

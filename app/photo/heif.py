@@ -34,8 +34,8 @@ def read_heif(path: Path) -> Picture:
     return picture_from(pixels, bits, metadata, Origin(path, "HEIF", pages=len(file)))
 
 
-def write_heif(file: BinaryIO, picture: Picture) -> None:
-    """Write a picture of 8, 10 or 12 bits, 16 as 12, as HEIC without loss."""
+def write_heif(file: BinaryIO, picture: Picture, quality: int | None = None) -> None:
+    """Write a picture of 8, 10 or 12 bits, 16 as 12, as HEIC, without loss unless a quality is given."""
     library, metadata, pixels = pillow_heif(), picture.metadata, picture.pixels
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[channels]
@@ -44,6 +44,8 @@ def write_heif(file: BinaryIO, picture: Picture) -> None:
         library.options.SAVE_HDR_TO_12_BIT = picture.bits > 10
     height, width = picture.shape
     new = library.from_bytes(mode=mode, size=(width, height), data=np.ascontiguousarray(pixels).tobytes())
-    options: dict[str, Any] = {"quality": -1} | ({"chroma": 444, "matrix_coefficients": 0} if channels > 2 else {})
+    options: dict[str, Any] = {"quality": -1 if quality is None else quality}
+    if quality is None and channels > 2:
+        options |= {"chroma": 444, "matrix_coefficients": 0}
     said = {"exif": EXIF_HEADER + metadata.exif if metadata.exif else None, "xmp": metadata.xmp or None}
     new.save(file, **options, **said, icc_profile=metadata.icc or None)

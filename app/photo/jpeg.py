@@ -36,16 +36,30 @@ MIRRORED_ROWS, MIRRORED_COLUMNS = (3, 4, 7, 8), (2, 3, 6, 7)
 XMP_HEADER, IPTC_HEADER = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
 
 
-def write_jpeg(file: BinaryIO, picture: Picture) -> list[str]:
-    """Write a picture as JPEG; what there is to say about it.
+def write_jpeg(file: BinaryIO, picture: Picture, quality: int | None = None) -> list[str]:
+    """Write a picture as JPEG, all of it anew where a quality is given; what there is to say about it.
 
     Raises OSError and ValueError: Pillow can't write it.
     """
+    if quality is not None:
+        options = {"quality": quality, "subsampling": sampling_of(picture)}
+        image_of(picture).save(file, "JPEG", **options, **described(picture.metadata))
+        return []
     if picture.origin is None or picture.origin.form != "JPEG" or picture.rebuilt is None:
         image_of(picture).save(file, "JPEG", **FRESH, **described(picture.metadata))
         return [f"JPEG, quality {FRESH['quality']}: known pixels change a little"]
     with TemporaryDirectory() as folder:
         return _exchange(file, picture, Path(folder))
+
+
+def sampling_of(picture: Picture) -> int:
+    """The subsampling of the JPEG that a picture was read from, in Pillow's numbers; otherwise that of new files."""
+    sampling = -1
+    if picture.origin is not None and picture.origin.form == "JPEG":
+        with Image.open(picture.origin.path) as old:
+            assert isinstance(old, JpegImagePlugin.JpegImageFile)
+            sampling = JpegImagePlugin.get_sampling(old)
+    return sampling if sampling >= 0 else int(FRESH["subsampling"])
 
 
 def described(metadata: Metadata) -> dict[str, Any]:

@@ -36,8 +36,11 @@ WAITING = """try:
     [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "stopped by SIGTERM"), ("SIGHUP", 129, "stopped by SIGHUP")],
 )
 def test_a_signal_ends_a_command_in_order(name: str, status: int, line: str) -> None:
-    command = [sys.executable, "-c", COMMAND.format(WAITING)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    def as_in_a_terminal() -> None:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+    command, pipe = [sys.executable, "-c", COMMAND.format(WAITING)], subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, preexec_fn=as_in_a_terminal) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "begins\n"
