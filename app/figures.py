@@ -22,8 +22,8 @@ from ..data.photos import Photo
 from ..models import HarmonicFill
 from ..models.reconstructor import Reconstructor, fill_holes
 from ..train.evaluation.metrics import photo_metrics
-from ..train.log import by_kind, read_log
-from ..train.loop import LOG, Interval
+from ..train.log import LOG, by_kind, read_log
+from ..train.loop import Interval
 from ..train.validation import Validator
 
 INK, QUIET, ACCENT, SECOND, RULE = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8", "#e5e5e5"

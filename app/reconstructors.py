@@ -17,7 +17,7 @@ from .. import models
 from ..core import PhotomendError, did_you_mean
 from ..models.calibration import Calibration
 from ..models.reconstructor import Reconstructor
-from ..models.weights import BEST, LAST, Checkpoint, find_checkpoint, load_checkpoint
+from ..models.weights import BEST, LAST, Checkpoint, build_network, find_checkpoint, load_checkpoint
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
@@ -88,13 +88,8 @@ def find_weights(name: str) -> Path:
 
 def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> models.RepairNetwork:
     """The network of the checkpoint in the file `path`."""
-    if checkpoint.model not in models.TRAINED:
-        raise PhotomendError(
-            f"{path}: holds weights of {checkpoint.model!r}, which is no network here; "
-            f"{did_you_mean(checkpoint.model, models.TRAINED)}"
-        )
+    network = build_network(path, checkpoint)
     try:
-        network: models.RepairNetwork = models.build(checkpoint.model, **checkpoint.config)
         network.load_state_dict(checkpoint.weights)
     except PhotomendError as error:
         raise PhotomendError(f"{path}: {error}") from error

@@ -1,4 +1,5 @@
-"""Files that are written whole or not at all: under another name, down to the disk, then renamed."""
+"""Files that are written whole or not at all: under another name, down to the disk, then renamed. And folders that one
+process has to itself."""
 
 from __future__ import annotations
 
@@ -8,9 +9,13 @@ import secrets
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from .errors import PhotomendError
+
+#: Descriptors of folders that this process has to itself.
+_claimed: set[int] = set()
 #: How a draft's name begins and ends, and how that of the file ends by whose lock one knows that it is being written.
 PREFIX, DRAFT, LOCK = ".photomend-", ".part", "-lock.part"
 #: Seconds without a change after which a draft that has no lock counts as left behind.
@@ -19,7 +24,7 @@ _swept: set[Path] = set()
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, keep: Path | None = None) -> Iterator[Path]:
     """Write `path` completely or not at all: yields the name of a draft beside it, renamed when the block succeeds.
 
     The draft doesn't exist yet; its name is hidden, unique and ends in ``.part``. A file called `path` is replaced in
@@ -29,6 +34,7 @@ def replacing(path: Path) -> Iterator[Path]:
     written to their folder.
 
     A new file has the mode that the umask gives, another keeps its own. A symbolic link is replaced, never followed.
+    With `keep` the file that is replaced goes on under that name; a kill may come when it has that and no other.
 
     Raises:
         OSError: the draft can't be written or renamed, named after `path`; or whatever the block raises.
@@ -44,13 +50,15 @@ def replacing(path: Path) -> Iterator[Path]:
     draft, lock = folder / (stem + DRAFT), folder / (stem + LOCK)
     try:
         sweep(folder)
-        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         try:
             take_lock(descriptor)
             mode = _mode(path, os.fstat(descriptor).st_mode)
             yield draft
             os.chmod(draft, mode)
             sync(draft)
+            if keep is not None and path.exists():
+                os.replace(path, keep)
             os.replace(draft, path)
             sync(folder)
         finally:
@@ -67,7 +75,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def write_chunks(draft: Path, chunks: Iterable[bytes | memoryview]) -> None:
     """Make the file `draft` of these bytes, one after another. Raises OSError."""
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
     try:
         for chunk in chunks:
             write_all(descriptor, chunk)
@@ -84,7 +92,7 @@ def write_all(descriptor: int, data: bytes | memoryview) -> None:
 
 def sync(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk. Raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -111,6 +119,51 @@ def take_lock(descriptor: int) -> bool | None:
     return True
 
 
+@contextmanager
+def claimed(folder: Path, busy: str, keep: bool = False) -> Iterator[None]:
+    """Have a folder to oneself, which is made and, if it is empty in the end, removed (with `keep` it stays).
+
+    The claim goes with the process, however it ends; its worker processes have no part in it. Where there are no locks
+    nothing is claimed. Raises PhotomendError, `busy`, where another has it.
+    """
+    descriptor = _claim(folder, busy)
+    _claimed.add(descriptor)
+    try:
+        yield
+    finally:
+        if not keep:
+            with suppress(OSError):
+                if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                    folder.rmdir()
+        _claimed.discard(descriptor)
+        os.close(descriptor)
+
+
+def _claim(folder: Path, busy: str) -> int:
+    """A descriptor of the folder, which is made if need be; it is locked until this is closed."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Between any two of these steps the process before may remove the folder or give it another name.
+        with suppress(FileNotFoundError), ExitStack() as stack:
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            if take_lock(descriptor) is False:
+                raise PhotomendError(busy)
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                stack.pop_all()
+                return descriptor
+
+
+def _leave_to_parent() -> None:
+    """In a forked process: the lock belongs to an open file, which would stay open with it."""
+    while _claimed:
+        os.close(_claimed.pop())
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
+
+
 def sweep(folder: Path) -> None:
     """Remove the drafts that killed processes have left in a folder; done once a process, at its first file there."""
     folder = folder.absolute()
@@ -132,7 +185,7 @@ def _is_abandoned(path: Path) -> bool:
     """
     lock = path if path.name.endswith(LOCK) else path.with_name(path.name.removesuffix(DRAFT) + LOCK)
     with suppress(FileNotFoundError):
-        descriptor = os.open(lock, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(lock, os.O_WRONLY | os.O_NOFOLLOW)
         try:
             taken = take_lock(descriptor)
         finally:

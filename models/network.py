@@ -19,6 +19,8 @@ from .reconstructor import require_hole
 
 #: Quarter turns, and whether the window is mirrored first: all eight, the window as it is first.
 _VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
+#: The largest size among a network's settings: weights files come from anyone, and a window takes its square in memory.
+MOST = 8192
 #: Known pixels that a window shows on each side of a hole too large for the trained window.
 LEAST_MARGIN = 16
 
@@ -142,10 +144,13 @@ class RepairNetwork(Module):
         return torch.stack(answers).mean(dim=0)
 
     def _check_settings(self, **sizes: object) -> None:
-        """Refuse settings that aren't whole numbers above 0, and a window that `stride` doesn't divide."""
+        """Refuse settings that aren't whole numbers above 0 or that no machine has the memory for, and a window that
+        `stride` doesn't divide."""
         for name, value in sizes.items():
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} (={value!r}) must be a whole number above 0")
+                raise ValueError(f"{name} (={value!r:.80}) must be a whole number above 0")
+            if value > MOST:
+                raise ValueError(f"{name} (={value!r:.80}) must be at most {MOST}")
         if self.window % self.stride:
             raise ValueError(f"window (={self.window}) must be divisible by {self.stride}")
 

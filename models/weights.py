@@ -6,31 +6,27 @@ A run folder holds the weights that validated best, `best.safetensors`, and the 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
-from ..core import Array, Module, PhotomendError, StateDictError, replacing
+from ..core import Array, Module, PhotomendError, StateDictError, did_you_mean
+from . import TRAINED, build
+from .network import RepairNetwork
+from .safetensors_file import CheckpointError, read_file, write_file
 
 BEST, LAST = "best.safetensors", "last.safetensors"
-HEADER = "photomend"  # the key in the safetensors metadata under which the JSON stands
-VERSION = 1
+#: Of a checkpoint's description. Those of version 1 have no digest.
+VERSION = 2
 #: What the description of each kind of file must hold.
 _DESCRIBED: dict[str, dict[str, type]] = {
     "weights": {"model": str, "config": dict, "step": int, "metrics": dict},
     "state": {"state": dict},
 }
-
-
-class CheckpointError(PhotomendError):
-    """A file that is missing, damaged, or not the checkpoint that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,7 @@ def load_checkpoint(path: Path, model: str | None = None, device: torch.device |
     weights, about = read(path, "weights", device)
     if model is not None and about["model"] != model:
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
+    require_usable(path, weights)
     known = {key: about[key] for key in _DESCRIBED["weights"]}
     return Checkpoint(weights=weights, calibration=about.get("calibration", {}), **known)
 
@@ -90,7 +87,8 @@ def load(path: str | Path, into: Module) -> Module:
     are not the module's; nothing has been changed then.
     """
     path = find_checkpoint(Path(path))
-    arrays, _ = _open(path, "cpu")
+    arrays = read_file(path).arrays
+    require_usable(path, arrays)
     for name, own in into.state_dict().items():
         if name in arrays and arrays[name].dtype != own.dtype:
             raise CheckpointError(f"{path}: {name} is {arrays[name].dtype} but should be {own.dtype}")
@@ -120,43 +118,71 @@ def weights_digest(weights: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]) -> None:
-    """Write, flush to the disk, rename: at every moment `path` is whole, the old file or the new one."""
-    header = {HEADER: json.dumps({"version": VERSION, **about})}
-    # Copies, because safetensors takes neither views nor two names for one storage.
-    owned = {k: torch.clone(v.detach().cpu(), memory_format=torch.contiguous_format) for k, v in arrays.items()}
-    try:
-        with replacing(path) as draft:
-            save_file(owned, draft, metadata=header)
-            with draft.open("rb+") as file:
-                os.fsync(file.fileno())
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: the checkpoint cannot be written ({error})") from error
+def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any], keep: Path | None = None) -> None:
+    """Write arrays and their description; see `write_file`."""
+    write_file(path, arrays, {"version": VERSION, **about}, keep)
 
 
 def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:
     """Arrays and description of a checkpoint of this kind ("weights" or "state")."""
-    arrays, about = _open(path, device)
+    arrays, about, checked = read_file(path, device)
     if not isinstance(about, dict) or "version" not in about:
         raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
-    if about["version"] != VERSION:
-        raise CheckpointError(f"{path}: checkpoint format {about['version']}; this photomend reads {VERSION}")
+    version = about["version"]
+    if version not in (1, VERSION):
+        raise CheckpointError(f"{path}: checkpoint format {version}; this photomend reads 1 and {VERSION}")
     if about.get("kind") != kind:
         raise CheckpointError(f"{path}: holds {about.get('kind')}, not {kind}")
     for key, wanted in _DESCRIBED[kind].items():
         if not isinstance(about.get(key), wanted):
             raise CheckpointError(f"{path}: a damaged checkpoint, its description has no {key}")
+    if not checked and version == VERSION:
+        raise CheckpointError(f"{path}: a damaged checkpoint, it has lost its digest")
+    if not checked:
+        warnings.warn(f"{path}: of an earlier photomend, without a digest: damage may go unnoticed", stacklevel=3)
     return arrays, about
 
 
-def _open(path: Path, device: torch.device | str) -> tuple[dict[str, Array], Any]:
-    """The arrays of a safetensors file, and the description that photomend gave it, if it did."""
-    if not path.exists():
-        raise CheckpointError(f"{path}: no such checkpoint")
+def require_usable(path: Path, weights: Mapping[str, Array]) -> None:
+    """Raise CheckpointError for weights that are no finite numbers."""
+    for name, array in weights.items():
+        if array.is_complex() or not torch.isfinite(array).all():
+            raise CheckpointError(f"{path}: its weights are damaged: {name} holds values that are no finite numbers")
+
+
+def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
+    """The network that the weights in the file `path` belong to, with random ones still.
+
+    It is built without memory first, and must have the arrays that the file has: so a description can't ask for more
+    than the file holds.
+
+    Raises CheckpointError: no such network, or one of other settings than the weights'.
+    """
+    name, config = checkpoint.model, checkpoint.config
+    if name not in TRAINED:
+        known = did_you_mean(name, TRAINED)
+        raise CheckpointError(f"{path}: holds weights of {name!r}, which is no network here; {known}")
+    for key, value in config.items():
+        if hasattr(value, "__len__") and len(value) > len(checkpoint.weights):
+            raise CheckpointError(f"{path}: {key} has {len(value):,} entries, for {len(checkpoint.weights)} arrays")
     try:
-        with safe_open(path, framework="pt", device=str(device)) as file:
-            header = (file.metadata() or {}).get(HEADER)
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return arrays, json.loads(header) if header is not None else None
-    except (OSError, SafetensorError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({error})") from error
+        with torch.device("meta"):
+            sizes = {key: array.shape for key, array in build(name, **config).state_dict().items()}
+        if sizes == {key: array.shape for key, array in checkpoint.weights.items()}:
+            network: RepairNetwork = build(name, **config)
+            return network
+    except PhotomendError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        raise CheckpointError(f"{path}: model {name!r} can't have the settings {config!r:.200}") from error
+    raise CheckpointError(f"{path}: {_unlike(sizes, checkpoint.weights, name)}")
+
+
+def _unlike(sizes: Mapping[str, torch.Size], weights: Mapping[str, Array], name: str) -> str:
+    """How the arrays differ from those that the description asks for."""
+    for key, size in sizes.items():
+        if key not in weights:
+            return f"lacks {key} of the model {name!r}"
+        if size != weights[key].shape:
+            return f"{key} is {tuple(weights[key].shape)}, but by its settings it should be {tuple(size)}"
+    return f"holds {next(key for key in weights if key not in sizes)!r:.80}, which the model {name!r} doesn't have"

@@ -1,21 +1,26 @@
 """A run's state in one file, `state.safetensors`: all that it needs to go on as if it had never stopped.
 
-The file's form is that of weights files (`models/weights.py`).
+The file's form is that of weights files (`models/weights.py`). The state before it is kept, in case the disk damages
+the latest: a run goes on from it to the same end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..core import Array, PhotomendError, StateDictError
-from ..models.weights import read, write
+from ..core import Array, PhotomendError, StateDictError, files
+from ..models.safetensors_file import CheckpointError
+from ..models.weights import BEST, LAST, read, write
+from .log import LOG
 from .trainer import BaseTrainer
 
-STATE = "state.safetensors"
+STATE, PREVIOUS = "state.safetensors", "state-previous.safetensors"
 ARRAY = "$array"  # marks where an array belongs in the JSON of a state
 
 
@@ -27,26 +32,57 @@ def state_of(trainer: BaseTrainer[Any]) -> dict[str, Any]:
     return {**trainer.about(), "random": random, **{name: part.state_dict() for name, part in trainer.parts().items()}}
 
 
+@contextmanager
+def run_folder(out: Path, resume: bool) -> Iterator[None]:
+    """Have a run folder to oneself: a new one, or one with a run to resume.
+
+    Raises PhotomendError: another process trains there, or a new run's folder holds one already.
+    """
+    if resume and not out.is_dir():
+        yield  # and `restore` says what is missing
+        return
+    busy = f"{out}: another process is training in this folder; wait for it, or choose another folder"
+    with files.claimed(out, busy, keep=out.exists()):
+        if not resume:
+            require_no_run(out)
+        yield
+
+
+def require_no_run(out: Path) -> None:
+    """Raise PhotomendError where this folder holds a run."""
+    if any((out / name).exists() for name in (STATE, PREVIOUS, LAST, BEST, LOG)):
+        raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
+
+
 def restore(trainer: BaseTrainer[Any], path: Path) -> None:
-    """Go on from the state in this file.
+    """Go on from the state in this file, or from the one before it, if this is damaged; a warning says so.
 
     Raises:
-        PhotomendError: no such state, a damaged one, or what `BaseTrainer.resume` raises.
+        PhotomendError: no such state, only damaged ones, or what `BaseTrainer.resume` raises.
     """
-    state = load_state(path)
+    previous = path.with_name(PREVIOUS)
+    try:
+        state = load_state(path)
+    except CheckpointError as error:
+        if not previous.exists():
+            raise
+        state = load_state(previous)
+        warnings.warn(f"{error}; the run goes on from the state before it, {previous.name}", stacklevel=2)
     if missing := state_of(trainer).keys() - state.keys():
         raise PhotomendError(f"{path}: damaged, or of another version: it lacks {', '.join(sorted(missing))}")
     try:
         trainer.resume(state, path)
+        torch.set_rng_state(state["random"]["cpu"])
+        if trainer.device.type == "cuda" and "cuda" in state["random"]:
+            torch.cuda.set_rng_state(state["random"]["cuda"], trainer.device)
     except StateDictError as error:
         raise PhotomendError(f"{path}: {error}") from error
-    torch.set_rng_state(state["random"]["cpu"])
-    if trainer.device.type == "cuda" and "cuda" in state["random"]:
-        torch.cuda.set_rng_state(state["random"]["cuda"], trainer.device)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:  # of a state made by hand
+        raise PhotomendError(f"{path}: damaged, or of another version: {error}") from error
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write a nested state (string keys; arrays, numbers, strings, lists) to `path`, replacing it in one step.
+    """Write a nested state (string keys; arrays, numbers, strings, lists) to `path`; what was there becomes PREVIOUS.
 
     Arrays go into the safetensors body under their path, the rest into the JSON of the header; floats survive exactly.
     Raises CheckpointError.
@@ -61,7 +97,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
             return {key: strip(inner, f"{name}/{key}" if name else key) for key, inner in value.items()}
         return value
 
-    write(path, arrays, {"kind": "state", "state": strip(state, "")})
+    write(path, arrays, {"kind": "state", "state": strip(state, "")}, keep=path.with_name(PREVIOUS))
 
 
 def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
@@ -75,5 +111,8 @@ def load_state(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
             return arrays[value[ARRAY]]
         return {key: fill(inner) for key, inner in value.items()}
 
-    state: dict[str, Any] = fill(about["state"])
+    try:
+        state: dict[str, Any] = fill(about["state"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: a damaged checkpoint, it lacks the array {error}") from error
     return state

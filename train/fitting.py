@@ -16,9 +16,9 @@ from ..core import Array, Module, PhotomendError, did_you_mean, in_mode
 from ..data.batches import Batches
 from .arguments import place_of, require_data, require_metrics, require_model, require_optimizer
 from .array_trainer import ArrayTrainer, ArrayValidator, FitConfig, Loss, Metric
-from .checkpoint import STATE, save_state, state_of
-from .log import JsonLog, by_kind, read_log
-from .loop import LOG, Interval, Recorder, go_on, require_no_run, run
+from .checkpoint import STATE, run_folder, save_state, state_of
+from .log import LOG, JsonLog, by_kind, read_log
+from .loop import Interval, Recorder, go_on, run
 from .optimizers import SGD, Adam, AdamW, Muon, Optimizer
 from .schedules import WarmupCosine
 
@@ -55,6 +55,10 @@ class History:
         self.records.append(record)
         if self.file is not None:
             self.file.write(record)
+
+    def sync(self) -> None:
+        if self.file is not None:
+            self.file.sync()
 
     @property
     def losses(self) -> list[float]:
@@ -133,8 +137,6 @@ def fit(
     folder = None if out is None else Path(out)
     if folder is None and resume:
         raise PhotomendError("fit: resume (=True) needs out, the run's folder")
-    if folder is not None and not resume:
-        require_no_run(folder)
     first = model.parameters()[0]
     place = place_of(device, first.device)
     if isinstance(optimizer, Optimizer) and place != first.device:
@@ -150,7 +152,8 @@ def fit(
     if validation_data is not None:
         held_out = Batches(validation_data, batch_size, shuffle=False, seed=seed, dtype=first.dtype)
         validator = ArrayValidator(held_out, trainer, _named(metrics))
-    with torch.random.fork_rng([place] if place.type == "cuda" else []), in_mode(model, training=True):
+    own_folder = nullcontext() if folder is None else run_folder(folder, resume)
+    with own_folder, torch.random.fork_rng([place] if place.type == "cuda" else []), in_mode(model, training=True):
         torch.manual_seed(seed)
         return _run(trainer, batches, validator, folder, resume, on_validation, quiet)
 
@@ -169,11 +172,10 @@ def _run(
     if out is not None and resume:
         go_on(trainer, out)
     elif out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         save_state(out / STATE, state_of(trainer))
     interval = config.validation_interval or batches.steps_per_epoch or config.steps
     with (
-        nullcontext() if out is None else JsonLog(out / LOG, progress.steps) as file,
+        nullcontext() if out is None else JsonLog(out / LOG, progress.steps, progress.validated) as file,
         tqdm(total=config.steps, unit="step", disable=True if quiet else None, dynamic_ncols=True) as bar,
     ):
         history = History([] if out is None else list(read_log(out / LOG)), file)

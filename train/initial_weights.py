@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from .. import models
 from ..core import Array, PhotomendError, StateDictError, no_grad
 from ..models import AttentionModel, GanModel, RepairNetwork
-from ..models.weights import Checkpoint, load_checkpoint
+from ..models.weights import Checkpoint, build_network, load_checkpoint
 
 #: Settings of a network that may differ from those its weights were trained with.
 FREE = {"window", "views"}
@@ -47,7 +46,7 @@ def warm_start(network: RepairNetwork, initial: Checkpoint, path: str) -> None:
     if not other:
         return
     with torch.random.fork_rng(devices=()):  # the random weights that are drawn first aren't used
-        earlier: RepairNetwork = models.build(initial.model, **theirs)
+        earlier = build_network(Path(path), initial)
     _load(earlier, initial.weights, path)
     earlier.to(network.parameters()[0].data.device)
     # A network that is hardly trained gives hardly more than its harmonic fill, so the two must be very close.

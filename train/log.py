@@ -1,4 +1,4 @@
-"""The training log: one JSON object a line, flushed at once, so a killed run has lost nothing.
+"""The training log: one JSON object a line, written at once, so a killed run has lost nothing.
 
 A line for each step, and one more for each validation, which has its number.
 """
@@ -7,61 +7,88 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, Protocol
 
 from ..core import PhotomendError, replacing
+from ..core.files import write_all
+
+LOG = "log.jsonl"
 
 
 class Log(Protocol):
     """Takes records."""
 
     def write(self, record: Mapping[str, Any]) -> None: ...
+    def sync(self) -> None: ...
 
 
 class JsonLog:
     """Append records to `path`; as a context manager it closes the file.
 
-    Of what is there, a line that a killed run left unfinished is taken out, and so are steps after `last_step`, the one
-    that the run is resumed from: they are done and logged again. Raises PhotomendError naming the file when it cannot
-    be read or written.
+    Of what is there, a line that a killed run left unfinished is taken out, and so are steps after `last_step` and
+    validations after `last_validation`, those of the state that the run is resumed from: they are done and logged
+    again. Raises PhotomendError naming the file when it cannot be read or written.
     """
 
-    def __init__(self, path: Path, last_step: float = math.inf) -> None:
-        kept = [record for record in read_log(path) if record.get("step", 0) <= last_step] if path.exists() else []
+    def __init__(self, path: Path, last_step: float = math.inf, last_validation: float = math.inf) -> None:
+        self.path = path
+        last = {False: last_step, True: last_validation}
+        records = read_log(path) if path.exists() else []
+        kept = [record for record in records if record.get("step", 0) <= last[is_validation(record)]]
         try:
             with replacing(path) as draft:
                 draft.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
-            self.file: TextIO = path.open("a", encoding="utf-8")
+            self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
-            raise PhotomendError(f"{path}: the log cannot be written ({error.strerror})") from error
+            raise self._refused(error) from error
 
     def write(self, record: Mapping[str, Any]) -> None:
-        """Append one record."""
-        self.file.write(json.dumps(record) + "\n")
-        self.file.flush()
+        """Append one record, at once: it outlives the process."""
+        try:
+            write_all(self.descriptor, (json.dumps(record) + "\n").encode())
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def sync(self) -> None:
+        """Wait until all records are on the disk: they outlive a loss of power, too."""
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> PhotomendError:
+        return PhotomendError(f"{self.path}: the log cannot be written ({error.strerror})")
 
     def __enter__(self) -> JsonLog:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.file.close()
+        os.close(self.descriptor)
+
+
+def is_validation(record: Mapping[str, Any]) -> bool:
+    """Whether a record is of a validation (in runs of earlier versions, of an epoch) and not of a step."""
+    return "validation" in record or "epoch" in record
 
 
 def by_kind(records: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-    """The records of steps, and those of validations (in runs of earlier versions, of epochs)."""
+    """The records of steps, and those of validations."""
     kinds: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] = ([], [])
     for record in records:
-        kinds["validation" in record or "epoch" in record].append(record)
+        kinds[is_validation(record)].append(record)
     return kinds
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The records of a log, oldest first. A line that is not JSON (an interrupted write) is passed over.
+    """The records of a log, oldest first. A line that is no record (an interrupted write) is passed over.
 
     Raises PhotomendError naming the file when it cannot be read.
     """
+    if path.exists() and not path.is_file():
+        raise PhotomendError(f"{path}: the log cannot be read (not a file)")
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
@@ -69,7 +96,9 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     records = []
     for line in lines:
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
             continue
+        if isinstance(record, dict) and isinstance(record.get("step", 0), int | float):
+            records.append(record)
     return records

@@ -26,13 +26,13 @@ from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource, names_digest, require_readable
 from ..models.weights import BEST, LAST, save_checkpoint
 from .adversarial import AdversarialTrainer
-from .checkpoint import STATE, restore, save_state, state_of
+from .checkpoint import STATE, restore, run_folder, save_state, state_of
 from .config import AdversarialConfig, TrainConfig
-from .log import JsonLog, Log
+from .log import LOG, JsonLog, Log
 from .trainer import BaseTrainer, PhotoTrainer, Trainer
 from .validation import Validation, Validator
 
-CONFIG, LOG = "config.json", "log.jsonl"
+CONFIG = "config.json"
 #: Seconds between two writes of the state between validations.
 SAVE_EVERY = 120.0
 
@@ -70,12 +70,25 @@ def train(
         quiet: no progress bar.
 
     Raises:
-        PhotomendError: `out` holds a run already, or (resuming) none, a finished one, or one of other settings; no
-            photos; the loss is no longer a number.
+        PhotomendError: `out` holds a run already, or (resuming) none, a finished one, or one of other settings; another
+            process is training there; no photos; the loss is no longer a number; the disk refuses a file.
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the step in hand is finished and the state is saved.
     """
-    if not resume:
-        require_no_run(out)
+    with run_folder(out, resume):
+        return _train(config, photos, validator, out, resume, device, on_validation, quiet)
+
+
+def _train(
+    config: TrainConfig | AdversarialConfig,
+    photos: PhotoSource,
+    validator: Validator | None,
+    out: Path,
+    resume: bool,
+    device: torch.device | str,
+    on_validation: Callable[[Interval], object],
+    quiet: bool,
+) -> PhotoTrainer[Any]:
+    """`train` in a folder that no other process writes to."""
     trainer: PhotoTrainer[Any]
     trainer = AdversarialTrainer(config, device) if isinstance(config, AdversarialConfig) else Trainer(config, device)
     trainer.photos = {"origin": photos.origin, "digest": names_digest(photos)}
@@ -91,15 +104,15 @@ def train(
     if validator is not None:
         validator.read()
     runtime.keep_freed_memory()
-    out.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        save_state(out / STATE, state_of(trainer))
+    # The settings first: a folder that has them alone holds no run yet.
     with replacing(out / CONFIG) as draft:
         draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
+    if not resume:
+        save_state(out / STATE, state_of(trainer))
     interval = config.validation_interval or max(50, loader.steps_per_epoch)
     unit = "step" if config.steps is not None else "s"
     with (
-        JsonLog(out / LOG, trainer.progress.steps) as log,
+        JsonLog(out / LOG, trainer.progress.steps, trainer.progress.validated) as log,
         tqdm(total=round(config.total), unit=unit, disable=True if quiet else None, dynamic_ncols=True) as bar,
         closing(iter(loader)) as batches,
     ):
@@ -107,12 +120,6 @@ def train(
     if loader.skipped:
         warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
     return trainer
-
-
-def require_no_run(out: Path) -> None:
-    """Raise PhotomendError where this folder holds a run."""
-    if any((out / name).exists() for name in (STATE, LAST, BEST, LOG)):
-        raise PhotomendError(f"{out}: holds a run already; resume it, or choose another folder")
 
 
 def go_on(trainer: BaseTrainer[Any], out: Path) -> None:
@@ -202,7 +209,9 @@ class Recorder:
         self.save_state()
 
     def save_state(self) -> None:
+        """Save the state, after the records that it has made: what is logged later is logged again by a resumed run."""
         if self.out is not None:
+            self.log.sync()
             save_state(self.out / STATE, state_of(self.trainer))
         self.saved = time.monotonic()
 

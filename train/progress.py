@@ -30,6 +30,13 @@ class Counters:
         return asdict(self)  # type: ignore[call-overload]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Raises ValueError where these aren't the fields, or not numbers."""
+        mine = self.state_dict()
+        for name in mine.keys() ^ state.keys():
+            raise ValueError(f"{type(self).__name__}: {name!r} is on one side only")
+        for name, value in state.items():
+            if value is not None and not isinstance(value, int | float):
+                raise ValueError(f"{type(self).__name__}: {name} (={value!r:.80}) must be a number")
         vars(self).update(state)
 
 

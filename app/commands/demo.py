@@ -17,11 +17,12 @@ from ...data.sources import require_readable
 from ...models import AttentionModel, GanModel
 from ...models.reconstructor import Reconstructor
 from ...models.weights import BEST, LAST
-from ...train.checkpoint import STATE
+from ...train.checkpoint import PREVIOUS, STATE
 from ...train.config import AdversarialConfig, TrainConfig
 from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
-from ...train.loop import CONFIG, LOG, Interval, train
+from ...train.log import LOG
+from ...train.loop import CONFIG, Interval, train
 from ...train.validation import Validator
 from ..figures import GRID_FIGURE, LOSS_FIGURE, ROWS
 from ..options import FOLDER, runtime_options, set_up_runtime
@@ -41,7 +42,7 @@ VISIBLE = 1.05
 MOST_PHOTOS, PHOTOS_A_MINUTE = 200, 40
 REPORT, MARK = "report.html", "demo.txt"
 MADE_BY = "Made by `photomend demo`, which replaces its files here.\n"
-RUN_FILES = (CONFIG, LOG, BEST, LAST, STATE, LOSS_FIGURE, GRID_FIGURE)
+RUN_FILES = (CONFIG, LOG, BEST, LAST, STATE, PREVIOUS, LOSS_FIGURE, GRID_FIGURE)
 
 
 @click.command("demo")

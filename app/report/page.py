@@ -21,8 +21,8 @@ from ...models import RepairNetwork
 from ...models.reconstructor import Reconstructor
 from ...models.weights import find_checkpoint, load_checkpoint
 from ...train.evaluation.summary import Summary
-from ...train.log import read_log
-from ...train.loop import CONFIG, LOG
+from ...train.log import LOG, read_log
+from ...train.loop import CONFIG
 from ..options import read_settings, write_text
 from ..tables import COLUMNS, Tables, interval, number
 from . import templates

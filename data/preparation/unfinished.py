@@ -14,16 +14,15 @@ is removed and the folder renamed, in one step.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ...core import PhotomendError
+from ...core import PhotomendError, files
 from ...core.files import sync
 from ..prepared import FORMAT, PROVENANCE, write_json, write_metadata, write_shard
 from ..sources import SPLITS
@@ -95,40 +94,15 @@ def claimed(out: Path) -> Iterator[None]:
         PhotomendError: another process is at work on it, or `out` exists and is not an empty folder.
     """
     folder = unfinished_folder(out)
-    descriptor = _lock(folder)
-    try:
+    with files.claimed(folder, f"{folder}: another process is at work on this data set"):
         require_free(out)
         yield
-    finally:
-        with suppress(OSError):
-            if os.path.samestat(os.fstat(descriptor), folder.stat()):
-                folder.rmdir()
-        os.close(descriptor)
 
 
 def require_free(out: Path) -> None:
     """Raises PhotomendError if `out` is something that a dataset would replace."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PhotomendError(f"{out}: already exists and is not an empty folder")
-
-
-def _lock(folder: Path) -> int:
-    """A descriptor of the folder, which is made if need be; it is locked until this is closed."""
-    import fcntl  # only Unix has it, and only `prepare` needs it
-
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Between any two of these steps the process before may remove the folder or give it its final name.
-        with suppress(FileNotFoundError), ExitStack() as stack:
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise PhotomendError(f"{folder}: another process is at work on this data set") from error
-            if os.path.samestat(os.fstat(descriptor), folder.stat()):
-                stack.pop_all()
-                return descriptor
 
 
 @dataclass

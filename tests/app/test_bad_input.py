@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from photomend import models
-from photomend.models.weights import HEADER, VERSION, Checkpoint, save_checkpoint
+from photomend.models.safetensors_file import write_file
+from photomend.models.weights import VERSION, Checkpoint, save_checkpoint
 from PIL import Image
-from safetensors.torch import save_file
 
 from .helpers import Shell, picture, pixels, tree
 
@@ -52,10 +52,10 @@ def test_weights_full_of_nan_repair_nothing(shell: Shell, photos: Path, tmp_path
     ],
 )
 def test_weights_with_a_damaged_description(
-    shell: Shell, photos: Path, tmp_path: Path, header: object, message: str
+    shell: Shell, photos: Path, tmp_path: Path, header: Any, message: str
 ) -> None:
     file = tmp_path / "weights.safetensors"
-    save_file({"a": torch.zeros(1)}, file, metadata={HEADER: json.dumps(header)})
+    write_file(file, {"a": torch.zeros(1)}, header)
     line = shell.fails(1, "evaluate", "--photos", photos, "--split", "all", "--models", file)
     assert str(file) in line
     assert message in line

@@ -16,7 +16,7 @@ from photomend.models.reconstructor import Reconstructor
 from photomend.models.weights import BEST, Checkpoint, save_checkpoint
 from photomend.tests.app.pages import samples
 from photomend.train.evaluation.evaluate import evaluate_models
-from photomend.train.loop import LOG
+from photomend.train.log import LOG
 
 from .tab import Tab
 

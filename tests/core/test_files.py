@@ -120,8 +120,12 @@ def test_the_draft_is_on_the_disk_before_it_gets_the_name(tmp_path: Path, monkey
         calls.append(f"sync {Path(os.readlink(f'/proc/self/fd/{descriptor}')).suffix or 'folder'}")
         fsync(descriptor)
 
+    def renamed(old: Path, new: Path) -> None:
+        calls.append("rename")
+        replace(old, new)
+
     monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("rename"), replace(a, b)))
+    monkeypatch.setattr(os, "replace", renamed)
     with replacing(tmp_path / "a.txt") as draft:
         draft.write_text("whole")
     assert calls == ["sync .part", "rename", "sync folder"]

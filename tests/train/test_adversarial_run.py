@@ -15,8 +15,8 @@ from photomend.models.weights import BEST, LAST, Checkpoint, load_checkpoint, sa
 from photomend.train.adversarial import AdversarialTrainer
 from photomend.train.checkpoint import STATE, restore
 from photomend.train.config import AdversarialConfig, TrainConfig
-from photomend.train.log import by_kind, read_log
-from photomend.train.loop import LOG, train
+from photomend.train.log import LOG, by_kind, read_log
+from photomend.train.loop import train
 from photomend.train.optimizers import Optimizer
 from photomend.train.trainer import PhotoTrainer
 from photomend.train.validation import Validation, Validator

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from photomend.core import PhotomendError
+from photomend.models import safetensors_file
 from photomend.models import weights as module
 from photomend.models.weights import Checkpoint, load_checkpoint, save_checkpoint
 from photomend.train.checkpoint import load_state, save_state
@@ -62,20 +63,20 @@ def test_state_round_trip(tmp_path: Path) -> None:
     assert load_state(tmp_path / "state.safetensors") == {}
 
 
-@pytest.mark.parametrize("stage", ["save_file", "replace"])
+@pytest.mark.parametrize("stage", ["write", "replace"])
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     path = tmp_path / "w.safetensors"
     save_checkpoint(path, example(1.0))
 
-    def torn(arrays: object, draft: Path, metadata: object) -> None:
+    def torn(draft: Path, chunks: object) -> None:
         draft.write_bytes(b"half a fi")
         raise KeyboardInterrupt
 
     def refused(source: Path, target: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    if stage == "save_file":
-        monkeypatch.setattr(module, "save_file", torn)
+    if stage == "write":
+        monkeypatch.setattr(safetensors_file, "write_chunks", torn)
     else:
         monkeypatch.setattr("os.replace", refused)
     with pytest.raises((KeyboardInterrupt, PhotomendError)):
@@ -119,7 +120,7 @@ def test_damaged_files(tmp_path: Path, damage: str) -> None:
         path.write_bytes({"truncated": whole[:-5], "noise": b"\xff" * 100, "empty": b""}[damage])
     with pytest.raises(PhotomendError) as error:
         load_checkpoint(path)
-    one_line(error, str(path), "damaged")
+    one_line(error, str(path), "a zip file" if damage == "pickle" else "damaged")
 
 
 def test_foreign_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

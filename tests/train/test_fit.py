@@ -18,7 +18,7 @@ from photomend.layers import cross_entropy as layers_cross_entropy
 from photomend.train import History, fit
 from photomend.train.array_trainer import ArrayTrainer, ArrayValidator
 from photomend.train.checkpoint import STATE
-from photomend.train.loop import LOG
+from photomend.train.log import LOG
 from photomend.train.optimizers import SGD, Adam
 from photomend.train.schedules import StepLR
 from torch.utils.data import DataLoader, TensorDataset

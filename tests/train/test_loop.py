@@ -16,11 +16,11 @@ from photomend.data.sources import FolderSource
 from photomend.models.weights import BEST, LAST, load_checkpoint
 from photomend.tests.models.holes import crops
 from photomend.tests.reference import cell_twins, model_twins
-from photomend.train.checkpoint import STATE
+from photomend.train.checkpoint import PREVIOUS, STATE
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
-from photomend.train.log import read_log
-from photomend.train.loop import CONFIG, LOG, Interval, train
+from photomend.train.log import LOG, read_log
+from photomend.train.loop import CONFIG, Interval, train
 from photomend.train.trainer import Trainer
 from photomend.train.validation import Validator
 from scipy import ndimage
@@ -207,7 +207,7 @@ def test_a_run_leaves_its_settings_log_and_weights(photos: FolderSource, tmp_pat
     settings = config()
     trainer = run(settings, photos, tmp_path / "run")
     files = {path.name for path in (tmp_path / "run").iterdir()}
-    assert files == {CONFIG, LOG, BEST, LAST, STATE}
+    assert files == {CONFIG, LOG, BEST, LAST, STATE, PREVIOUS}
     assert TrainConfig.from_dict(json.loads((tmp_path / "run" / CONFIG).read_text())) == settings
     records = read_log(tmp_path / "run" / LOG)
     assert [r["step"] for r in records if "lr" in r] == [1, 2, 3, 4, 5, 6]
