@@ -98,18 +98,21 @@ def read_settings(path: Path) -> dict[str, Any]:
     return {key: value for key, value in settings.items() if value is not None}
 
 
-def check_target(path: Path, suffix: str) -> None:
-    """Refuse, before any work, a file of another kind or in a folder that isn't there or takes no files.
+def check_target(path: Path, *suffixes: str, overwrite: bool = True) -> None:
+    """Refuse, before any work, a file of another kind, one that is there unless it may be replaced, or one in a folder
+    that isn't there or takes no files.
 
     Raises PhotomendError.
     """
     folder = path.absolute().parent
-    if path.suffix.lower() != suffix:
-        raise PhotomendError(f"{path}: the name of this file must end in {suffix}")
+    if path.suffix.lower() not in suffixes:
+        raise PhotomendError(f"{path}: the name of this file must end in {' or '.join(suffixes)}")
     if path.is_dir() or not folder.is_dir():
         raise PhotomendError(f"{path}: {'is a folder' if path.is_dir() else 'there is no folder to write it to'}")
     if not os.access(folder, os.W_OK):
         raise PhotomendError(f"{path}: no file can be written to its folder")
+    if path.exists() and not overwrite:
+        raise PhotomendError(f"{path}: exists already; --overwrite replaces it")
 
 
 def import_from_checkout(command: str, folder: str, name: str) -> Any:

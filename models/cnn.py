@@ -78,12 +78,16 @@ class BasicNetwork(RepairNetwork):
     def predict(self, masked: Array, mask: Array) -> Tensor:
         """Paint the cells of holes: (N, 3, H, W) and (N, 1, H, W) to (N, 3, H, W)."""
         tiles, ring, mean, contrast = features(masked, mask)
-        grid = self.head(self.backbone(tiles.to(self.dtype)))
+        change = cast(self.change(tiles.to(self.dtype), ring.to(self.dtype)), dtype=masked.dtype)
+        return composite_cells(change * contrast + mean, masked, mask)
+
+    def change(self, tiles: Array, ring: Array) -> Tensor:
+        """How far each cell is from the ring's mean, in units of the contrast (N, 3, 4, 4); see `features`."""
+        grid = self.head(self.backbone(tiles))
         first = GRID * MARGIN // INNER
         middle = slice(first, first + GRID)
-        beside = reshape(self.ring(ring.to(self.dtype)), shape=(len(tiles), 3, GRID, GRID))
-        change = cast(grid[:, :, middle, middle] + beside, dtype=masked.dtype)
-        return composite_cells(change * contrast + mean, masked, mask)
+        beside = reshape(self.ring(ring), shape=(len(tiles), 3, GRID, GRID))
+        return grid[:, :, middle, middle] + beside
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[Module, Module, Module]:

@@ -42,6 +42,9 @@ class LinearModel(RepairNetwork):
     def predict(self, masked: Array, mask: Array) -> Tensor:
         """Paint the cells of holes: (N, 3, H, W) and (N, 1, H, W) to (N, 3, H, W)."""
         ring, mean = ring_colours(masked, mask)
-        flat = cast(self.regression(ring.flatten(1).to(self.dtype)), dtype=masked.dtype)
-        change = reshape(flat, shape=(len(ring), 3, self.splits, self.splits))
+        change = cast(self.change(ring.flatten(1).to(self.dtype)), dtype=masked.dtype)
         return composite_cells(change + mean[..., None], masked, mask)
+
+    def change(self, ring: Array) -> Tensor:
+        """How far each cell (N, 3, splits, splits) is from the ring's mean, by the ring's colours (N, 108) less it."""
+        return reshape(self.regression(ring), shape=(len(ring), 3, self.splits, self.splits))

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+import skimage
 import torch
 from photomend import models
 from photomend.app import reconstructors
 from photomend.app.reconstructors import find_weights, load_reconstructor
-from photomend.core import PhotomendError
+from photomend.core import PhotomendError, no_grad
 from photomend.models import AttentionModel, LinearModel
 from photomend.models.calibration import Calibration
 from photomend.models.weights import Checkpoint, save_checkpoint
@@ -165,3 +166,29 @@ def test_they_give_the_digits_that_the_model_card_prints(shell: Shell, monkeypat
         for number, text in zip(numbers, digits, strict=True):
             unit = 10.0 ** -len(text.partition(".")[2])
             assert float(number) == pytest.approx(float(text), rel=0, abs=1.01 * unit), (name, number, text)
+
+
+@pytest.mark.parametrize("name", ["attention", "cnn", "attention-report"])
+def test_they_can_be_taken_along_as_onnx(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """onnxruntime gives what they give for a photo, in windows of two sizes."""
+    import onnx
+    import onnxruntime
+
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", FOLDER)
+    reconstructors.shipped.cache_clear()
+    assert shell("export", name, "-o", tmp_path / "a.onnx").status == 0
+    facts = {p.key: p.value for p in onnx.load(tmp_path / "a.onnx").metadata_props}
+    assert facts["model_card"] in re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", (FOLDER / "README.md").read_text("utf-8"))
+    assert facts["license"].startswith("MIT; ")
+    network, session = load_reconstructor(name), onnxruntime.InferenceSession(tmp_path / "a.onnx")
+    assert isinstance(network, models.RepairNetwork)
+    for side in (96, 128):
+        photo = torch.from_numpy(skimage.data.astronaut()[:side, 180 : 180 + side].copy()).permute(2, 0, 1)[None] / 255
+        mask = torch.zeros(1, 1, side, side)
+        mask[:, :, 30:70, 25:64] = 1
+        with no_grad():
+            ours = network(photo * (1 - mask), mask).data.clamp(0, 1)
+        [theirs] = session.run(None, {"photo": photo.numpy(), "mask": mask.numpy()})
+        assert (ours - torch.from_numpy(theirs)).abs().max() < 1e-5

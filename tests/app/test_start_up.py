@@ -35,7 +35,7 @@ def test_the_command_says_so_before_torch_is_there(monkeypatch: pytest.MonkeyPat
 
 #: What repairs don't need, and would wait for.
 HEAVY = (
-    *("datasets", "pandas", "pyarrow", "huggingface_hub", "matplotlib", "cv2", "skimage", "scipy"),
+    *("datasets", "pandas", "pyarrow", "huggingface_hub", "matplotlib", "cv2", "skimage", "scipy", "onnx"),
     *("torch._inductor", "torch._dynamo", "photomend.train", "photomend.tests", "photomend.core.gradcheck.hints"),
 )
 IMPORTED = """
