@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,6 +83,8 @@ def write_text(path: Path, text: str) -> None:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """The settings in a TOML file, or in the JSON file of a run. Raises PhotomendError naming it."""
+    import tomllib  # here, because only training has settings
+
     try:
         text = path.read_text(encoding="utf-8")
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from ..core import PhotomendError
 from .photos import Mask
@@ -97,6 +97,8 @@ def stroke_mask(
     for name, (low, high) in (("strokes", strokes), ("thickness", thickness)):
         if not 1 <= low <= high:
             raise PhotomendError(f"{name} (={low}..{high}) must be a range from 1 on")
+    from PIL import ImageDraw  # here, because only training draws
+
     canvas = Image.new("L", (width, height))
     pen = ImageDraw.Draw(canvas)
     for _ in range(int(rng.integers(*strokes, endpoint=True))):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -23,14 +24,9 @@ Mask = NDArray[np.bool_]
 # Formats that Pillow only recognises (it needs a plug-in to read them) or hands to another program.
 _NOT_PHOTOS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
-Image.init()
 # Photos are files that the user named: a large scan or colour profile is no attack.
 Image.MAX_IMAGE_PIXELS = None
 PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
-#: Lower-case suffixes of the files that `find_photos` lists: everything that Pillow reads by itself.
-PHOTO_SUFFIXES = frozenset(
-    suffix for suffix, form in Image.registered_extensions().items() if form in Image.OPEN and form not in _NOT_PHOTOS
-)
 _COMMON_SUFFIXES = ".png, .jpg, .webp, .tif, .bmp, .ppm"
 
 
@@ -47,16 +43,26 @@ def say_skipped(skipped: int, photos: int) -> str:
     return f"{skipped} of {photos} photos could not be read and were skipped"
 
 
-def find_photos(root: Path, suffixes: frozenset[str] = PHOTO_SUFFIXES) -> list[Path]:
+@cache
+def photo_suffixes() -> frozenset[str]:
+    """Lower-case suffixes of the files that `find_photos` lists: everything that Pillow reads by itself.
+
+    Asked for the first time, Pillow imports all of its readers, which the name of a single photo can do without.
+    """
+    found = Image.registered_extensions().items()
+    return frozenset(suffix for suffix, form in found if form in Image.OPEN and form not in _NOT_PHOTOS)
+
+
+def find_photos(root: Path, suffixes: frozenset[str] | None = None) -> list[Path]:
     """All photos under the folder `root`, sorted by their posix path relative to it.
 
     Looks into subfolders (links to folders are not followed), knows photos by their suffix in any case
-    (one of `suffixes`) and skips hidden files and folders.
+    (one of `suffixes`, else of `photo_suffixes`) and skips hidden files and folders.
 
     Raises:
         PhotomendError: `root` is not a folder, or no photo is in it.
     """
-    root = Path(root)
+    root, suffixes = Path(root), photo_suffixes() if suffixes is None else suffixes
     if not root.is_dir():
         raise PhotomendError(f"{root}: {'not a folder' if root.exists() else 'no such folder'}")
     found = []

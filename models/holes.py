@@ -65,8 +65,8 @@ class Hole(NamedTuple):
             offsets = [positions - start for positions, start in zip(self, corner, strict=True)]
             y, x = (offset // step - less for offset, less in zip(offsets, before, strict=True))
             held = (y >= 0) & (offsets[0] < y * step + side) & (x >= 0) & (offsets[1] < x * step + side)
-            found.append(np.unique(y[held] * across + x[held]))
-        places = (divmod(int(number), across) for number in np.unique(np.concatenate(found)))
+            found.append(y[held] * across + x[held])
+        places = (divmod(int(number), across) for number in np.flatnonzero(np.bincount(np.concatenate(found))))
         corners = ((top + y * step, left + x * step) for y, x in places)
         return [(slice(y, y + side), slice(x, x + side)) for y, x in corners]
 

@@ -21,7 +21,7 @@ from ..masks.pairing import MaskFolder, Named, PairingError, say_unused, without
 from ..options import FILE, runtime_options, set_up_runtime, views_option
 from ..photo.canvas import RepairError
 from ..photo.files import read, write
-from ..photo.formats import READABLE, check_room, output_form
+from ..photo.formats import check_room, output_form, readable
 from ..repair import Repairer
 
 
@@ -124,7 +124,7 @@ def pair(photos: Sequence[Path], mask: Path | None, output: Path) -> tuple[list[
     """
     named: list[Named] = []
     for path in photos:
-        found = find_photos(path, READABLE) if path.is_dir() else []
+        found = find_photos(path, readable()) if path.is_dir() else []
         named += [Named(each, each.relative_to(path)) for each in found] or [Named(path, Path(path.name))]
     masks: MaskFolder | None = None
     if mask is not None and mask.is_dir():

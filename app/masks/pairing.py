@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 from ...core import PhotomendError
 from ...data.photos import find_photos
-from ..photo.formats import READABLE
+from ..photo.formats import readable
 
 #: What a mask's name may have behind the photo's.
 ENDINGS = ("_mask", "-mask")
@@ -79,7 +79,7 @@ class MaskFolder:
     def __init__(self, root: Path, photos: Sequence[Named]) -> None:
         self.root = root
         own = {path.resolve() for path, _ in photos}
-        self.masks = [path for path in find_photos(root, READABLE) if path.resolve() not in own]
+        self.masks = [path for path in find_photos(root, readable()) if path.resolve() not in own]
         if not self.masks:
             raise PhotomendError(f"{root}: no masks in this folder, only the photos themselves")
         self._exact, self._folded = (self._by(key) for key in (exact, folded))

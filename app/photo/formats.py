@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from ...core import PhotomendError
-from ...data.photos import PHOTO_SUFFIXES
+from ...data.photos import photo_suffixes
 from .picture import Picture
 
 
@@ -79,8 +79,6 @@ FORMATS = {
 }
 #: The suffixes that name them where Pillow doesn't.
 SUFFIXES = {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".pam": "PPM"}
-#: What photos and masks in folders are known by.
-READABLE = PHOTO_SUFFIXES | frozenset(SUFFIXES)
 #: What an error offers.
 COMMON = ".png, .jpg, .tif, .webp, .avif, .jp2, .heic, .bmp, .ppm"
 #: Within Netpbm, the suffix says more.
@@ -88,10 +86,16 @@ PAM = Format("PAM", {"grey": (1, 8, 16), "RGB": (8, 16)}, True)
 PFM = Format("PFM", {"grey": (0,)})
 
 
+def readable() -> frozenset[str]:
+    """What photos and masks in folders are known by."""
+    return photo_suffixes() | frozenset(SUFFIXES)
+
+
 def output_form(path: Path) -> str:
     """The format that the suffix of `path` means. Raises PhotomendError for one that photos aren't written in."""
     suffix = path.suffix.lower()
-    form = SUFFIXES.get(suffix) or Image.registered_extensions().get(suffix, "")
+    Image.preinit()  # the most common formats; all of them take a moment
+    form = SUFFIXES.get(suffix) or Image.EXTENSION.get(suffix) or Image.registered_extensions().get(suffix, "")
     if form not in FORMATS:
         reason = ", which has 256 colours at most" if form == "GIF" else ""
         raise PhotomendError(f"{path}: can't write photos as {path.suffix!r}{reason}; these work: {COMMON}")

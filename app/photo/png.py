@@ -11,10 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import imagecodecs
 import numpy as np
 import png
-import pyvips
 from PIL import Image, PngImagePlugin
 
 from .canvas import Pixels
@@ -73,7 +71,11 @@ def read_png(path: Path) -> Picture:
 def decode_deep(data: bytes, interlaced: bool) -> Pixels:
     """The pixels of a PNG file of 16 bits; those that come in passes by libvips, as imagecodecs complains of them."""
     if not interlaced:
+        import imagecodecs  # here, as below, because it takes a moment and most photos have 8 bits
+
         return imagecodecs.png_decode(data)
+    import pyvips
+
     pixels = pyvips.Image.new_from_buffer(data, "").numpy()
     return pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels
 
@@ -97,6 +99,8 @@ def encode(picture: Picture) -> bytes:
     """The pixels of a picture as a PNG file that says nothing else."""
     large = picture.pixels.size > LARGE and picture.pixels.dtype == np.uint8 and picture.palette is None
     if picture.pixels.dtype == np.uint16 or large:
+        import imagecodecs
+
         return bytes(imagecodecs.png_encode(picture.pixels, **(FAST if picture.pixels.size > LARGE else {"level": 6})))
     image, target = image_of(picture), BytesIO()
     transparency = image.info.get("transparency")

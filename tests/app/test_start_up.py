@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from photomend.app import cli
+from photomend.app.cli import run
 from photomend.app.threads import SLEEPING, let_waiting_threads_sleep
 
 from .helpers import holes, picture
@@ -27,15 +29,32 @@ def test_waiting_threads_sleep_unless_the_user_says_otherwise() -> None:
 def test_the_command_says_so_before_torch_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     order = []
     monkeypatch.setattr(cli, "let_waiting_threads_sleep", lambda: order.append("threads"))
-    monkeypatch.setattr(cli, "run", lambda: order.append("command"))
+    monkeypatch.setattr(cli, "run", lambda: order.append("collects" if gc.isenabled() else "command"))
+    monkeypatch.setattr(gc, "freeze", lambda: order.append("freeze"))
     with pytest.raises(SystemExit):
         cli.main()
-    assert order == ["threads", "command"]
+    assert order == ["threads", "command", "freeze"]
+    assert gc.isenabled()
+
+
+def test_garbage_is_collected_again_once_a_command_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+    monkeypatch.setattr(gc, "freeze", lambda: order.append("freeze"))
+    run(["verify", "--help"])
+    assert order == []
+    gc.disable()
+    try:
+        run(["verify", "--help"])
+        assert gc.isenabled()
+        assert order == ["freeze"]
+    finally:
+        gc.enable()
 
 
 #: What repairs don't need, and would wait for.
 HEAVY = (
     *("datasets", "pandas", "pyarrow", "huggingface_hub", "matplotlib", "cv2", "skimage", "scipy", "onnx"),
+    *("pyvips", "imagecodecs", "tifffile", "glymur", "jpeglib", "numpy.ma", "PIL.ImageDraw", "PIL.TiffImagePlugin"),
     *("torch._inductor", "torch._dynamo", "photomend.train", "photomend.tests", "photomend.core.gradcheck.hints"),
 )
 IMPORTED = """

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from photomend.core import PhotomendError
 from photomend.data.photos import (
-    PHOTO_SUFFIXES,
     PhotoError,
     decode_photo,
     find_photos,
+    photo_suffixes,
     read_photo,
     resize,
 )
@@ -30,8 +30,8 @@ def test_find_photos_is_recursive_sorted_and_skips_hidden(tmp_path: Path) -> Non
 
 
 def test_common_formats_are_known() -> None:
-    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm"} <= PHOTO_SUFFIXES
-    assert not {".eps", ".pdf", ".mpg"} & PHOTO_SUFFIXES
+    assert {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm"} <= photo_suffixes()
+    assert not {".eps", ".pdf", ".mpg"} & photo_suffixes()
 
 
 def test_folder_without_photos(tmp_path: Path) -> None:
