@@ -201,7 +201,7 @@ def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[int, Window]
             if crop.all():
                 continue
             batches[crop.shape].append((len(part.own), window))
-            if len(batches[crop.shape]) == BATCH:
+            if crop.size * len(batches[crop.shape]) >= BATCH:
                 yield batches.pop(crop.shape)
     yield from batches.values()
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice, pairwise
+from itertools import islice
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -25,10 +25,11 @@ from .photo.canvas import Colours
 
 Work = TypeVar("Work")
 
-#: Crops in a batch: in larger ones each takes no less time, and single ones take 1.7 times as long.
-BATCH = 8
+#: Pixels in a batch, as in 8 crops of 128 by 128: in larger batches none takes less time, and such a crop alone takes
+#: 1.7 times as long.
+BATCH = 2**17
 #: Jobs that go on at a time, and the pixels that they may work on together: one job always does.
-JOBS, PIXELS = 64, 2**22
+JOBS, PIXELS = 256, 2**22
 
 
 class Request(NamedTuple):
@@ -99,7 +100,11 @@ def fill(requests: Sequence[Request], device: torch.device | str, run_all: RunAl
     of_model: defaultdict[int, list[int]] = defaultdict(list)
     for number, request in enumerate(requests):
         of_model[id(request.model)].append(number)
-    batches = [batch for numbers in of_model.values() for batch in in_batches(numbers)]
+    batches = [
+        [numbers[i] for i in batch]
+        for numbers in of_model.values()
+        for batch in in_batches([requests[n].missing.size for n in numbers])
+    ]
 
     def fill_batch(numbers: list[int]) -> list[Colours]:
         arrays = [to_arrays(requests[n].crop, requests[n].missing) for n in numbers]
@@ -113,11 +118,13 @@ def fill(requests: Sequence[Request], device: torch.device | str, run_all: RunAl
     return [filled[number] for number in range(len(requests))]
 
 
-def in_batches(numbers: list[int]) -> list[list[int]]:
-    """In parts of nearly one size, at most BATCH; several are two parts at least, so that two threads have work."""
-    count = max(-(-len(numbers) // BATCH), 2 if len(numbers) >= 4 else 1)
-    ends = [len(numbers) * i // count for i in range(count + 1)]
-    return [numbers[start:end] for start, end in pairwise(ends)]
+def in_batches(sizes: Sequence[int]) -> list[list[int]]:
+    """Crops of so many pixels in parts of nearly the same work, by their numbers: those of a part have at most BATCH
+    pixels, but for the size of one crop. Several crops are two parts at least, so that two threads have work."""
+    work = np.cumsum(sizes)
+    count = min(len(sizes), max(-(-int(work[-1]) // BATCH), 2 if len(sizes) >= 4 else 1))
+    part = ((work - np.asarray(sizes) / 2) * count // work[-1]).astype(int)  # where the middle of each crop falls
+    return [found for number in range(count) if (found := np.flatnonzero(part == number).tolist())]
 
 
 def to_arrays(crop: Colours, missing: Mask) -> tuple[Array, Array]:

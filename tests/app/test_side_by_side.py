@@ -76,8 +76,14 @@ def test_an_error_of_a_model_gets_through_and_leaves_the_threads(threads: int) -
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 9, 16, 17, 100])
-def test_batches_are_whole_and_of_nearly_one_size(count: int) -> None:
-    batches = in_batches(list(range(count)))
+@pytest.mark.parametrize("side", [32, 80, 128, 400])
+def test_batches_are_whole_and_of_nearly_one_size(count: int, side: int) -> None:
+    batches = in_batches([side**2] * count)
     assert [n for batch in batches for n in batch] == list(range(count))
     assert max(map(len, batches)) - min(map(len, batches)) <= 1
-    assert max(map(len, batches)) <= module.BATCH
+    assert max(map(len, batches)) <= max(1, module.BATCH // side**2)
+    assert (len(batches) > 1) == (count >= 4 or count > max(1, module.BATCH // side**2))
+
+
+def test_a_large_crop_among_small_ones_is_a_batch_of_its_own() -> None:
+    assert in_batches([400, 400, 10**6, 400, 400]) == [[0, 1], [2], [3, 4]]
