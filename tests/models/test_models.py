@@ -175,6 +175,16 @@ def test_a_hole_larger_than_the_window_is_filled_too(name: str) -> None:
     assert (cells.amax(dim=(4, 5)) > 0).all()  # no part of the hole is left black
 
 
+@pytest.mark.parametrize(("hole", "side"), [(5, 40), (8, 40), (9, 64), (16, 64), (17, 128), (61, 128), (120, 152)])
+def test_the_window_fits_the_hole(hole: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is that of the training crops, but for specks and for what is too large."""
+    network = models.build("attention", width=8, dilations=[1], window=128)
+    mask = rectangle(160, 200, 20, 30, 20 + hole, 35)
+    windows, masks = seen_by(network, photo(160, 200) * (1 - mask), mask, monkeypatch)
+    assert windows.shape == (1, 3, side, side)
+    assert masks.sum() == 5 * hole
+
+
 def test_training_starts_at_the_harmonic_fill() -> None:
     picture, masks = crops(3, 48, dtype=torch.float32)
     masked = picture * (1 - masks)
