@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE / "site"))
 # What cells find wherever they run: the pages' own modules, and the programs of this environment.
 for variable, folder in {"PYTHONPATH": HERE / "book", "PATH": Path(sys.executable).parent}.items():
     os.environ[variable] = os.pathsep.join([str(folder), *filter(None, [os.environ.get(variable)])])
+os.environ["MATPLOTLIBRC"] = str(HERE / "site" / "matplotlibrc")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # pages are read side by side, a process for each core
 os.environ["SHELLOPTS"] = "errexit:pipefail"  # a cell of bash fails with the first of its commands that fails
 
@@ -22,7 +23,7 @@ project_copyright = author
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 # Those of docs/site/.
 extensions += ["mathml", "reference_pages", "excerpt", "course", "mistakes"]
-extensions += ["notebooks", "streams", "described", "links"]
+extensions += ["notebooks", "streams", "lines", "described", "links"]
 exclude_patterns = ["_static", "site", "data", "**.ipynb_checkpoints"]
 
 # Pages are Markdown, and notebooks where they begin with a kernel; every cell runs in each build, and none may fail.
@@ -56,6 +57,7 @@ html_js_files = ["stepper.js"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
+html_search_scorer = str(HERE / "site" / "scorer.js")
 html_show_search_summary = False  # a page that was opened as a file may not read others
 html_show_sphinx = False
 pygments_style = "default"

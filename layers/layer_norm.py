@@ -91,8 +91,8 @@ def rms_norm(
     γ = `weight` has their shape.
 
     A small change dx changes r by dr = −r³ mean(x dx) = −r² mean(x̂ dx), so dx̂ = r (dx − x̂ mean(x̂ dx)). As a matrix
-    this is symmetric, and the pullback is the same formula with the cotangent x̂̄ = γ ȳ in the place of dx:
-    x̄ = r (x̂̄ − x̂ mean(x̂ x̂̄)). Summed over all points γ̄ = Σ ȳ x̂.
+    this is symmetric, and the pullback is the same formula with the cotangent of x̂, γȳ, in the place of dx:
+    x̄ = r (γȳ − x̂ mean(x̂ γȳ)). Summed over all points γ̄ = Σ ȳ x̂.
 
     `eps` is ε; unless given, the smallest step from 1 to another number of x's dtype, or of float32 for half precision.
 

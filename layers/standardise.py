@@ -30,7 +30,7 @@ def standardise(
         dx̂ = (dx − dμ) s + (x − μ) ds = s (dx − mean(dx) − x̂ · mean(x̂ dx)).
 
     Seen as a matrix that takes dx to dx̂ this is symmetric (its entries are s (δᵢⱼ − 1/n − x̂ᵢ x̂ⱼ / n)), so the pullback
-    is the same formula with the cotangent in the place of dx: x̄ = s (x̂̄ − mean(x̂̄) − x̂ · mean(x̂ x̂̄)), where x̂̄ = γ ȳ.
+    is the same formula with the cotangent of x̂, γȳ, in the place of dx: x̄ = s (γȳ − mean(γȳ) − x̂ · mean(x̂ γȳ)).
 
     Pixels are read twice each way: once for two means of each channel of each image, from which all statistics follow,
     and once for the result, which is a scale and a shift. Half precision is computed in float32.
@@ -48,8 +48,8 @@ def standardise(
         pixels = x.shape[2:].numel()
 
         def x̄() -> Array:
-            through_mean = average(scale * ȳ_mean)  # s mean(x̂̄)
-            through_deviation = s * s * average(scale * product_mean)  # s² mean(x̂ x̂̄), to be multiplied by x − μ
+            through_mean = average(scale * ȳ_mean)  # s mean(γȳ)
+            through_deviation = s * s * average(scale * product_mean)  # s² mean(x̂ γȳ), to be multiplied by x − μ
             return _combined(through_deviation * μ - through_mean, (ȳ, scale), (x, -through_deviation))
 
         return (

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from io import StringIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,21 +18,48 @@ from photomend.tests.verification.breaks import BREAKS
 from .scripts import ROOT, script
 
 pytest.importorskip("sphinx")
-COURSE, DESCRIBED, LINKS, MATHML, MISTAKES, PAGES, STREAMS = (
+COURSE, DESCRIBED, LINES, LINKS, MATHML, MISTAKES, PAGES, STREAMS = (
     script(f"docs/site/{name}")
-    for name in ("course", "described", "links", "mathml", "mistakes", "reference_pages", "streams")
+    for name in ("course", "described", "lines", "links", "mathml", "mistakes", "reference_pages", "streams")
 )
 
 
 def test_letters_keep_their_marks_and_indices() -> None:
     made = "".join(MATHML.mathml(r"\bar y_i = \bar{\hat x} + \frac{\hat W}{\bar{b}}", block=False).split())
     assert '<msub><miclass="marked">ȳ</mi><mi>i</mi></msub>' in made
-    assert '<miclass="marked">x̂̄</mi>' in made
+    assert '<moveraccent="true"><miclass="marked">x̂</mi><mostretchy="false">ˉ</mo></mover>' in made
     assert '<mfrac><miclass="marked">Ŵ</mi><miclass="marked">b̄</mi></mfrac>' in made
 
 
 def test_functions_keep_their_distance() -> None:
     assert "<mi>ln</mi><mo>&ApplyFunction;</mo><mspace" in "".join(MATHML.mathml(r"\ln 3", block=False).split())
+    made = "".join(MATHML.mathml(r"\hat x \operatorname{mean}(x) - \ln x", block=False).split())
+    assert made.count("<mspace") == 2  # before the mean and after the logarithm
+
+
+def test_lines_of_code_know_how_far_they_are_indented() -> None:
+    block = '<div class="highlight-{}"><div class="highlight"><pre>{}\n</pre></div></div>'
+    code = '<span class="k">if</span> x:\n    y\n\n    <span class="c1"># &lt;why&gt;</span>'
+    hangs = re.findall(r"--hang: (\d+)ch", LINES.in_lines(block.format("python notranslate", code)))
+    assert hangs == ["4", "8", "4", "4"]
+    printed = block.format("myst-ansi notranslate", "a\nb")
+    assert LINES.in_lines(printed) == printed
+
+
+def test_the_pages_follow_the_course() -> None:
+    """Each page names the next one at its end, as the table of contents has it; exercises come in their order."""
+    docs = ROOT / "docs"
+    listed = re.findall(r"^(book/[\w-]+|\w[\w/-]*)$", (docs / "index.md").read_text(encoding="utf-8"), re.MULTILINE)
+    texts = {page: (docs / f"{page}.md").read_text(encoding="utf-8") for page in listed}
+    for page, then in pairwise(listed):
+        if said := re.search(r"Next: \[[^\]]+\]\(([^)]+)\.md\)", texts[page].rpartition("\n\n")[2]):
+            assert (docs / page).parent.joinpath(said[1]).resolve() == docs / then, page
+        else:
+            assert not page.startswith("book/"), page
+    names = [name for page in listed for name in re.findall(r"^```\{exercise\} (\S+)", texts[page], re.M)]
+    numbers = [EXERCISES.index(find(name)) for name in names]
+    assert numbers == sorted(numbers)
+    assert set(numbers) == set(range(len(EXERCISES)))
 
 
 def test_printed_tables_are_marked() -> None:

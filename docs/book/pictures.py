@@ -46,8 +46,14 @@ def grid(name: str, values: Any, marks: Mapping[str, Collection[Place]] | None =
 
 
 def side_by_side(*parts: str) -> str:
-    """Grids, with the signs of a formula between them."""
-    return f'<div class="grids">{"".join(p if p[0] == "<" else f"<span>{escape(p)}</span>" for p in parts)}</div>'
+    """Grids, with the signs of a formula between them; where the row is broken a sign begins the next."""
+    made, sign = "", ""
+    for part in parts:
+        if part[0] != "<":
+            sign = f"<span>{escape(part)}</span>"
+        else:
+            made, sign = made + (f"<div>{sign}{part}</div>" if sign else part), ""
+    return f'<div class="grids">{made}</div>'
 
 
 def show(*parts: str) -> HTML:

@@ -46,7 +46,7 @@ def slopes_at_zero() -> None:
     for slope in (0.0, 0.25, 0.5, 0.75, 1.0):
         label = f"slope {slope:g}" if slope in (0, 0.5, 1) else None
         axis.plot(x, slope * x, color=plt.get_cmap("viridis")(0.85 * slope), linewidth=1, linestyle="--", label=label)
-    axis.plot(x, x.clamp_min(0), color="black", linewidth=2, label="relu(x)")
+    axis.plot(x, x.clamp_min(0), color="C0", linewidth=2, label="relu(x)")
     axis.set(xlabel="x", ylim=(-0.7, 1.5))
     axis.legend(fontsize=8)
     plt.show()

@@ -25,19 +25,27 @@ ABOVE = {"bar": "\N{COMBINING MACRON}", "hat": "\N{COMBINING CIRCUMFLEX ACCENT}"
 FIRST = 0x10D0
 #: A function before its argument, between which the converter leaves no space.
 FUNCTION = re.compile(r"\\(ln|log|exp|sin|cos) (?=[\w\\])")
+#: A factor before a function, which the converter doesn't keep apart either.
+FACTOR = re.compile(r"(?<=[\w})\]]) *(?=\\(?:ln|log|exp|sin|cos|operatorname)(?![A-Za-z]))")
 
 
 def mathml(text: str, block: bool) -> str:
-    """A formula in LaTeX as MathML; letters keep their bars and hats in one character, as in running text."""
+    """A formula in LaTeX as MathML.
+
+    Letters keep their bar or hat in one character, as in running text; of two marks the upper one is a line of its own,
+    clear of the lower.
+    """
     marked: list[str] = []
 
     def held(found: re.Match[str]) -> str:
-        marks = [ABOVE[name] for name in re.findall(r"\\(bar|hat)", found[0])]
+        *outer, inner = re.findall(r"\\(bar|hat)", found[0])
         letter = re.sub(r"\\(bar|hat)|[{} ]", "", found[0])
-        marked.append(unicodedata.normalize("NFC", "".join([letter, *reversed(marks)])))
-        return f"{{{chr(FIRST + len(marked) - 1)}}}"
+        marked.append(unicodedata.normalize("NFC", letter + ABOVE[inner]))
+        one = f"{{{chr(FIRST + len(marked) - 1)}}}"
+        return f"\\{outer[0]}{one}" if outer else one
 
-    made: str = tex2mathml(FUNCTION.sub(r"\\\1\\,", MARKED.sub(held, text)), as_block=block)
+    spaced = FUNCTION.sub(r"\\\1\\,", FACTOR.sub(r"\\;", MARKED.sub(held, text)))
+    made: str = tex2mathml(spaced, as_block=block)
     for i, letter in enumerate(marked):
         made = made.replace(f"<mi>{chr(FIRST + i)}</mi>", f'<mi class="marked">{letter}</mi>')
     return made

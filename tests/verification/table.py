@@ -11,36 +11,32 @@ _ERRORS = ("differences", "adjoint", "torch", "loops", "float32")
 _RATIOS = ("forward", "backward", "memory")
 _NAME = 19
 
+#: Each column is as wide as its name or its numbers, so that a row has little more than 100 characters.
+_WIDTHS = {name: max(len(name) + 2, 9) for name in _ERRORS} | {name: len(name) + 2 for name in _RATIOS}
+
 LEGEND = (
-    "errors: the worst over all cases, relative; float64 against central differences (at most 1e-8), the adjoint\n"
-    "identity (1e-12, what is linear), torch's autograd (1e-10) and NumPy loops (1e-10), float32 against torch (1e-4)\n"
-    "forward, backward, memory: ours / torch.nn twin, so below 1 is faster or smaller; float32, contiguous, {place}"
+    "errors: the worst over all cases, relative; float64 against central differences (at most 1e-8), the\n"
+    "adjoint identity (1e-12, what is linear), torch's autograd (1e-10) and NumPy loops (1e-10), float32\n"
+    "against torch (1e-4); forward, backward, memory: ours / torch.nn twin, so below 1 is faster or smaller;\n"
+    "float32, contiguous, {place}"
 )
 
 
 def header(kind: str) -> str:
     """The line above the rows of one kind."""
     plural = "losses" if kind == "loss" else f"{kind}s"
-    return (
-        f"{plural:{_NAME}} cases  "
-        + "".join(f"{name:>12}" for name in _ERRORS)
-        + "".join(f"{name:>9}" for name in _RATIOS)
-    )
+    return f"{plural:{_NAME}} cases" + "".join(f"{name:>{width}}" for name, width in _WIDTHS.items())
 
 
 def line(row: Row) -> str:
     """A row of the table."""
-    start = f"{row.name:{_NAME}} {row.cases:5}  "
+    start = f"{row.name:{_NAME}} {row.cases:5}"
     if row.skipped:
         return f"{start}     skipped: {row.skipped}"
-    errors = (getattr(row, name) for name in _ERRORS)
-    ratios = (getattr(row, f"{name}_ratio") for name in _RATIOS)
-    return (
-        start
-        + "".join(f"{'–' if error is None else f'{error:.1e}':>12}" for error in errors)
-        + "".join(f"{'–' if ratio is None else f'{ratio:.2f}':>9}" for ratio in ratios)
-        + ("  ok" if row.ok else "  FAIL")
-    )
+    numbers = {name: (getattr(row, name), ".1e") for name in _ERRORS}
+    numbers |= {name: (getattr(row, f"{name}_ratio"), ".2f") for name in _RATIOS}
+    shown = {name: "–" if number is None else f"{number:{form}}" for name, (number, form) in numbers.items()}
+    return start + "".join(f"{shown[name]:>{_WIDTHS[name]}}" for name in shown) + ("  ok" if row.ok else "  FAIL")
 
 
 def legend(device: torch.device) -> str:
