@@ -128,6 +128,7 @@ def claimed(folder: Path, busy: str, keep: bool = False) -> Iterator[None]:
     """
     descriptor = _claim(folder, busy)
     _claimed.add(descriptor)
+    sweep(folder)
     try:
         yield
     finally:
@@ -165,7 +166,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def sweep(folder: Path) -> None:
-    """Remove the drafts that killed processes have left in a folder; done once a process, at its first file there."""
+    """Remove the drafts that killed processes have left in a folder; done once a process, when it is first used."""
     folder = folder.absolute()
     if folder in _swept:
         return

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..core import PhotomendError, replacing
-from ..core.files import write_all
+from ..core.files import write_all, write_chunks
 
 LOG = "log.jsonl"
 
@@ -40,7 +40,7 @@ class JsonLog:
         kept = [record for record in records if record.get("step", 0) <= last[is_validation(record)]]
         try:
             with replacing(path) as draft:
-                draft.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
+                write_chunks(draft, [(json.dumps(record) + "\n").encode() for record in kept])
             self.descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise self._refused(error) from error

@@ -21,6 +21,7 @@ import torch
 from tqdm import tqdm
 
 from ..core import Array, PhotomendError, replacing, runtime
+from ..core.files import write_chunks
 from ..data.loader import CropLoader
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource, names_digest, require_readable
@@ -106,7 +107,7 @@ def _train(
     runtime.keep_freed_memory()
     # The settings first: a folder that has them alone holds no run yet.
     with replacing(out / CONFIG) as draft:
-        draft.write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
+        write_chunks(draft, [(json.dumps(config.to_dict(), indent=2) + "\n").encode()])
     if not resume:
         save_state(out / STATE, state_of(trainer))
     interval = config.validation_interval or max(50, loader.steps_per_epoch)

@@ -16,6 +16,8 @@ from photomend.layers import Linear
 from photomend.train.checkpoint import PREVIOUS, STATE, load_state, save_state
 from photomend.train.fitting import History, fit
 
+from .kills import kill_often
+
 X = torch.linspace(-1, 1, 12)[:, None]
 
 
@@ -121,3 +123,10 @@ def test_a_state_made_by_hand_is_refused_in_one_line(change: dict[str, object], 
         train(tmp_path, resume=True)
     assert str(error.value).startswith(str(tmp_path / STATE))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.slow  # whole runs
+def test_runs_that_are_killed_at_random_moments_leave_what_others_leave() -> None:
+    counts = kill_often(4)
+    assert counts["kills"] == 4
+    assert counts["different"] == 0
