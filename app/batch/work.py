@@ -1,0 +1,155 @@
+"""The work on one photo, from its file to the repaired one, and what became of it; whatever goes wrong is one line."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import NamedTuple
+
+from PIL import Image
+
+from ...core import PhotomendError, replacing
+from ...data.masks import BoxError
+from ...data.photos import Mask, reason
+from ...models.components import components
+from ..masks.choice import Choice
+from ..photo.canvas import RepairError, check_mask
+from ..photo.files import read, write
+from ..photo.fit import fit
+from ..photo.formats import check_room, fits_itself, format_of
+from ..photo.picture import Picture
+from ..process import is_out_of_memory
+from ..repair import Repairer
+from .jobs import Job
+from .outcome import Outcome
+
+OnHole = Callable[[int, int], object]
+
+
+class Plan(NamedTuple):
+    """What is done to every photo.
+
+    Attributes:
+        choice: says what is missing.
+        repairer: rebuilds it.
+        quality: of the files that are written; None for what the format does without one.
+        dry_run: whether everything is checked and nothing repaired.
+        preview: whether a dry run writes the mask to the photo's target.
+    """
+
+    choice: Choice
+    repairer: Repairer
+    quality: int | None = None
+    dry_run: bool = False
+    preview: bool = False
+
+
+def attempt(job: Job, plan: Plan, on_hole: OnHole = lambda done, total: None, *, alone: bool = True) -> Outcome:
+    """Do a job; what became of it, errors and warnings included.
+
+    An error that is a mistake of ours keeps its traceback where the photo is `alone`; among others it is a line, too,
+    and they go on.
+    """
+    outcome, started = Outcome(job.photo, job.mask, job.name), perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            _work(job, plan, outcome, on_hole)
+        except Exception as error:
+            outcome.error = _in_words(error, job, alone).replace(str(job.target), str(job.name))
+    outcome.warnings = list(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
+    outcome.seconds = perf_counter() - started
+    return outcome
+
+
+def _work(job: Job, plan: Plan, outcome: Outcome, on_hole: OnHole) -> None:
+    if job.problem:
+        raise PhotomendError(job.problem)
+    check_target(job.target)
+    picture = read(job.photo)
+    check_room(job.target, picture)
+    check_disk(job.target, picture)
+    try:
+        missing = plan.choice.missing(picture, job.mask)
+        check_mask(missing, picture.shape)
+        outcome.missing, outcome.share = int(missing.sum()), float(missing.mean())
+        outcome.holes = len(components(missing, corners=True).starts)
+        if not plan.dry_run:
+            picture = plan.choice.mend(picture, missing, plan.repairer, on_hole)
+    except (BoxError, RepairError) as error:
+        place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
+        raise PhotomendError(f"{place}: {error}") from error
+    outcome.expected = plan.repairer.expect(picture.canvas(missing), missing)
+    if plan.dry_run:
+        outcome.status = "possible"
+        if plan.preview:
+            write_mask(job.target, missing)
+            outcome.done = ["white in this file"]
+        else:
+            outcome.lost = would_lose(job.target, picture, plan.quality)
+        return
+    job.target.parent.mkdir(parents=True, exist_ok=True)
+    outcome.lost, outcome.done = write(job.target, picture, plan.quality)
+    outcome.status = "repaired"
+
+
+def write_mask(path: Path, missing: Mask) -> None:
+    """Write a mask as an image, white where the photo is missing. Raises PhotomendError: the disk refuses."""
+    try:
+        with replacing(path) as draft:
+            Image.fromarray(missing).save(draft, "PNG")
+    except OSError as error:
+        raise PhotomendError(f"{path}: can't be written ({reason(error)})") from error
+
+
+def would_lose(target: Path, picture: Picture, quality: int | None) -> list[str]:
+    """What the format of `target` can't hold of a picture, as `write` would say it."""
+    if quality is None and fits_itself(picture, target):
+        return []
+    words = fit(picture, room := format_of(target))[1]
+    return [f"{room.name} can't hold everything: {'; '.join(words)}"] if words else []
+
+
+def check_target(target: Path) -> None:
+    """Refuse, before the work, a file that can't be written. Raises PhotomendError naming it."""
+    if target.is_dir():
+        raise PhotomendError(f"{target}: is a folder")
+    folder = nearest_folder(target)
+    if not folder.is_dir():
+        raise PhotomendError(f"{target}: can't be written: {folder} is a file")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PhotomendError(f"{target}: no file can be written to {folder}")
+
+
+def check_disk(target: Path, picture: Picture) -> None:
+    """Refuse, before the work, a photo of the same format that has no room on the disk. Raises PhotomendError."""
+    if picture.origin is None or not fits_itself(picture, target):
+        return
+    needed, free = picture.origin.path.stat().st_size, shutil.disk_usage(nearest_folder(target)).free
+    if free < needed:
+        needed_mib, free_mib = needed / 2**20, free / 2**20
+        raise PhotomendError(f"{target}: no space left: needs {needed_mib:.1f} MiB, {free_mib:.1f} MiB are free")
+
+
+def nearest_folder(target: Path) -> Path:
+    """The innermost of the folders around a file that there is already."""
+    return next(path for path in target.absolute().parents if path.exists())
+
+
+def _in_words(error: Exception, job: Job, alone: bool) -> str:
+    """Why a job failed, naming the file at fault. Raises `error` itself where it is a mistake of ours, and alone."""
+    if isinstance(error, PhotomendError):
+        return str(error)
+    if is_out_of_memory(error):
+        return f"{job.photo}: not enough memory"
+    if isinstance(error, OSError):
+        return f"{error.filename or job.photo}: {error.strerror or error}"
+    if alone:
+        raise error
+    return (
+        f"{job.photo}: {type(error).__name__}: {error}; this is a mistake of photomend's, repair it alone to see where"
+    )
