@@ -60,6 +60,16 @@ def load_reconstructor(name: str, device: torch.device | str = "cpu", views: int
     return load(name, device, views)[0]
 
 
+def load_network(name: str) -> models.RepairNetwork:
+    """The network called `name`; see `load`. Raises PhotomendError for a classical fill, too."""
+    model, _ = load(name)
+    if not isinstance(model, models.RepairNetwork):
+        raise PhotomendError(
+            f"model {name!r} is a classical fill and has no layers; networks are {', '.join(models.TRAINED)}"
+        )
+    return model
+
+
 def load_run(path: Path, device: torch.device | str = "cpu") -> models.RepairNetwork:
     """The network of a run folder (its best weights) or a weights file, whatever they are called.
 

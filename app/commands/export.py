@@ -8,9 +8,8 @@ import click
 
 from ...core import PhotomendError, replacing
 from ...core.backend.runtime import set_threads
-from ...models import TRAINED, RepairNetwork
 from ..options import FILE, check_target
-from ..reconstructors import load
+from ..reconstructors import load_network
 
 
 @click.command("export", no_args_is_help=True)
@@ -49,11 +48,3 @@ def command(model: str, output: Path, overwrite: bool) -> None:
     compared = "onnxruntime isn't installed" if differs is None else f"onnxruntime's answers differ by {differs:.0e}"
     size, nodes, opset = len(content) / 1e6, len(file.graph.node), file.opset_import[0].version
     click.echo(f"{output}  {size:.3g} MB, {nodes} nodes, opset {opset}; {compared}")
-
-
-def load_network(name: str) -> RepairNetwork:
-    """The network of this name, run folder or weights file. Raises PhotomendError for a classical fill."""
-    model, _ = load(name)
-    if not isinstance(model, RepairNetwork):
-        raise PhotomendError(f"model {name!r} is a classical fill and has no layers; networks are {', '.join(TRAINED)}")
-    return model

@@ -26,9 +26,10 @@ from ...train.loop import CONFIG
 from ..options import read_settings, write_text
 from ..tables import COLUMNS, Tables, interval, number
 from . import templates
-from .architecture import draw, trace
+from .architecture import trace
 from .attention import attention_maps
 from .charts import curves, interval_chart, shortened
+from .drawing import draw
 from .images import BRIGHTEST, COLOURS, show
 from .legend import MEANINGS, meanings, reliability
 

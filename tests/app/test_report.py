@@ -15,9 +15,10 @@ import torch
 from matplotlib.figure import Figure
 from photomend import models
 from photomend.app.figures import columns, draw_steps, running_average, thinned
-from photomend.app.report.architecture import INPUT, OUTPUT, count, draw, listening, trace
+from photomend.app.report.architecture import INPUT, OUTPUT, count, listening, trace
 from photomend.app.report.attention import attention_maps
 from photomend.app.report.charts import curves, interval_chart, log_ticks, svg
+from photomend.app.report.drawing import draw
 from photomend.app.report.images import close_up
 from photomend.app.report.page import write_report
 from photomend.app.tables import Tables
