@@ -35,7 +35,7 @@ def leaky_gain(negative_slope: float) -> float:
 
 def kaiming_normal(shape: tuple[int, ...], gain: float = math.sqrt(2)) -> Array:
     """Float32 weights drawn from N(0, gain² / fan_in)."""
-    return torch.randn(shape) * (gain / math.sqrt(fans(shape)[0]))
+    return _normal(shape, gain / math.sqrt(fans(shape)[0]))
 
 
 def kaiming_uniform(shape: tuple[int, ...], gain: float = math.sqrt(2)) -> Array:
@@ -50,9 +50,17 @@ def xavier_uniform(shape: tuple[int, ...], gain: float = 1.0) -> Array:
 
 def xavier_normal(shape: tuple[int, ...], gain: float = 1.0) -> Array:
     """Float32 weights drawn from N(0, gain² · 2 / (fan_in + fan_out))."""
-    return torch.randn(shape) * (gain * math.sqrt(2 / sum(fans(shape))))
+    return _normal(shape, gain * math.sqrt(2 / sum(fans(shape))))
 
 
 def uniform(shape: tuple[int, ...], bound: float) -> Array:
     """Float32 numbers drawn evenly from [−bound, bound)."""
     return torch.empty(shape).uniform_(-bound, bound)
+
+
+def _normal(shape: tuple[int, ...], deviation: float) -> Array:
+    """Float32 numbers drawn from N(0, deviation²)."""
+    weights = torch.empty(shape)
+    if weights.is_meta:  # of which only the shape is wanted; torch would import its compiler, for a second
+        return weights
+    return weights.normal_().mul_(deviation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,10 @@ def test_they_can_be_taken_along_as_onnx(
             ours = network(photo * (1 - mask), mask).data.clamp(0, 1)
         [theirs] = session.run(None, {"photo": photo.numpy(), "mask": mask.numpy()})
         assert (ours - torch.from_numpy(theirs)).abs().max() < 1e-5
+
+
+def test_weights_that_were_compared_with_their_sum_need_no_digest_of_their_own() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for name in reconstructors.shipped():
+            load_reconstructor(name)
