@@ -175,6 +175,20 @@ def test_every_classic_mistake_is_in_the_gallery() -> None:
     assert re.findall(r"^```\{mistakes\} (\w+)", page, flags=re.MULTILINE) == list(groups)
 
 
+#: Mistakes whose symptoms are single numbers, which take no time.
+QUICK = ["eps-outside-root", "group-norm-axes", "padding-counted", "bilinear-half-pixel", "causal-off-by-one"]
+
+
+def test_symptoms_are_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "docs" / "book")
+    symptoms = script("docs/book/symptoms")
+    recorded = json.loads(symptoms.RECORDED.read_text(encoding="utf-8"))
+    assert set(recorded) == set(symptoms.SYMPTOMS) == set(BREAKS)
+    for name in QUICK:
+        assert symptoms.measured(name) == recorded[name]
+    assert all(row["right"] != row["wrong"] for name in QUICK for row in recorded[name])
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "docs" / "book").glob("*.md")), ids=lambda page: page.stem)
 def test_a_page_with_random_numbers_has_the_same_ones_in_every_build(page: Path) -> None:
     """Near a kink, or with another digit printed, a page would fail or be wrong once in many builds."""

@@ -3,12 +3,14 @@
     ```{mistakes} norms
     ```
 
-lists those of a group in docs/data/symptoms.toml: the symptom, and unfolded the changed line and who catches it.
+lists those of a group in docs/data/symptoms.toml: the symptom, what docs/book/symptoms.py measured as it is and with
+the mistake, and unfolded the changed line and who catches it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -18,11 +20,13 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-CAUGHT_BY, SYMPTOMS = DATA / "breaks.json", DATA / "symptoms.toml"
+CAUGHT_BY, SYMPTOMS, MEASURED = DATA / "breaks.json", DATA / "symptoms.toml", DATA / "symptoms.json"
 MISTAKE = """\
 <p id="{name}"></p>
 
 **`{name}`** {symptom}
+
+{measured}
 
 <details class="cause"><summary>Cause</summary>
 
@@ -45,17 +49,18 @@ def symptoms() -> dict[str, dict[str, str]]:
 
 def listed(group: str) -> str:
     """The mistakes of a group in Markdown; each has its name as an anchor. Raises KeyError for a group there is not."""
-    caught_by = json.loads(CAUGHT_BY.read_text(encoding="utf-8"))
-    return "\n".join(_mistake(name, text, caught_by[name]) for name, text in symptoms()[group].items())
+    caught_by, measured = (json.loads(file.read_text(encoding="utf-8")) for file in (CAUGHT_BY, MEASURED))
+    return "\n".join(_mistake(name, text, caught_by[name], measured[name]) for name, text in symptoms()[group].items())
 
 
-def _mistake(name: str, symptom: str, oracles: list[str]) -> str:
+def _mistake(name: str, symptom: str, oracles: list[str], rows: list[dict[str, str]]) -> str:
     wrong = BREAKS[name]
     where, *lines = diff(wrong)
     caught = ", ".join(oracles) + (f"; only this one, because {wrong.only}" if wrong.only else "")
     return MISTAKE.format(
         name=name,
         symptom=symptom,
+        measured="; ".join(f"{row['what']}: {_short(row['right'])} → **{_short(row['wrong'])}**" for row in rows) + ".",
         mistake=wrong.mistake,
         file=where.partition(",")[0],
         function=wrong.function,
@@ -64,13 +69,19 @@ def _mistake(name: str, symptom: str, oracles: list[str]) -> str:
     )
 
 
+def _short(number: str) -> str:
+    """A number as text has it, with a minus sign; of an error the kind and the beginning."""
+    text = re.sub(r"(?<![\w.])-(?=[\d.i])", "−", number).replace("inf", "∞").replace("nan", "NaN")
+    return text if len(text) < 90 else text[:80].rpartition(" ")[0] + " …"
+
+
 class Mistakes(SphinxDirective):
     """`{mistakes} GROUP`."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        for file in (CAUGHT_BY, SYMPTOMS):
+        for file in (CAUGHT_BY, SYMPTOMS, MEASURED):
             self.env.note_dependency(str(file))
         return self.parse_text_to_nodes(listed(self.arguments[0]))
 
