@@ -9,6 +9,7 @@ stands for `literalinclude` with `:pyobject:`, the file's name as caption, and p
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -36,6 +37,15 @@ class Excerpt(LiteralInclude):
         return super().run()
 
 
+def apart(answers: str) -> str:
+    """Answers in Markdown, a paragraph for each line that begins with its question's number.
+
+    >>> apart("1: yes,\\nsometimes.\\n2: no.")
+    '1: yes,\\nsometimes.\\n\\n2: no.'
+    """
+    return re.sub(r"(?<!\n)\n(?=\d+: )", "\n\n", answers)
+
+
 class Answer(SphinxDirective):
     """`{answer}`: text that a reader unfolds after having thought about the question."""
 
@@ -43,7 +53,8 @@ class Answer(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         opened = nodes.raw("", "<details><summary>Answers</summary>", format="html")
-        return [opened, *self.parse_content_to_nodes(), nodes.raw("", "</details>", format="html")]
+        answers = self.parse_text_to_nodes(apart("\n".join(self.content)))
+        return [opened, *answers, nodes.raw("", "</details>", format="html")]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

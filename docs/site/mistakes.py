@@ -26,7 +26,7 @@ MISTAKE = """\
 
 **`{name}`** {symptom}
 
-{measured}
+*Measured.* {measured}
 
 <details class="cause"><summary>Cause</summary>
 
@@ -56,15 +56,16 @@ def listed(group: str) -> str:
 def _mistake(name: str, symptom: str, oracles: list[str], rows: list[dict[str, str]]) -> str:
     wrong = BREAKS[name]
     where, *lines = diff(wrong)
+    margin = min(len(line[2:]) - len(line[2:].lstrip()) for line in lines)
     caught = ", ".join(oracles) + (f"; only this one, because {wrong.only}" if wrong.only else "")
     return MISTAKE.format(
         name=name,
         symptom=symptom,
-        measured="; ".join(f"{row['what']}: {_short(row['right'])} → **{_short(row['wrong'])}**" for row in rows) + ".",
+        measured="; ".join(f"{row['what']}: {_short(row['right'])} → **{_short(row['wrong'])}**" for row in rows),
         mistake=wrong.mistake,
         file=where.partition(",")[0],
         function=wrong.function,
-        lines="\n".join(lines),
+        lines="\n".join(line[:2] + line[2 + margin :] for line in lines),
         caught=caught,
     )
 

@@ -17,7 +17,7 @@ import course
 import mistakes
 import nbformat
 from docutils import nodes
-from excerpt import ROOT
+from excerpt import ROOT, apart
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from photomend.app.exercises.catalogue import find
 from sphinx.application import Sphinx
@@ -47,7 +47,7 @@ def _excerpt(argument: str, body: str) -> str:
 
 
 def _answer(argument: str, body: str) -> str:
-    return f"<details><summary>Answers</summary>\n\n{body}\n</details>"
+    return f"<details><summary>Answers</summary>\n\n{apart(body)}\n</details>"
 
 
 def _verified(argument: str, body: str) -> str:
