@@ -55,8 +55,9 @@ class Outcome:
         if self.expected is None:
             return line
         mae, low, high = (self.expected.mae, self.expected.low, self.expected.high)
+        levels = "grey level" if f"{mae:.0f}" == "1" else "grey levels"
         return (
-            f"{line}; expect them to be off by {mae:.0f} grey levels on average "
+            f"{line}; expect them to be off by {mae:.0f} {levels} on average "
             f"({low:.0f} to {high:.0f} in {100 * SHARE:.0f} % of such photos)"
         )
 
