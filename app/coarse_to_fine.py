@@ -7,7 +7,7 @@ Wexler, Shechtman & Irani 2007, "Space-time completion of video".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,23 +23,47 @@ from .side_by_side import Job, Request
 TILES = 64
 
 
-def fill(model: Reconstructor, limit: int, crop: Colours, missing: Mask, hole: Window, wanted: Window) -> Job:
+def fill(
+    model: Reconstructor,
+    limit: int,
+    crop: Colours,
+    missing: Mask,
+    hole: Window,
+    wanted: Window,
+    advance: Callable[[int], object] = lambda steps: None,
+) -> Job:
     """A crop (h, w, 3) filled where `missing` (h, w).
 
     `hole` is the window of the hole that matters: the model gets it in one piece where no side of it exceeds `limit`,
-    pixels. Of a larger one, only what lies in the window `wanted` is refined.
+    pixels. Of a larger one, only what lies in the window `wanted` is refined. `advance` is told how many more of its
+    `steps` are done.
     """
     if not missing.any():
         return crop
     if max(side.stop - side.start for side in hole) <= limit:
         [filled] = yield [Request(model, crop, missing)]
+        advance(1)
         return filled
-    half = yield from fill(model, limit, *shrink(crop, missing), halved(hole), halved(wanted))
+    half = yield from fill(model, limit, *shrink(crop, missing), halved(hole), halved(wanted), advance)
     coarse = np.where(missing[..., None], enlarge(half, missing.shape), crop)
-    return (yield from refine(model, limit, coarse, missing, wanted))
+    return (yield from refine(model, limit, coarse, missing, wanted, advance))
 
 
-def refine(model: Reconstructor, limit: int, coarse: Colours, missing: Mask, wanted: Window) -> Job:
+def steps(hole: Window, limit: int) -> int:
+    """How many crops a model fills for a hole with this window, if all of it is missing."""
+    if max(side.stop - side.start for side in hole) <= limit:
+        return 1
+    return steps(halved(hole), limit) + sum(1 for _ in tiles(hole, limit))
+
+
+def refine(
+    model: Reconstructor,
+    limit: int,
+    coarse: Colours,
+    missing: Mask,
+    wanted: Window,
+    advance: Callable[[int], object] = lambda steps: None,
+) -> Job:
     """Rebuild what is wanted of a hole tile by tile, each from the coarse filling and the known pixels around it.
 
     Tiles overlap by half and are blended with weights that fall to nothing at their edges, so no tile's
@@ -47,7 +71,9 @@ def refine(model: Reconstructor, limit: int, coarse: Colours, missing: Mask, wan
     nothing but coarse filling around it would learn nothing new, and keeps it.
     """
     total, weights = np.zeros_like(coarse), np.zeros(missing.shape, np.float32)
-    places = [tile for tile in tiles(wanted, limit) if missing[tile].any()]
+    everywhere = list(tiles(wanted, limit))
+    places = [tile for tile in everywhere if missing[tile].any()]
+    advance(len(everywhere) - len(places))
     for start in range(0, len(places), TILES):
         these = places[start : start + TILES]
         windows = [crop_around(tile, missing.shape) for tile in these]
@@ -59,6 +85,7 @@ def refine(model: Reconstructor, limit: int, coarse: Colours, missing: Mask, wan
             tent = np.outer(*(tent_weights(side.stop - side.start) for side in tile))
             total[tile] += tent[..., None] * answer
             weights[tile] += tent
+        advance(len(these))
     done = missing & (weights > 0)
     return np.where(done[..., None], total / np.maximum(weights, 1e-9)[..., None], coarse)
 

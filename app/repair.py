@@ -33,9 +33,10 @@ from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
 from ..models.reconstructor import Reconstructor
 from . import coarse_to_fine
 from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
-from .pieces import CONTEXT, SQUARE, Piece, crop_around, pieces, sprawls
+from .pieces import CONTEXT, OVERLAP, SQUARE, Piece, crop_around, pieces, sprawls
 from .reconstructors import load
 from .side_by_side import BATCH, Job, Request, side_by_side, to_arrays
+from .steps import OnStep, Steps
 
 #: Within so many pixels of a scratch other holes stay missing for its fill, which itself looks 2 pixels far.
 REACH = 8
@@ -70,15 +71,13 @@ class Repairer:
         model, calibration = load(name, device, views)
         return cls(model, device, calibration)
 
-    def repair(
-        self, photo: Photo, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
-    ) -> Photo:
+    def repair(self, photo: Photo, mask: Mask, on_step: OnStep = lambda done, total: None) -> Photo:
         """Rebuild what is missing of an 8-bit RGB photo.
 
         Args:
             photo: uint8 (H, W, 3), of any size.
             mask: bool (H, W), True where pixels are missing; their colours in `photo` are never looked at.
-            on_hole: told after each hole how many are done, and of how many.
+            on_step: told after each step how many are done, and of how many; see `steps.py`.
 
         Returns:
             uint8 (H, W, 3), a new array; known pixels are those of `photo`, bit for bit.
@@ -90,47 +89,69 @@ class Repairer:
         if photo.dtype != np.uint8 or photo.ndim != 3 or photo.shape[2] != 3:
             raise RepairError(f"the photo must be uint8 (H, W, 3), not {photo.dtype} {photo.shape}")
         result = photo.copy()
-        self.paint(RGBCanvas(result), mask, on_hole)
+        self.paint(RGBCanvas(result), mask, on_step)
         return result
 
-    def paint(
-        self, canvas: Canvas, mask: Mask, on_hole: Callable[[int, int], object] = lambda done, total: None
-    ) -> None:
+    def paint(self, canvas: Canvas, mask: Mask, on_step: OnStep = lambda done, total: None) -> None:
         """Rebuild what is missing on a canvas, a photo of any kind that shows itself as colours; see `repair`.
 
         Raises RepairError before anything is painted.
         """
         check_mask(mask, canvas.shape)
         holes = find_holes(mask, self.trained)
-        for done, (hole, colours) in enumerate(self._rebuilt(canvas, mask, holes), start=1):
+        for hole, colours in self._rebuilt(canvas, mask, holes, on_step):
             canvas.paint(hole.rows, hole.columns, colours.astype(np.float32, copy=False))
-            on_hole(done, len(holes))
 
-    def _rebuilt(self, canvas: Canvas, mask: Mask, holes: list[Hole]) -> Iterator[tuple[Hole, Colours]]:
+    def _rebuilt(
+        self, canvas: Canvas, mask: Mask, holes: list[Hole], on_step: OnStep
+    ) -> Iterator[tuple[Hole, Colours]]:
         """Each hole with the colours (n, 3) of its pixels, in the order in which they are done."""
         going: dict[int, _Blend] = {}
+        scratches = [self.trained is not None and is_scratch(hole) for hole in holes]
+        steps = Steps((self._steps(hole, scratch) for hole, scratch in zip(holes, scratches, strict=True)), on_step)
 
         def jobs() -> Iterator[tuple[_Place, int, Job]]:
-            for number, hole in enumerate(holes):
+            for number, (hole, scratch) in enumerate(zip(holes, scratches, strict=True)):
                 if isinstance(self.model, HarmonicFill) and sprawls(hole):
                     continue
-                scratch, parts = self.trained is not None and is_scratch(hole), list(pieces(hole))
+                parts = list(pieces(hole))
                 going[number] = _Blend(len(parts), len(hole.rows))
                 for part in parts:
                     window = crop_around(part.window, mask.shape, CONTEXT if scratch and len(parts) > 1 else None)
                     size = prod(side.stop - side.start for side in window)
-                    yield _Place(number, part, window), size, self._rebuild(canvas, mask, hole, part, window, scratch)
+                    job = self._rebuild(canvas, mask, hole, part, window, scratch, steps.part(number))
+                    yield _Place(number, part, window), size, job
 
         for (number, part, window), crop in side_by_side(jobs(), self.device):
             hole, blend = holes[number], going[number]
             blend.add(part, crop[hole.rows[part.own] - window[0].start, hole.columns[part.own] - window[1].start])
             if not blend.missing:
+                steps.end(number)
                 yield hole, going.pop(number).colours()
         if isinstance(self.model, HarmonicFill):  # which needs no pieces
-            for hole in filter(sprawls, holes):
-                yield hole, self.model.fill_pixels(hole, mask.shape, partial(colours_at, canvas)).clip(0, 1)
+            for number, hole in enumerate(holes):
+                if sprawls(hole):
+                    colours = self.model.fill_pixels(hole, mask.shape, partial(colours_at, canvas)).clip(0, 1)
+                    steps.end(number)
+                    yield hole, colours
 
-    def _rebuild(self, canvas: Canvas, mask: Mask, hole: Hole, part: Piece, window: Window, scratch: bool) -> Job:
+    def _steps(self, hole: Hole, scratch: bool) -> int:
+        """How many steps a hole takes, at most."""
+        if not sprawls(hole):
+            return 1 if scratch else coarse_to_fine.steps(hole.window, self.limit)
+        squares = hole.squares(SQUARE, OVERLAP)
+        return len(squares) if scratch else sum(coarse_to_fine.steps(square, self.limit) for square in squares)
+
+    def _rebuild(
+        self,
+        canvas: Canvas,
+        mask: Mask,
+        hole: Hole,
+        part: Piece,
+        window: Window,
+        scratch: bool,
+        advance: Callable[[int], None],
+    ) -> Job:
         """The crop in this window of the photo, with a piece of a hole filled."""
         crop, missing, own = canvas.colours(window), mask[window], hole.mask(window)
         if self.trained is not None:
@@ -139,9 +160,10 @@ class Repairer:
             missing = own | (others & near(own, REACH)) if scratch and others.any() else own
         if scratch:
             [filled] = yield [Request(BIHARMONIC, crop, missing)]
+            advance(1)
             return filled
         bounds, wanted = Hole(*np.nonzero(own)).window, inside(part.window, window)
-        return (yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted))
+        return (yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted, advance))
 
     def expect(self, canvas: Canvas, mask: Mask) -> Expected | None:
         """The mean absolute error to expect over all missing pixels of a photo, grey levels.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -40,7 +41,24 @@ class Bar:
 
 @contextmanager
 def bar_over(photos: int) -> Iterator[Bar]:
-    """A bar over so many photos, on standard error, if that is a terminal; nothing of it stays."""
+    """A bar over so many photos, on standard error, if that is a terminal; nothing of it stays.
+
+    Its clock goes on where a step takes long.
+    """
     options: dict[str, Any] = {"delay": DELAY, "leave": False, "disable": None, "dynamic_ncols": True}
     with tqdm(total=photos, bar_format=LOOK, smoothing=0.1, **options) as bar:
-        yield Bar(bar)
+        ended = threading.Event()
+        clock = threading.Thread(target=_tick, args=(bar, ended), daemon=True)
+        if not bar.disable:
+            clock.start()
+        try:
+            yield Bar(bar)
+        finally:
+            ended.set()
+            if not bar.disable:
+                clock.join()
+
+
+def _tick(bar: tqdm[Any], ended: threading.Event) -> None:
+    while not ended.wait(DELAY):
+        bar.refresh()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -24,10 +23,9 @@ from ..photo.formats import check_room, fits_itself, format_of
 from ..photo.picture import Picture
 from ..process import is_out_of_memory
 from ..repair import Repairer
+from ..steps import OnStep
 from .jobs import Job
 from .outcome import Outcome
-
-OnHole = Callable[[int, int], object]
 
 
 class Plan(NamedTuple):
@@ -48,7 +46,7 @@ class Plan(NamedTuple):
     preview: bool = False
 
 
-def attempt(job: Job, plan: Plan, on_hole: OnHole = lambda done, total: None, *, alone: bool = True) -> Outcome:
+def attempt(job: Job, plan: Plan, on_step: OnStep = lambda done, total: None, *, alone: bool = True) -> Outcome:
     """Do a job; what became of it, errors and warnings included.
 
     An error that is a mistake of ours keeps its traceback where the photo is `alone`; among others it is a line, too,
@@ -58,7 +56,7 @@ def attempt(job: Job, plan: Plan, on_hole: OnHole = lambda done, total: None, *,
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            _work(job, plan, outcome, on_hole)
+            _work(job, plan, outcome, on_step)
         except Exception as error:
             outcome.error = _in_words(error, job, alone).replace(str(job.target), str(job.name))
     outcome.warnings = list(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
@@ -66,7 +64,7 @@ def attempt(job: Job, plan: Plan, on_hole: OnHole = lambda done, total: None, *,
     return outcome
 
 
-def _work(job: Job, plan: Plan, outcome: Outcome, on_hole: OnHole) -> None:
+def _work(job: Job, plan: Plan, outcome: Outcome, on_step: OnStep) -> None:
     if job.problem:
         raise PhotomendError(job.problem)
     check_target(job.target)
@@ -79,7 +77,7 @@ def _work(job: Job, plan: Plan, outcome: Outcome, on_hole: OnHole) -> None:
         outcome.missing, outcome.share = int(missing.sum()), float(missing.mean())
         outcome.holes = len(components(missing, corners=True).starts)
         if not plan.dry_run:
-            picture = plan.choice.mend(picture, missing, plan.repairer, on_hole)
+            picture = plan.choice.mend(picture, missing, plan.repairer, on_step)
     except (BoxError, RepairError) as error:
         place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
         raise PhotomendError(f"{place}: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ...data.photos import Mask
 from ..photo.canvas import RepairError, check_mask
 from ..photo.picture import Picture
 from ..repair import Repairer
+from ..steps import OnStep
 from .colours import Colour, find_colour, find_transparent, make_opaque
 from .feather import mend_feathered
 from .reading import read_mask, turn_like
@@ -93,10 +94,10 @@ class Choice:
         picture: Picture,
         missing: Mask,
         repairer: Repairer,
-        on_hole: Callable[[int, int], object] = lambda done, total: None,
+        on_step: OnStep = lambda done, total: None,
     ) -> Picture:
         """`mend`, feathered, and opaque where what was transparent was missing."""
-        mended = mend_feathered(picture, missing, repairer, self.feather, on_hole)
+        mended = mend_feathered(picture, missing, repairer, self.feather, on_step)
         if self.alpha:
             make_opaque(mended, missing)
         return mended

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from ...data.photos import Mask
@@ -11,6 +9,7 @@ from ..photo.canvas import BYTE, Pixels, RepairError, check_mask
 from ..photo.mend import mend
 from ..photo.picture import Picture
 from ..repair import Repairer
+from ..steps import OnStep
 from .shaping import Ring, ring
 
 
@@ -19,7 +18,7 @@ def mend_feathered(
     missing: Mask,
     repairer: Repairer,
     feather: int = 0,
-    on_hole: Callable[[int, int], object] = lambda done, total: None,
+    on_step: OnStep = lambda done, total: None,
 ) -> Picture:
     """`mend`, with the ring of `feather` pixels around the mask rebuilt, too, and blended into what was there.
 
@@ -29,7 +28,7 @@ def mend_feathered(
     Raises RepairError: as `mend` does, or if there is no known pixel farther away; PhotomendError: `feather` < 0.
     """
     if feather == 0:
-        return mend(picture, missing, repairer, on_hole)
+        return mend(picture, missing, repairer, on_step)
     check_mask(missing, picture.shape)
     edge, hidden = ring(missing, feather, "feather"), picture.hidden()
     wider = missing.copy()
@@ -38,7 +37,7 @@ def mend_feathered(
         raise RepairError(f"feather (={feather}) reaches every known pixel: nothing is left to repair from")
     before = picture.pixels[edge.rows, edge.columns]
     seen = np.ones(len(before), np.bool_) if hidden is None else ~hidden[edge.rows, edge.columns]
-    mended = mend(picture, wider, repairer, on_hole)
+    mended = mend(picture, wider, repairer, on_step)
     picture.pixels[edge.rows[~seen], edge.columns[~seen]] = before[~seen]
     edge = Ring(edge.rows[seen], edge.columns[seen], edge.distances[seen])
     _blend(picture, wider, edge, before[seen], feather)

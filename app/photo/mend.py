@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +10,7 @@ from ...data.photos import Mask
 from ...models import HarmonicFill
 from ...models.holes import Window
 from ..repair import Repairer
+from ..steps import OnStep
 from .canvas import BYTE, Colours, GreyCanvas, Pixels, Places, Scale, check_mask
 from .picture import HALF, Picture
 
@@ -19,7 +19,7 @@ def mend(
     picture: Picture,
     missing: Mask,
     repairer: Repairer,
-    on_hole: Callable[[int, int], object] = lambda done, total: None,
+    on_step: OnStep = lambda done, total: None,
 ) -> Picture:
     """Rebuild what is missing of a picture, in its own pixels; those that aren't missing keep every bit.
 
@@ -30,7 +30,7 @@ def mend(
         picture: of any size and kind.
         missing: bool (H, W).
         repairer: what fills the colours.
-        on_hole: see `Repairer.repair`.
+        on_step: see `Repairer.repair`.
 
     Returns:
         The picture, which remembers what was `rebuilt`.
@@ -41,7 +41,7 @@ def mend(
     smooth = Repairer(HarmonicFill(), repairer.device)
     if picture.colours == "CMYK":
         continue_channel(picture.channel(3), picture.scale(~missing), missing, smooth)
-    repairer.paint(picture.canvas(missing), missing, on_hole)
+    repairer.paint(picture.canvas(missing), missing, on_step)
     for number in picture.extra:
         channel = picture.channel(number)
         continue_channel(channel, Scale.of(channel, ~missing, picture.white), missing, smooth)

@@ -142,10 +142,30 @@ def test_dust_is_worked_by_the_cell() -> None:
     mask[::8, ::8] = True
     model, heard = Grey(), []
     photo = noise(512, 512)
-    result = repair(photo, mask, model, on_hole=lambda done, total: heard.append((done, total)))
+    result = repair(photo, mask, model, on_step=lambda done, total: heard.append((done, total)))
     assert heard == [(n, 64) for n in range(1, 65)]
     assert bool((result[mask] == 128).all())
     assert np.array_equal(result[~mask], photo[~mask])
+
+
+def test_steps_are_told_within_a_hole_and_all_of_them_come() -> None:
+    """Of a large hole, of a scratch that is worked along its length, and of a frame that is one system."""
+    photo, heard = ramp(700, 700), list[tuple[int, int]]()
+
+    def told(mask: np.ndarray, model: Reconstructor) -> int:
+        heard.clear()
+        repair(photo, mask, model, on_step=lambda done, total: heard.append((done, total)))
+        done, totals = [n for n, _ in heard], {total for _, total in heard}
+        assert done == sorted(set(done))
+        assert totals == {done[-1]}
+        return len(done)
+
+    scratch, frame = np.zeros((700, 700), bool), np.ones((700, 700), bool)
+    scratch[np.arange(700), np.arange(700)] = True
+    frame[20:-20, 20:-20] = False
+    assert told(box(700, 700, (50, 60, 300, 200)), Laplace(trained_hole=30)) > 3
+    assert told(scratch, Laplace(trained_hole=30)) >= 2
+    assert told(frame, HarmonicFill()) == 1
 
 
 def test_holes_do_not_depend_on_each_other() -> None:
