@@ -39,7 +39,7 @@ def saved_by(pullback: Any) -> list[Saved]:
             kind = type(content)
             if kind is Array:
                 saved.append((content, content._version))
-            elif kind not in _INERT:
+            elif kind not in _INERT and not (kind is tuple and _INERT.issuperset(map(type, content))):
                 saved += _watched(content)
     except (ValueError, RuntimeError):  # a variable that has no value yet, or an array of inference mode
         return _watched(pullback)

@@ -59,8 +59,9 @@ def gradcheck(
 
     Raises:
         GradientError: the two disagree; the message shows the worst entry's analytic and numeric derivative, and a
-            hint if a classic mistake explains them (`hints/`), or says that the entry is near a kink. Or something was
-            changed in place that belongs to the caller: an input, a parameter, the cotangent.
+            hint if a classic mistake explains them (`hints/`), or says that the entry is near a kink. Or an input or
+            a parameter, which belong to the caller, were changed in place.
+        RuntimeError: `backward` refused: a pullback changed its cotangent, or an array that another one reads.
         TypeError: the value isn't float64, an input is no array, or what `fn` returns is no Tensor.
         ValueError: there is nothing to check: no inputs and no parameters that get gradients; `fn` is random; step,
             rtol or directions isn't above 0.

@@ -17,13 +17,14 @@ Axes = int | Sequence[int] | None
 def _axes(x: Array, dim: Axes) -> tuple[int, ...]:
     """The axes of `dim` counted from the front; None means all of them, and so does () as in torch, where a single
     number, which has no axes, may also be reduced along the axis 0."""
+    axes = x.ndim
     if dim is None or (not isinstance(dim, int) and not len(dim)):
-        return tuple(range(x.ndim))
-    dims, ndim = (dim,) if isinstance(dim, int) else tuple(dim), max(1, x.ndim)
+        return tuple(range(axes))
+    dims, ndim = (dim,) if isinstance(dim, int) else tuple(dim), axes or 1
     for d in dims:
         if not -ndim <= d < ndim:
-            raise ValueError(f"dim (={d}) is out of range for an array with {x.ndim} axes")
-    return tuple(d % ndim for d in dims) if x.ndim else ()
+            raise ValueError(f"dim (={d}) is out of range for an array with {axes} axes")
+    return tuple([d % ndim for d in dims]) if axes else ()
 
 
 def _spread(ȳ: Array, shape: torch.Size, axes: tuple[int, ...], keepdim: bool) -> Array:
