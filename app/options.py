@@ -16,6 +16,7 @@ from ..core import PhotomendError, replacing
 from ..core.backend import profile
 from ..core.backend.machine import use
 from ..core.backend.runtime import choose_device, keep_freed_memory, set_threads
+from ..data.claims import MOST_PIXELS, allow_pixels
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,8 +41,20 @@ def runtime_options(command: Command) -> Command:
     return click.option("--device", default="auto", show_default=True, help=about)(threads(no_profile(command)))
 
 
+def pixels_option(command: Command) -> Command:
+    """--max-pixels."""
+    return click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        expose_value=False,
+        callback=lambda context, option, most: allow_pixels(most),
+        help=f"The most pixels of a photo that is read.  [default: {MOST_PIXELS}]",
+    )(command)
+
+
 def photo_options(command: Command) -> Command:
-    """--photos and --data."""
+    """--photos, --data and --max-pixels."""
+    command = pixels_option(command)
     command = click.option("--data", type=FOLDER, help="A data set that `photomend prepare` made.")(command)
     return click.option("--photos", type=FOLDER, help="A folder of photos, searched with its subfolders.")(command)
 

@@ -9,29 +9,20 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..core import PhotomendError
+from .claims import FORMATS, open_image
+from .claims import PhotoError as PhotoError
 
 Photo = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-# Formats that Pillow only recognises (it needs a plug-in to read them) or hands to another program.
-_NOT_PHOTOS = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-
-# Photos are files that the user named: a large scan or colour profile is no attack.
-Image.MAX_IMAGE_PIXELS = None
-PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY = 2**28
 _COMMON_SUFFIXES = ".png, .jpg, .webp, .tif, .bmp, .ppm"
-
-
-class PhotoError(PhotomendError):
-    """A photo or mask that can't be read or written; the message begins with the file's path."""
 
 
 class SkippedPhotoWarning(UserWarning):
@@ -45,12 +36,11 @@ def say_skipped(skipped: int, photos: int) -> str:
 
 @cache
 def photo_suffixes() -> frozenset[str]:
-    """Lower-case suffixes of the files that `find_photos` lists: everything that Pillow reads by itself.
+    """Lower-case suffixes of the files that `find_photos` lists: those of the formats that are read.
 
     Asked for the first time, Pillow imports all of its readers, which the name of a single photo can do without.
     """
-    found = Image.registered_extensions().items()
-    return frozenset(suffix for suffix, form in found if form in Image.OPEN and form not in _NOT_PHOTOS)
+    return frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS)
 
 
 def find_photos(root: Path, suffixes: frozenset[str] | None = None) -> list[Path]:
@@ -113,12 +103,14 @@ def _open(source: Path | bytes | Image.Image, name: str, least: int | None = Non
         if isinstance(source, Image.Image):
             opened: AbstractContextManager[Image.Image] = nullcontext(source)
         else:
-            opened = Image.open(BytesIO(source) if isinstance(source, bytes) else source)
+            opened = open_image(source, name)
         with opened as file:
             if least is not None:
                 file.draft("RGB", (least, least))  # of no effect on formats other than JPEG
             file.load()
             image = ImageOps.exif_transpose(file)
+    except PhotoError:
+        raise
     except Exception as error:  # Pillow's readers raise almost anything on a damaged file
         raise PhotoError(f"{name}: can't be read as a photo ({reason(error)})") from error
     return image
@@ -145,7 +137,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
 def reason(error: Exception) -> str:
     """One line of why, without the path, which the message has already."""
     if isinstance(error, UnidentifiedImageError):
-        return "not an image, or damaged at its start"
+        return "not an image in a format that is read here, or damaged at its start"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

@@ -18,7 +18,7 @@ from ...data.preparation.prepare import ENCODINGS, prepare
 from ...data.preparation.stream import PhotoStream, SourceStream
 from ...data.preparation.unfinished import read_journal
 from ...data.sources import FolderSource, SampleSource
-from ..options import FOLDER, SEED
+from ..options import FOLDER, SEED, pixels_option
 
 
 @click.command("prepare", no_args_is_help=True)
@@ -40,6 +40,7 @@ from ..options import FOLDER, SEED
     help="png keeps photos exactly; jpeg (quality 95) is several times smaller.",
 )
 @click.option("--restart", is_flag=True, help="Discard what an unfinished run of this command has left.")
+@pixels_option
 def command(
     source: str,
     out: Path,

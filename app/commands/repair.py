@@ -17,7 +17,7 @@ from ..batch.work import Plan
 from ..masks.choice import Choice
 from ..masks.options import mask_options
 from ..masks.pairing import say_unused
-from ..options import FILE, runtime_options, set_up_runtime, views_option
+from ..options import FILE, pixels_option, runtime_options, set_up_runtime, views_option
 from ..repair import Repairer
 
 
@@ -50,6 +50,7 @@ from ..repair import Repairer
     " gets the mask.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print an object of JSON in a line for each photo.")
+@pixels_option
 @runtime_options
 def command(
     photos: tuple[Path, ...],

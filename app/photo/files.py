@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageSequence
 
 from ...core import PhotomendError, replacing
+from ...data.claims import check_claims, open_image
 from ...data.photos import PhotoError, reason
 from .fit import fit
 from .formats import check_quality, check_room, fits_itself, format_of, output_form
@@ -34,6 +35,7 @@ def read(path: Path) -> Picture:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         try:
+            check_claims(path)
             picture = _reader(path)(path) or read_with_pillow(path)
         except PhotomendError as error:
             message = str(error)
@@ -80,7 +82,7 @@ def _reader(path: Path) -> Callable[[Path], Picture | None]:
 
 def read_with_pillow(path: Path) -> Picture:
     """The picture in a file that Pillow reads as it is."""
-    with Image.open(path) as image:
+    with open_image(path, str(path)) as image:
         image.load()
         pages = int(getattr(image, "n_frames", 1))
         turned = orientation_of(image)

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ...core import PhotomendError
+from ...data.claims import require_modest
 from .boxes import picture_from
 from .metadata import EXIF_HEADER, metadata_of, upright_exif, upright_xmp
 from .picture import Origin, Picture
@@ -26,6 +27,7 @@ def pillow_heif() -> Any:
 def read_heif(path: Path) -> Picture:
     """The main picture of a HEIC file, which the decoder turns upright."""
     file = pillow_heif().open_heif(path, convert_hdr_to_8bit=False, bgr_mode=False)
+    require_modest(str(path), *file.size)
     pixels, bits = np.array(file), int(file.info.get("bit_depth", 8))
     if pixels.dtype == np.uint16:
         pixels >>= 16 - bits  # the decoder spreads 10 and 12 bits over 16

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from netpbmfile import NetpbmFile, imwrite
 
+from ...data.claims import require_modest
 from .boxes import KINDS
 from .images import image_of
 from .metadata import Metadata
@@ -20,6 +21,7 @@ BITMAPS = ("P1", "P4")
 def read_netpbm(path: Path) -> Picture:
     """The first picture in a PBM, PGM, PPM, PAM or PFM file."""
     with NetpbmFile(path) as file:
+        require_modest(str(path), file.width, file.height, file.depth)
         pixels, most, images = file.asarray(), file.maxval, file.frames
         magic, kind, samples = file.magicnumber, file.tupltype, file.depth
     if images > 1:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, imwrite
 
+from ...data.claims import require_modest
 from .canvas import Pixels
 from .metadata import TURNS, Metadata, exif_of_tags, stand_upright
 from .picture import CHANNELS, Origin, Picture
@@ -50,7 +51,15 @@ def read_tiff(path: Path) -> Picture | None:
         if page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG:
             colours = "RGB"  # as the JPEG decoder gives it
         samples = page.samplesperpixel
-        if colours is None or samples < CHANNELS[colours] or page.compression == COMPRESSION.OJPEG or page.ndim > 3:
+        require_modest(str(path), page.imagewidth, page.imagelength, samples, len(file.pages))
+        require_modest(str(path), page.tilewidth, page.tilelength)  # each of which is decoded as a whole
+        if (
+            colours is None
+            or page.dtype is None
+            or samples < CHANNELS[colours]
+            or page.compression == COMPRESSION.OJPEG
+            or page.ndim > 3
+        ):
             return None
         try:
             pixels = page.asarray()

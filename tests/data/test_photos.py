@@ -126,7 +126,7 @@ def test_what_is_no_photo_is_named(tmp_path: Path) -> None:
         read_photo(tmp_path / "empty.png")
     with pytest.raises(PhotoError, match=r"gone\.png: .*No such file"):
         read_photo(tmp_path / "gone.png")
-    with pytest.raises(PhotoError, match=r"\(Is a directory\)"):
+    with pytest.raises(PhotoError, match=r"\(it is a folder\)"):
         read_photo(tmp_path)
     with pytest.raises(PhotoError, match="photo 3"):
         decode_photo(b"nothing", "photo 3")

@@ -106,13 +106,13 @@ def kill_often(kills: int, seed: int = 0) -> dict[str, int]:
         while counts["kills"] < kills:
             kind = rng.choice(list(settings))
             out = folder / f"killed-{counts['runs']}"
-            while True:
+            ended = False
+            while not ended:
                 resume = out.is_dir() and any(path.name.startswith("state") for path in out.iterdir())
-                enough = counts["kills"] >= kills
-                seconds = None if enough else rng.uniform(0, 0.7 * lasts[kind])
-                if in_a_process(lambda: run(settings[kind], photos, out, resume=resume), seconds):  # noqa: B023
-                    break
-                counts["kills"] += 1
+                enough = resume and (counts["kills"] >= kills or rng.random() < 0.5)
+                seconds = None if enough else rng.uniform(0, lasts[kind])
+                ended = in_a_process(lambda: run(settings[kind], photos, out, resume=resume), seconds)  # noqa: B023
+                counts["kills"] += not ended
             counts["runs"] += 1
             counts["different"] += left_by(out) != expected[kind]
     return counts

@@ -7,7 +7,7 @@ from typing import Any
 
 from photomend.data.evaluation_set import EvaluationSet
 from photomend.data.sources import FolderSource
-from photomend.train.config import TrainConfig
+from photomend.train.config import AdversarialConfig, TrainConfig
 from photomend.train.loop import train
 from photomend.train.trainer import PhotoTrainer
 from photomend.train.validation import Validator
@@ -20,5 +20,7 @@ def config(**settings: Any) -> TrainConfig:
     return TrainConfig(**given)
 
 
-def run(settings: TrainConfig, photos: FolderSource, out: Path, **options: Any) -> PhotoTrainer[Any]:
+def run(
+    settings: TrainConfig | AdversarialConfig, photos: FolderSource, out: Path, **options: Any
+) -> PhotoTrainer[Any]:
     return train(settings, photos, Validator(EvaluationSet(photos)), out, quiet=True, **options)
