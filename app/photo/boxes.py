@@ -8,6 +8,7 @@ the extra `heif`, has HEIC.
 from __future__ import annotations
 
 import uuid
+import warnings
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,7 +17,7 @@ import imagecodecs
 import numpy as np
 import pyvips
 from glymur.jp2box import ColourSpecificationBox, UUIDBox
-from PIL import Image
+from PIL import ExifTags, Image
 
 from .canvas import Pixels
 from .images import image_of, info_of
@@ -34,6 +35,7 @@ from .picture import Origin, Picture
 #: The boxes of JPEG 2000 that hold EXIF and XMP.
 JP2_EXIF = uuid.UUID(bytes=b"JpgTiffExif->JP2")
 JP2_XMP = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
+PLACED = (JP2_EXIF, JP2_XMP)
 #: The enumerated colour spaces that are what they seem: sRGB and grey.
 PLAIN = (16, 17)
 KINDS = {1: ("grey", False), 2: ("grey", True), 3: ("RGB", False), 4: ("RGB", True)}
@@ -59,12 +61,15 @@ def read_avif(path: Path) -> Picture:
     return picture_from(pixels, bits, metadata, Origin(path, "AVIF", turned, pages))
 
 
-def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> None:
-    """Write a picture of 8, 10, 12 or 16 bits, the last as 12, as AVIF, without loss unless a quality is given."""
+def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> list[str]:
+    """Write a picture of 8, 10, 12 or 16 bits, the last as 12, as AVIF, without loss unless a quality is given.
+
+    Returns what there is to say about it.
+    """
     metadata = picture.metadata
     if picture.colours == "grey" and picture.bits == 8 and not picture.alpha:  # libvips knows AVIF in colour only
         image_of(picture).save(file, "AVIF", quality=quality or 100, **with_header(info_of(metadata)))
-        return
+        return []
     pixels, deep = picture.pixels, picture.pixels.dtype == np.uint16
     if deep:  # libvips takes all numbers as if they had 16 bits
         pixels = pixels << (16 - picture.bits)
@@ -75,6 +80,14 @@ def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> 
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
     loss: dict[str, Any] = {"lossless": True} if quality is None else {"Q": quality}
     file.write(image.heifsave_buffer(**loss, compression="av1", effort=0, bitdepth=min(picture.bits, 12)))
+    return ["the camera maker's own notes in its EXIF are ordered anew"] if has_maker_notes(metadata.exif) else []
+
+
+def has_maker_notes(exif: bytes) -> bool:
+    """Whether EXIF has a camera maker's own notes."""
+    tags = Image.Exif()
+    tags.load(exif)
+    return ExifTags.Base.MakerNote in tags.get_ifd(ExifTags.IFD.Exif)
 
 
 def with_header(info: dict[str, Any]) -> dict[str, Any]:
@@ -85,7 +98,9 @@ def with_header(info: dict[str, Any]) -> dict[str, Any]:
 
 def read_jp2(path: Path) -> Picture | None:
     """The picture in a JPEG 2000 file or codestream; None where its colours are left to Pillow."""
-    file, data = glymur.Jp2k(path), path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unrecognized UUID box")  # tags of EXIF that glymur has no names for
+        file, data = glymur.Jp2k(path), path.read_bytes()
     boxes = {box.box_id: box for box in file.box}
     header = {box.box_id: box for box in boxes["jp2h"].box} if "jp2h" in boxes else {}
     colour = header.get("colr")
@@ -102,9 +117,15 @@ def read_jp2(path: Path) -> Picture | None:
         exif=upright_exif(found.get(JP2_EXIF, b"").removeprefix(EXIF_HEADER)),  # nobody turns by it
         xmp=upright_xmp(found.get(JP2_XMP, b"")),
         icc=(colour.icc_profile or b"") if colour is not None else b"",
+        other=tuple(f"the box {box.box_id.strip()}" for box in further(file)),
     )
     bits = header["ihdr"].bits_per_component if header else 8 * pixels.dtype.itemsize
     return picture_from(pixels, bits, metadata, Origin(path, "JPEG2000"))
+
+
+def further(file: glymur.Jp2k) -> list[Any]:
+    """A file's boxes with text or data that have no place in other formats."""
+    return [box for box in file.box if box.box_id == "xml " or (box.box_id == "uuid" and box.uuid not in PLACED)]
 
 
 def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None:
@@ -114,6 +135,7 @@ def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None
     """
     metadata = picture.metadata
     options: dict[str, Any] = {"codecformat": "jp2", "reversible": quality is None, "level": quality or 0}
+    options["bitspersample"] = picture.bits
     plain = draft.with_suffix(".jp2")
     try:
         plain.write_bytes(imagecodecs.jpeg2k_encode(picture.pixels, **options))
@@ -124,6 +146,8 @@ def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None
             profile = ColourSpecificationBox(method=2, icc_profile=metadata.icc)
             header.box = [profile if box.box_id == "colr" else box for box in header.box]
         boxes += [UUIDBox(name, data) for name, data in ((JP2_EXIF, metadata.exif), (JP2_XMP, metadata.xmp)) if data]
+        if picture.origin is not None and picture.origin.form == "JPEG2000":
+            boxes += further(glymur.Jp2k(picture.origin.path))
         file.wrap(draft, boxes)
     finally:
         plain.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from ...core import PhotomendError, replacing
 from ...data.claims import check_claims, open_image
 from ...data.photos import PhotoError, reason
 from .fit import fit
-from .formats import check_quality, check_room, fits_itself, format_of, output_form
+from .formats import PAM, check_quality, check_room, fits_itself, format_of, output_form
 from .images import image_of, info_of, picture_of
 from .metadata import EXIF_HEADER, metadata_of, orientation_of, stand_upright
 from .picture import Origin, Picture
@@ -122,7 +122,7 @@ def write(path: Path, picture: Picture, quality: int | None = None) -> Written:
         with replacing(path) as draft:
             with warnings.catch_warnings(action="ignore", category=UserWarning):  # reading has passed them on
                 if quality is None:
-                    done = list(WRITERS[form](draft, fitting) or ())
+                    done = list((_write_pam if room is PAM else WRITERS[form])(draft, fitting) or ())
                 else:
                     WRITERS[form](draft, fitting, quality)
                     done = [f"{room.name}, quality {quality}: known pixels change a little"]
@@ -178,17 +178,17 @@ def _write_webp(draft: Path, picture: Picture, quality: int | None = None) -> No
         with Image.open(origin.path) as old:
             frames, times = [], []
             for frame in ImageSequence.Iterator(old):
-                frames.append(frame.convert("RGBA"))
+                frames.append(frame.copy() if frame.mode == "RGB" else frame.convert("RGBA"))
                 times.append(frame.info["duration"])
             options |= {"save_all": True, "append_images": frames[1:], "duration": times, "loop": old.info["loop"]}
     image_of(picture).save(draft, "WEBP", **options)
 
 
-def _write_avif(draft: Path, picture: Picture, quality: int | None = None) -> None:
+def _write_avif(draft: Path, picture: Picture, quality: int | None = None) -> list[str]:
     from .boxes import write_avif
 
     with draft.open("xb") as file:
-        write_avif(file, picture, quality)
+        return write_avif(file, picture, quality)
 
 
 def _write_heif(draft: Path, picture: Picture, quality: int | None = None) -> None:
@@ -212,6 +212,12 @@ def _write_netpbm(draft: Path, picture: Picture) -> None:
     from .netpbm import write_netpbm
 
     write_netpbm(draft, picture)
+
+
+def _write_pam(draft: Path, picture: Picture) -> None:
+    from .netpbm import write_netpbm
+
+    write_netpbm(draft, picture, pam=True)
 
 
 #: What writes each format; those with a loss take a quality, too.

@@ -27,40 +27,49 @@ Step = tuple[Picture, list[str]]
 
 
 def _with_colours(picture: Picture, room: Format) -> Step:
-    grey = picture.colours == "grey" and room.plain_grey and (picture.alpha or picture.bits > 8)
+    transparent = picture.alpha or picture.key is not None
+    grey = picture.colours == "grey" and room.plain_grey and (transparent or picture.bits > 8)
     if picture.colours in room.depths and not grey:
         return picture, []
     if picture.palette is not None:
         colours = picture.palette[:, : 4 if picture.transparent_palette else 3][picture.pixels]
         changed = replace(picture, pixels=colours, colours="RGB", alpha=picture.transparent_palette, palette=None)
         return replace(changed, origin=None), ["its palette becomes RGB"]
-    if picture.colours == "CMYK":
-        return _without_ink(picture), ["CMYK becomes RGB"]
-    return _without_grey(picture), ["grey becomes three equal channels"]
+    return _without_ink(picture) if picture.colours == "CMYK" else _without_grey(picture)
 
 
-def _without_grey(picture: Picture) -> Picture:
+#: What is said of colours that become RGB: by their profile, or without it.
+BY_PROFILE, WITHOUT_PROFILE = " by its colour profile", " without its colour profile"
+
+
+def _without_grey(picture: Picture) -> Step:
     """Grey as RGB: by the photo's own profile into sRGB where it has one for grey, which RGB can't have."""
     colours, metadata = np.repeat(np.atleast_3d(picture.pixels)[..., :1], 3, axis=2), picture.metadata
+    words = "grey becomes three equal channels"
     if metadata.icc[16:20] == b"GRAY":
         converted = _by_profile(replace(picture, pixels=np.atleast_3d(picture.pixels)[..., 0].copy(), alpha=False))
+        words += WITHOUT_PROFILE if converted is None else BY_PROFILE
         colours, metadata = colours if converted is None else converted, metadata.without("icc")
     if picture.pixels.ndim == 3:
         colours = np.concatenate((colours, picture.pixels[..., 1:]), axis=2)
     key = picture.key and picture.key * 3
-    return replace(picture, pixels=colours, colours="RGB", key=key, metadata=metadata, origin=None)
+    return replace(picture, pixels=colours, colours="RGB", key=key, metadata=metadata, origin=None), [words]
 
 
-def _without_ink(picture: Picture) -> Picture:
+def _without_ink(picture: Picture) -> Step:
     """CMYK as RGB: by the photo's own profile into sRGB where it has one, else by the simple model."""
     extra = picture.pixels[..., CHANNELS["CMYK"] :]
     ink = np.ascontiguousarray(picture.pixels[..., : CHANNELS["CMYK"]])
     colours = _by_profile(replace(picture, pixels=ink, alpha=False))
+    words = "CMYK becomes RGB"
+    if picture.metadata.icc:
+        words += WITHOUT_PROFILE if colours is None else BY_PROFILE
     if colours is None:
         light = picture.canvas(np.zeros(picture.shape, np.bool_)).colours((slice(None), slice(None)))
         colours = picture.scale(np.ones(picture.shape, np.bool_)).from_unit(light)
     pixels = np.concatenate((colours, extra), axis=2) if extra.shape[2] else colours
-    return replace(picture, pixels=pixels, colours="RGB", metadata=picture.metadata.without("icc"), origin=None)
+    metadata = picture.metadata.without("icc")
+    return replace(picture, pixels=pixels, colours="RGB", metadata=metadata, origin=None), [words]
 
 
 def _by_profile(picture: Picture) -> Pixels | None:
@@ -128,7 +137,7 @@ def _with_depth(picture: Picture, room: Format) -> Step:
 
 
 #: All attributes of metadata but text.
-ALL = ("exif", "xmp", "icc", "iptc", "dpi")
+ALL = ("exif", "xmp", "icc", "iptc", "dpi", "other")
 
 
 def _with_metadata(picture: Picture, room: Format) -> Step:

@@ -73,7 +73,7 @@ FORMATS = {
     "WEBP": Format("WebP", {"RGB": (8,)}, True, MODERN, pages=True, side=16_383, lossy=True),
     "AVIF": Format("AVIF", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True, side=16_384, lossy=True),
     "HEIF": Format("HEIC", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True, side=32_768, lossy=True),
-    "JPEG2000": Format("JPEG 2000", {"grey": (8, 16), "RGB": (8, 16)}, True, MODERN, lossy=True),
+    "JPEG2000": Format("JPEG 2000", {"grey": (8, 10, 12, 16), "RGB": (8, 10, 12, 16)}, True, MODERN, lossy=True),
     "BMP": Format("BMP", {"grey": (1, 8), "palette": (8,), "RGB": (8,)}, False, ("dpi",)),
     "PPM": Format("Netpbm", {"grey": (1, 8, 16), "RGB": (8, 16)}),
 }
@@ -83,6 +83,8 @@ SUFFIXES = {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".pam": "PPM"}
 COMMON = ".png, .jpg, .tif, .webp, .avif, .jp2, .heic, .bmp, .ppm"
 #: Within Netpbm, the suffix says more.
 PAM = Format("PAM", {"grey": (1, 8, 16), "RGB": (8, 16)}, True)
+PGM = Format("PGM", {"grey": (8, 16)})
+PBM = Format("PBM", {"grey": (1,)})
 PFM = Format("PFM", {"grey": (0,)})
 
 
@@ -105,7 +107,8 @@ def output_form(path: Path) -> str:
 def format_of(path: Path) -> Format:
     """What can be held by a file of this name. Raises PhotomendError as `output_form` does."""
     form = output_form(path)
-    return {".pam": PAM, ".pfm": PFM}.get(path.suffix.lower(), FORMATS[form])
+    own = {".pam": PAM, ".pgm": PGM, ".pbm": PBM, ".pfm": PFM}
+    return own.get(path.suffix.lower(), FORMATS[form])
 
 
 def fits_itself(picture: Picture, path: Path) -> bool:

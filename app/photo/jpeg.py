@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any, BinaryIO
 
 import jpeglib
@@ -29,6 +30,8 @@ WHOLE: Window = (slice(None), slice(None))
 
 #: Pixels of a block's side.
 BLOCK = 8
+#: The library behind jpeglib: its default, of 1998, can't read arithmetic coding.
+LIBRARY = "turbo210"
 #: How a new JPEG is written, where no file says how.
 FRESH: dict[str, Any] = {"quality": 95, "subsampling": 0}
 #: The orientations that mirror the rows of the upright photo, and its columns.
@@ -48,7 +51,7 @@ def write_jpeg(file: BinaryIO, picture: Picture, quality: int | None = None) -> 
     if picture.origin is None or picture.origin.form != "JPEG" or picture.rebuilt is None:
         image_of(picture).save(file, "JPEG", **FRESH, **described(picture.metadata))
         return [f"JPEG, quality {FRESH['quality']}: known pixels change a little"]
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, jpeglib.version(LIBRARY):
         return _exchange(file, picture, Path(folder))
 
 
@@ -58,7 +61,7 @@ def sampling_of(picture: Picture) -> int:
     if picture.origin is not None and picture.origin.form == "JPEG":
         with Image.open(picture.origin.path) as old:
             assert isinstance(old, JpegImagePlugin.JpegImageFile)
-            sampling = JpegImagePlugin.get_sampling(old)
+            sampling = JpegImagePlugin.get_sampling(old) if len(old.getbands()) > 1 else 0
     return sampling if sampling >= 0 else int(FRESH["subsampling"])
 
 
@@ -84,8 +87,9 @@ def _exchange(file: BinaryIO, picture: Picture, folder: Path) -> list[str]:
     stored = jpeglib.read_dct(str(picture.origin.path))
     done = of = 0
     window = whole_blocks(picture, stored.samp_factor) if turned == 1 else WHOLE
-    new = encoded(picture, window, stored, folder)
-    if turned == 1 and fits(stored, new, turned):  # the blocks of the hole go into the file
+    rare = stored.K is None and not can_sample(picture)
+    new = (by_component if rare and turned == 1 else encoded)(picture, window, stored, folder)
+    if turned == 1 and (rare or fits(stored, new, turned)):  # the blocks of the hole go into the file
         result = stored
         for name, side in zip(names(stored), sides(stored), strict=True):
             blocks, touched = getattr(stored, name), touched_blocks(picture, getattr(stored, name), side)
@@ -105,7 +109,8 @@ def _exchange(file: BinaryIO, picture: Picture, folder: Path) -> list[str]:
     result.markers = [upright_marker(marker, turned) for marker in stored.markers if kept(marker, header)]
     result.write_dct(str(folder / "out.jpg"), flags=["+PROGRESSIVE_MODE"] if stored.progressive_mode else [])
     file.write((folder / "out.jpg").read_bytes())
-    return [f"{done} of {of} JPEG blocks encoded anew, with the file's own tables"]
+    but = ", but without its subsampling" if rare and turned != 1 else ""
+    return [f"{done} of {of} JPEG blocks encoded anew, with the file's own tables{but}"]
 
 
 def encoded(picture: Picture, window: Window, stored: Any, folder: Path) -> Any:
@@ -114,7 +119,7 @@ def encoded(picture: Picture, window: Window, stored: Any, folder: Path) -> Any:
     with Image.open(picture.origin.path) as old:
         assert isinstance(old, JpegImagePlugin.JpegImageFile)
         tables = [old.quantization[number] for number in sorted(old.quantization)]
-        sampling = JpegImagePlugin.get_sampling(old)
+    sampling = sampling_of(picture)
     if picture.origin.turned in SIDEWAYS:
         tables = [np.reshape(table, (BLOCK, BLOCK)).T.ravel().tolist() for table in tables]
     options = {"qtables": tables, "subsampling": sampling, "keep_rgb": stored.jpeg_color_space.name == "JCS_RGB"}
@@ -123,6 +128,27 @@ def encoded(picture: Picture, window: Window, stored: Any, folder: Path) -> Any:
     jpeg = jpeglib.read_dct(str(folder / "new.jpg"))
     names(jpeg)  # which reads the file, before the next one takes its place
     return jpeg
+
+
+def can_sample(picture: Picture) -> bool:
+    """Whether Pillow writes the subsampling of the JPEG that a picture was read from: 4:1:1 and 4:4:0 it doesn't."""
+    assert picture.origin is not None
+    with Image.open(picture.origin.path) as old:
+        assert isinstance(old, JpegImagePlugin.JpegImageFile)
+        return len(old.getbands()) == 1 or JpegImagePlugin.get_sampling(old) >= 0
+
+
+def by_component(picture: Picture, window: Window, stored: Any, folder: Path) -> Any:
+    """As `encoded`, with any subsampling: each component by itself, as the grey JPEG that its numbers make."""
+    part = image_of(picture.copy(pixels=np.ascontiguousarray(picture.pixels[window])))
+    planes = (part if stored.jpeg_color_space.name == "JCS_RGB" else part.convert("YCbCr")).split()
+    found = {}
+    for name, plane, side, number in zip(names(stored), planes, sides(stored), stored.quant_tbl_no, strict=True):
+        down, across = (n // BLOCK for n in side)
+        tables = [stored.qt[number].ravel().tolist()]
+        plane.reduce((across, down)).save(folder / f"{name}.jpg", "JPEG", qtables=tables)
+        found[name] = jpeglib.read_dct(str(folder / f"{name}.jpg")).Y
+    return SimpleNamespace(**found)
 
 
 def whole_blocks(picture: Picture, sampling: NDArray[Any]) -> Window:
@@ -201,7 +227,7 @@ def upright_marker(marker: Any, turned: int) -> Any:
     """A marker segment of a photo that has been turned."""
     content = bytes(marker.content)
     if turned != 1 and content.startswith(EXIF_HEADER):
-        marker.content = EXIF_HEADER + upright_exif(content.removeprefix(EXIF_HEADER))
+        marker.content = EXIF_HEADER + upright_exif(content.removeprefix(EXIF_HEADER), turned)
     if turned != 1 and content.startswith(XMP_HEADER):
         marker.content = upright_xmp(content)
     return marker

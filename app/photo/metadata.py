@@ -46,6 +46,7 @@ class Metadata:
         iptc: IPTC-IIM records.
         text: what PNG calls text, by its keywords, and the comment of a JPEG or GIF.
         dpi: pixels an inch, across and down.
+        other: names of what else the file says, which stays in a file of its own format and has no place in others.
     """
 
     exif: bytes = b""
@@ -54,13 +55,14 @@ class Metadata:
     iptc: bytes = b""
     text: dict[str, str] = field(default_factory=dict)
     dpi: tuple[float, float] | None = None
+    other: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         """What is there, in words."""
         words = {"exif": "EXIF", "xmp": "XMP", "icc": "the colour profile", "iptc": "IPTC"}
         found = [word for name, word in words.items() if getattr(self, name)]
         found += [f"text ({', '.join(self.text)})"] if self.text else []
-        return found + ([] if self.dpi is None else [f"{self.dpi[0]:.0f} dpi"])
+        return [*found, *self.other] + ([] if self.dpi is None else [f"{self.dpi[0]:.0f} dpi"])
 
     def without(self, *names: str) -> Metadata:
         """The same with some attributes empty."""
@@ -90,7 +92,28 @@ def metadata_of(image: Image.Image) -> Metadata:
         iptc=iptc if isinstance(iptc, bytes) else b"",
         text=text,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and min(dpi) > 0 else None,
+        other=_segments(image),
     )
+
+
+#: What a JPEG's segments begin with that have a place of their own in Metadata, or say how the pixels are stored.
+PLACED = (b"JFIF\0", b"JFXX\0", EXIF_HEADER, b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"Adobe", b"MPF\0")
+#: Photoshop's resources without what is known otherwise: resolution, IPTC and its checksum.
+PHOTOSHOP, KNOWN_RESOURCES = b"Photoshop 3.0\0", {0x03ED, IPTC_RESOURCE, 0x0425}
+
+
+def _segments(image: Image.Image) -> tuple[str, ...]:
+    """Names of a JPEG's segments that only a JPEG can hold."""
+    names = []
+    for kind, data in getattr(image, "applist", ()):
+        if data.startswith(PHOTOSHOP):
+            resources = image.info.get("photoshop")
+            names += ["Photoshop's settings"] if set(resources or ()) - KNOWN_RESOURCES else []
+        elif data.startswith(b"http://ns.adobe.com/xmp/extension/\0"):
+            names.append("extended XMP")
+        elif kind != "COM" and not data.startswith(PLACED):
+            names.append(f"the segment {kind}")
+    return tuple(dict.fromkeys(names))
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -104,21 +127,27 @@ def stand_upright(pixels: Pixels, metadata: Metadata, turned: int) -> tuple[Pixe
     if turned == 1:
         return pixels, metadata
     dpi = metadata.dpi[::-1] if metadata.dpi and turned in SIDEWAYS else metadata.dpi
-    exif, xmp = upright_exif(metadata.exif), upright_xmp(metadata.xmp)
+    exif, xmp = upright_exif(metadata.exif, turned), upright_xmp(metadata.xmp)
     return np.ascontiguousarray(TURNS[turned](pixels)), replace(metadata, exif=exif, xmp=xmp, dpi=dpi)
 
 
-def upright_exif(exif: bytes) -> bytes:
-    """EXIF with orientation 1; every other byte stays, so that a maker's own notes keep the offsets they count on."""
+def upright_exif(exif: bytes, turned: int = 1) -> bytes:
+    """EXIF with orientation 1, and its resolution turned with the photo; every other byte stays, so that a maker's own
+    notes keep the offsets they count on.
+    """
     from tifffile import TiffFile  # here, because most photos stand upright
 
     if not exif:
         return exif
     buffer = BytesIO(exif)
     with TiffFile(buffer, mode="r+") as file:
-        tag = file.pages.first.tags.get("Orientation")
-        if tag is not None:
-            tag.overwrite(1)
+        tags = file.pages.first.tags
+        if "Orientation" in tags:
+            tags["Orientation"].overwrite(1)
+        if turned in SIDEWAYS and "XResolution" in tags and "YResolution" in tags:
+            across, down = tags["XResolution"].value, tags["YResolution"].value
+            tags["XResolution"].overwrite(down)
+            tags["YResolution"].overwrite(across)
     return buffer.getvalue()
 
 

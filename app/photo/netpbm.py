@@ -39,12 +39,13 @@ def read_netpbm(path: Path) -> Picture:
     return Picture(pixels, colours, alpha, white, metadata=Metadata(), origin=origin)
 
 
-def write_netpbm(draft: Path, picture: Picture) -> None:
-    """Write a picture in the format of its kind: PBM, PGM, PPM, PAM with alpha, PFM for floats."""
+def write_netpbm(draft: Path, picture: Picture, pam: bool = False) -> None:
+    """Write a picture in the format of its kind: PBM, PGM, PPM, PAM (with alpha, or asked for), PFM for floats."""
     if picture.pixels.dtype.kind == "f":
         image_of(picture).save(draft, "PPM")
         return
-    magic: Any = "P7" if picture.alpha else {1: "P4"}.get(picture.bits, {"grey": "P5", "RGB": "P6"}[picture.colours])
+    plain = {1: "P4"}.get(picture.bits, {"grey": "P5", "RGB": "P6"}[picture.colours])
+    magic: Any = "P7" if picture.alpha or pam else plain
     pixels = ~picture.pixels if magic in BITMAPS else picture.pixels
     most = picture.white or (1 if picture.bits == 1 else np.iinfo(picture.pixels.dtype).max)
     imwrite(draft, pixels, magicnumber=magic, maxval=int(most))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -35,6 +36,10 @@ Chunk = tuple[bytes, bytes]
 XMP = "XML:com.adobe.xmp"
 #: Chunks that hold pixels or say how they are stored.
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+#: Chunks that have a place of their own in Metadata.
+PLACED = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP", b"sRGB"}
+#: The chunks that say what numbers mean as colours, and the gamma of sRGB, which photos have that say nothing.
+MEANING, SRGB_GAMMA = {b"gAMA", b"cHRM"}, (45455).to_bytes(4, "big")
 #: Chunks of an animation.
 FRAMES = {b"acTL", b"fcTL", b"fdAT"}
 #: Numbers above which a photo is compressed in the way that is fastest: runs of what is left by the pixel before. It
@@ -49,23 +54,35 @@ def read_png(path: Path) -> Picture:
 
     Raises whatever Pillow and imagecodecs raise on a damaged file.
     """
-    header = next(chunks(path.read_bytes()))[1]
+    data = path.read_bytes()
+    found = dict(chunks(data))
+    header = found[b"IHDR"]
     depth, kind = header[8], header[9]
     with Image.open(path) as image:
         image.load()
-        turned, metadata = orientation_of(image), metadata_of(image)
+        turned, metadata = orientation_of(image), replace(metadata_of(image), other=other(found))
         origin = Origin(path, "PNG", turned, getattr(image, "n_frames", 1))
         if depth < 16:
             picture = picture_of(image, metadata, origin)
         else:
-            pixels = decode_deep(path.read_bytes(), interlaced=bool(header[12]))
+            pixels = decode_deep(data, interlaced=bool(header[12]))
             picture = Picture(pixels, *TYPES[kind], metadata=metadata, origin=origin)
-    if depth == 16 and (key := dict(chunks(path.read_bytes())).get(b"tRNS")):
+    if depth == 16 and (key := found.get(b"tRNS")):
         colours = picture.pixels[..., : len(key) // 2]  # the decoder has made alpha of the transparent colour
         colours = colours[..., 0] if len(key) == 2 else colours
         picture = picture.copy(pixels=colours.copy(), key=struct.unpack(f">{len(key) // 2}H", key))
     pixels, metadata = stand_upright(picture.pixels, metadata, turned)
     return picture.copy(pixels=pixels, metadata=metadata)
+
+
+def other(found: dict[bytes, bytes]) -> tuple[str, ...]:
+    """Names of the chunks that have no place in another format."""
+    names = set(found) - PIXELS - FRAMES - PLACED
+    if b"sRGB" in found or b"iCCP" in found or (b"cHRM" not in found and found.get(b"gAMA") == SRGB_GAMMA):
+        names -= MEANING
+    if found.get(b"pHYs", b"")[8:] == b"\1":  # pixels a metre; otherwise it is the shape of a pixel
+        names.remove(b"pHYs")
+    return tuple(f"the chunk {name.decode('latin-1')}" for name in found if name in names)
 
 
 def decode_deep(data: bytes, interlaced: bool) -> Pixels:
@@ -132,7 +149,7 @@ def upright_chunk(kind: bytes, data: bytes, turned: int) -> bytes:
     if turned == 1:
         return data
     if kind == b"eXIf":
-        return upright_exif(data)
+        return upright_exif(data, turned)
     if kind == b"iTXt" and data.startswith(XMP.encode()):
         return upright_xmp(data)
     if kind == b"pHYs" and turned in SIDEWAYS:

@@ -34,6 +34,8 @@ STRUCTURE = {
     319, *range(320, 326), 330, 332, 334, 336, 338, 339, 340, 341, 342, 347, *range(512, 522), 529, 530, 531, 532,
     XMP, IPTC, 34377, ICC,
 }  # fmt: skip
+#: Tags that only TIFF can hold, and what they are.
+OTHER = {330: "pages within its page", 34377: "Photoshop's settings"}
 #: Where tables of tags are said to be until they have been written: some place in the file.
 PLACEHOLDER = 8
 #: The tags that point at tables, and what tifffile calls them.
@@ -90,7 +92,9 @@ def as_shown(page: TiffPage, pixels: Pixels) -> Pixels:
     if page.bitspersample == 1:
         pixels = pixels.astype(np.bool_)
     if page.photometric == PHOTOMETRIC.MINISWHITE:
-        pixels = ~pixels if pixels.dtype == np.bool_ else (2**page.bitspersample - 1 - pixels).astype(pixels.dtype)
+        if pixels.dtype.kind == "u":
+            return (2**page.bitspersample - 1 - pixels).astype(pixels.dtype)
+        return -pixels if pixels.dtype.kind == "f" else ~pixels
     return pixels
 
 
@@ -113,6 +117,7 @@ def _metadata(path: Path, page: TiffPage) -> Metadata:
         icc=raw.get(ICC, b""),
         iptc=raw.get(IPTC, b""),
         dpi=(across, down) if "XResolution" in page.tags and min(across, down) > 1 else None,
+        other=tuple(name for code, name in OTHER.items() if code in page.tags),
     )
 
 
@@ -121,6 +126,8 @@ def exif_of_tiff(path: Path) -> bytes:
     tags: dict[int, Any] = {}
     with path.open("rb") as file:
         head = file.read(16)  # of which a classic file's header has 8
+        if head[:4] == b"MM\0+":  # Pillow 13 can't read this kind's tables
+            return b""
         head = head if 43 in head[2:4] else head[:8]
         directory = TiffImagePlugin.ImageFileDirectory_v2(head)
         file.seek(directory.next)
