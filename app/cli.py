@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "Train a model.",
     "evaluate": "Compare models on the same photos with the same holes.",
     "repair": "Fill the missing parts of a photo.",
+    "inspect": "Show what a network does with a photo.",
     "draw": "Draw what a network is made of.",
     "export": "Write a network as an ONNX file.",
     "verify": "Check every gradient against four oracles.",

@@ -92,13 +92,20 @@ class Repairer:
         self.paint(RGBCanvas(result), mask, on_step)
         return result
 
-    def paint(self, canvas: Canvas, mask: Mask, on_step: OnStep = lambda done, total: None) -> None:
+    def paint(
+        self,
+        canvas: Canvas,
+        mask: Mask,
+        on_step: OnStep = lambda done, total: None,
+        holes: list[Hole] | None = None,
+    ) -> None:
         """Rebuild what is missing on a canvas, a photo of any kind that shows itself as colours; see `repair`.
 
+        `holes` are some of those in the mask, if the others are to stay as they are.
         Raises RepairError before anything is painted.
         """
         check_mask(mask, canvas.shape)
-        holes = find_holes(mask, self.trained)
+        holes = find_holes(mask, self.trained) if holes is None else holes
         for hole, colours in self._rebuilt(canvas, mask, holes, on_step):
             canvas.paint(hole.rows, hole.columns, colours.astype(np.float32, copy=False))
 
