@@ -22,7 +22,7 @@ help:
 	@echo "make lint        ruff: rules and format"
 	@echo "make types       mypy"
 	@echo "make docs        build the textbook: build/site/index.html"
-	@echo "make browser     the tests of the built textbook in Chromium, which must be installed"
+	@echo "make browser     the tests of the web page and the built textbook in Chromium, which must be installed"
 	@echo "make docs-tables fill the generated tables and draw the figures of the documentation"
 	@echo "make check       all that a change must pass: .ci/run"
 	@echo "make hooks       run the format, rules and types before each commit"

@@ -22,6 +22,7 @@ COMMANDS = {
     "train": "Train a model.",
     "evaluate": "Compare models on the same photos with the same holes.",
     "repair": "Fill the missing parts of a photo.",
+    "app": "The same on a web page: mark the damage, compare, download.",
     "inspect": "Show what a network does with a photo.",
     "draw": "Draw what a network is made of.",
     "export": "Write a network as an ONNX file.",

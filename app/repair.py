@@ -27,7 +27,7 @@ import torch
 
 from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
-from ..models.calibration import Calibration, Expected, features
+from ..models.calibration import Calibration, Expected, features, overall
 from ..models.components import Positions
 from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
 from ..models.reconstructor import Reconstructor
@@ -179,19 +179,21 @@ class Repairer:
         is that of holes which are all better, or all worse, than such holes are on average. None where the model's
         error is unknown, or nothing near a hole is known. `canvas` and `mask` are those of `paint`.
         """
+        found = list(self.expectations(canvas, mask))
+        return overall([expected for *_, expected in found], [len(rows) for rows, *_ in found])
+
+    def expectations(self, canvas: Canvas, mask: Mask) -> Iterator[tuple[Positions, Positions, Expected]]:
+        """The same for each hole, or each piece of one that sprawls: its rows (n,), its columns (n,), and the error.
+
+        Pieces may overlap. Nothing is yielded where the model's error is unknown, or nothing near is known.
+        """
         if self.calibration is None:
-            return None
-        found: list[Expected] = []
-        areas: list[int] = []
+            return
         for places in _by_shape(mask, find_holes(mask, self.trained)):
             arrays = [to_arrays(canvas.colours(window), mask[window]) for _, window in places]
             photos, masks = (torch.stack(each) for each in zip(*arrays, strict=True))
-            found += self.calibration.expected(features(photos.where(masks < 0.5, 0), masks))
-            areas += [area for area, _ in places]
-        if not found:
-            return None
-        ends = ([getattr(e, end) for e in found] for end in ("mae", "low", "high"))
-        return Expected(*(float(np.average(values, weights=areas)) for values in ends))
+            each = self.calibration.expected(features(photos.where(masks < 0.5, 0), masks))
+            yield from ((*part, expected) for (part, _), expected in zip(places, each, strict=True))
 
 
 class _Place(NamedTuple):
@@ -217,19 +219,19 @@ class _Blend:
         return self.total / self.weights
 
 
-def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[int, Window]]]:
-    """The pieces of all holes in batches whose crops are of one shape: how many pixels each has, and its crop's window.
+def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[Hole, Window]]]:
+    """The pieces of all holes in batches whose crops are of one shape: the pixels of each, and its crop's window.
 
     Those without a known pixel are left out.
     """
-    batches: defaultdict[tuple[int, ...], list[tuple[int, Window]]] = defaultdict(list)
+    batches: defaultdict[tuple[int, ...], list[tuple[Hole, Window]]] = defaultdict(list)
     for hole in holes:
         for part in pieces(hole):
             window = crop_around(part.window, mask.shape, CONTEXT if sprawls(hole) else None)
             crop = mask[window]
             if crop.all():
                 continue
-            batches[crop.shape].append((len(part.own), window))
+            batches[crop.shape].append((Hole(hole.rows[part.own], hole.columns[part.own]), window))
             if crop.size * len(batches[crop.shape]) >= BATCH:
                 yield batches.pop(crop.shape)
     yield from batches.values()

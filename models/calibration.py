@@ -38,6 +38,14 @@ class Expected:
     high: float
 
 
+def overall(expected: Sequence[Expected], areas: Sequence[int]) -> Expected | None:
+    """The errors to expect in some holes as one: their means by area, pixels. None without a hole."""
+    if not expected:
+        return None
+    ends = ([getattr(each, end) for each in expected] for end in ("mae", "low", "high"))
+    return Expected(*(float(np.average(values, weights=areas)) for values in ends))
+
+
 @dataclass(frozen=True)
 class Calibration:
     """The fit: log(MAE + LEAST) = coefficients · (1, features), and what it leaves over.

@@ -41,10 +41,11 @@ class Tab:
     Attributes:
         page: it.
         said: complaints so far: errors on the console or in scripts, and requests to anything but files.
+        allowed: what requests may begin with.
     """
 
-    def __init__(self, page: Any) -> None:
-        self.page = page
+    def __init__(self, page: Any, *allowed: str) -> None:
+        self.page, self.allowed = page, (*allowed, "file://", "data:", "blob:")
         self.said: list[str] = []
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.said.append(f"script error: {error}"))
@@ -55,7 +56,7 @@ class Tab:
             self.said.append(f"console {message.type}: {message.text}")
 
     def _request(self, request: Any) -> None:
-        if not request.url.startswith(("file://", "data:", "blob:")):
+        if not request.url.startswith(self.allowed):
             self.said.append(f"asks for {request.url}")
 
     def open(self, name: str) -> None:

@@ -1,0 +1,40 @@
+"""The models that the page offers, those that are here, with what a person should know to choose."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import NamedTuple
+
+from .. import reconstructors
+
+
+class Offer(NamedTuple):
+    """A model to choose: its name, what it is called, and what to expect of it."""
+
+    name: str
+    title: str
+    words: str
+
+
+#: What comes with the package, the best first. Models that are worse than another in every respect aren't offered.
+SHIPPED = (
+    Offer("attention", "Attention network", "The least error for its time. Knows how sure it is."),
+    Offer("photomend-m", "Deeper network", "A little more accurate, ten times as slow. Knows how sure it is."),
+)
+FILLS = (
+    Offer("harmonic", "Smooth fill", "Joins the edges as smoothly as can be. Invents nothing, at once."),
+    Offer("biharmonic", "Curved fill", "Continues slopes and lines across thin damage."),
+)
+TELEA = Offer("telea", "Telea (OpenCV)", "What many programs use, to compare with.")
+
+
+def offered(own: str | None = None) -> tuple[Offer, ...]:
+    """All that can be chosen here; `own`, which who started the server has named, comes first."""
+    there = [offer for offer in SHIPPED if offer.name in reconstructors.shipped_names()]
+    there += [*FILLS, *([TELEA] if find_spec("cv2") else [])]
+    if own is None:
+        return tuple(there)
+    first = next(
+        (offer for offer in there if offer.name == own), Offer(own, own, "Chosen when the server was started.")
+    )
+    return first, *(offer for offer in there if offer.name != own)

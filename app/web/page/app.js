@@ -1,0 +1,281 @@
+// The page: nothing, then a photo, marks, a repair, and a comparison; what each button and key does.
+
+import { Edits, share } from "./edits.js";
+import { opened, openingState, stopOpening } from "./opening.js";
+import { Problem, options } from "./server.js";
+import { certaintyOf, Stage } from "./stage.js";
+import { Tools } from "./tools.js";
+import { shortcuts } from "./keys.js";
+import { facts, jobWords, markedWords, megabytes, resultWords } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+const stage = new Stage($("canvas"));
+const edits = new Edits(marksChanged);
+const tools = new Tools(stage, edits, brush, hovered);
+
+/* The photo: its file here, what the server says of it, and its repair. */
+let now = null;
+let offers = [];
+let marked = 0;
+
+// — Marks
+
+function brush() {
+  const tool = document.querySelector("[name=tool]:checked").value;
+  const most = Math.max(now.photo.width, now.photo.height) / 4;
+  return { tool, radius: Math.max(1, most ** ($("size").value / 100)) / 2 };
+}
+
+function sizeChanged() {
+  $("size-text").value = `${Math.round(2 * brush().radius)} px`;
+  if (stage.cursor) tools.point([stage.cursor.x, stage.cursor.y], stage.cursor.cross);
+}
+
+function marksChanged() {
+  stage.setEdits(edits.list);
+  $("undo").disabled = !edits.done.length;
+  $("redo").disabled = !edits.undone.length;
+  $("clear").disabled = !edits.list.length;
+  marked = now ? share(edits.list, now.photo.width, now.photo.height) : 0;
+  $("marked").textContent = markedWords(marked);
+  $("repair-problem").textContent = "";
+  if (stage.mode !== "mark") show("mark");
+}
+
+// — Views
+
+function show(view) {
+  if (view !== "mark" && !now?.result) return;
+  if (view === "certainty" && !stage.photo.certainty) return;
+  stage.mode = view;
+  document.querySelector(`[name=view][value=${view}]`).checked = true;
+  $("compare").hidden = view !== "compare";
+  $("legend").hidden = view !== "certainty";
+  stage.canvas.style.cursor = view === "mark" ? "none" : view === "compare" ? "ew-resize" : "grab";
+  stage.cursor = null;
+  stage.changed(true);
+}
+
+function hovered(point) {
+  const map = stage.photo?.certainty;
+  if (!map || stage.mode !== "certainty") return;
+  const [x, y] = (point ?? [-1, -1]).map((value, i) => Math.floor((value * [map.picture.width, map.picture.height][i]) / [now.photo.width, now.photo.height][i]));
+  const inside = x >= 0 && y >= 0 && x < map.picture.width && y < map.picture.height;
+  const error = inside ? map.errors[y * map.picture.width + x] : -1;
+  $("here").value = error < 0 ? "" : `Here: off by about ${error}`;
+}
+
+/* Zoomed in, the part in view is fetched at the photo's own resolution, once nothing moves any more. */
+let resting;
+stage.moved = () => {
+  stage.details = { before: null, after: null };
+  clearTimeout(resting);
+  if (!now || stage.view.scale * devicePixelRatio <= now.photo.shown[0] / now.photo.width) return;
+  resting = setTimeout(async () => {
+    const { photo, remote } = now, part = stage.visible;
+    for (const name of now.result ? ["before", "after"] : ["before"]) {
+      const bitmap = await remote.picture(`view?${new URLSearchParams({ of: name, ...part })}`).catch(() => null);
+      const same = now?.photo === photo && JSON.stringify(part) === JSON.stringify(stage.visible);
+      if (bitmap && same) stage.details[name] = { bitmap, ...part };
+      stage.changed();
+    }
+  }, 200);
+};
+
+stage.bordered = () => ($("split").value = Math.round(100 * stage.split));
+$("split").addEventListener("input", () => {
+  stage.split = $("split").value / 100;
+  stage.changed();
+});
+
+// — Repair
+
+async function repair() {
+  if (now.working || !$("working").hidden) return;
+  const problem = $("repair-problem");
+  problem.textContent = "";
+  if (marked === 0) return void (problem.textContent = "Nothing is marked: paint over the damage first.");
+  if (marked > 0.999) return void (problem.textContent = "Everything is marked: the repair needs something to go by.");
+  await trying(problem, repair, async () => {
+    working(true);
+    try {
+      await now.remote.repair({ edits: edits.list, model: $("model").value });
+      await followed();
+    } finally {
+      working(false);
+    }
+  });
+}
+
+async function followed() {
+  const { result } = await now.remote.finished((job) => {
+    $("working-text").textContent = jobWords(job);
+    if (job.state === "running" && job.total > 1) $("bar").value = job.done / job.total;
+    else $("bar").removeAttribute("value");
+  });
+  const { remote } = now, version = result.version;
+  stage.photo.after = await remote.picture(`view?of=after&version=${version}`);
+  stage.photo.certainty = result.expected ? certaintyOf(await remote.picture(`certainty?version=${version}`)) : null;
+  now = { ...now, result, saved: false };
+  $("views").hidden = false;
+  $("certainty-choice").hidden = !result.expected;
+  $("result").hidden = false;
+  anew(true);
+  $("result-text").textContent = resultWords(result);
+  $("result-said").replaceChildren(...items(result.said));
+  $("download").textContent = "Download";
+  $("download-words").textContent = `${now.photo.download}, ${megabytes(result.bytes)}`;
+  $("download-problem").textContent = "";
+  stage.split = 0.5;
+  stage.bordered();
+  show("compare");
+  stage.canvas.focus({ focusVisible: false, preventScroll: true });
+  $("result").scrollIntoView({ block: "nearest" });
+}
+
+/* Once there is a result, the next step is to download it, not to repair again. */
+function anew(repaired) {
+  $("repair").textContent = repaired ? "Repair again" : "Repair";
+  $("repair").classList.toggle("again", repaired);
+}
+
+function working(going) {
+  now.working = going;
+  $("working").hidden = !going;
+  $("repair").hidden = going;
+  $("working-text").textContent = "";
+  $("bar").removeAttribute("value");
+}
+
+async function cancel() {
+  stopOpening();
+  if (now?.working) await trying($("repair-problem"), cancel, () => now.remote.cancel());
+}
+
+async function download() {
+  if (!now?.result) return;
+  await trying($("download-problem"), download, async () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await now.remote.file());
+    link.download = now.photo.download;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    now.saved = true;
+  });
+}
+
+/* Do something; what goes wrong is said in `place`, with a button that helps. */
+async function trying(place, again, work) {
+  place.textContent = "";
+  try {
+    await work();
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    if (problem.kind === "cancelled") return;
+    place.textContent = `${problem.message} `;
+    const help = { gone: ["Send the photo again", () => open(now.file, true)], away: ["Try again", again] }[problem.kind];
+    if (!help) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = help[0];
+    button.addEventListener("click", help[1]);
+    place.append(button);
+  }
+}
+
+// — A photo
+
+/* Open a file; `again` keeps the marks, for a server that has forgotten the photo. */
+async function open(file, again = false) {
+  const before = again ? null : now;
+  const photo = await opened(file);
+  if (!photo) return;
+  before?.remote.close();
+  now = { ...photo, result: null, saved: true, working: false };
+  document.body.dataset.state = "open";
+  $("empty").hidden = true;
+  $("work").hidden = $("another").hidden = false;
+  for (const id of ["views", "result", "compare", "legend"]) $(id).hidden = true;
+  anew(false);
+  $("about").textContent = $("about").title = now.photo.name;
+  $("facts").replaceChildren(...facts(now.photo).flatMap(([name, value]) => [element("dt", name), element("dd", value)]));
+  $("photo-said").replaceChildren(...items(now.photo.said));
+  stage.show({ width: now.photo.width, height: now.photo.height, before: photo.before });
+  show("mark");
+  if (again) marksChanged();
+  else edits.reset();
+  sizeChanged();
+  stage.canvas.focus({ focusVisible: false, preventScroll: true });
+  scrollTo(0, 0);
+}
+
+function close() {
+  if (!now || (unsaved() && !confirm("Leave this photo? Its marks, and a repair that hasn't been downloaded, are lost."))) return;
+  now.remote.close();
+  now = null;
+  edits.reset();
+  openingState("");
+  document.body.dataset.state = "empty";
+  $("empty").hidden = false;
+  $("work").hidden = $("another").hidden = true;
+  $("about").textContent = "";
+  $("choose").focus();
+}
+
+const unsaved = () => now !== null && (now.result ? !now.saved : edits.list.length > 0);
+const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+const items = (texts) => texts.map((text) => element("li", text));
+
+function chosen(files) {
+  if (files.length === 0 || (unsaved() && !confirm("Open another photo? The marks on this one, and a repair that hasn't been downloaded, are lost."))) return;
+  if (files.length > 1) openingState("One photo at a time, please.");
+  else open(files[0]);
+}
+
+// — Buttons, keys, and what is dropped
+
+const clicks = { undo: () => edits.undo(), redo: () => edits.redo(), clear: () => edits.clear(), another: close, "opening-cancel": stopOpening, repair, cancel, download };
+for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", action);
+$("choose").addEventListener("click", () => $("file").click());
+$("file").addEventListener("change", () => {
+  chosen([...$("file").files]);
+  $("file").value = "";
+});
+$("help").addEventListener("click", () => $("shortcuts").showModal());
+$("zoom-in").addEventListener("click", () => stage.zoom(1.5));
+$("zoom-out").addEventListener("click", () => stage.zoom(1 / 1.5));
+$("zoom-fit").addEventListener("click", () => stage.fit());
+$("size").addEventListener("input", sizeChanged);
+$("model").addEventListener("change", () => ($("model-words").textContent = offers.find(({ name }) => name === $("model").value).words));
+for (const radio of document.querySelectorAll("[name=view]")) radio.addEventListener("change", () => show(radio.value));
+shortcuts({ stage, edits, show, repair, cancel, download, open: () => now !== null, sizeChanged });
+
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over-it");
+});
+addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("over-it"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over-it");
+  chosen([...event.dataTransfer.files]);
+});
+addEventListener("paste", (event) => chosen([...event.clipboardData.files]));
+addEventListener("beforeunload", (event) => unsaved() && event.preventDefault());
+addEventListener("pagehide", (event) => !event.persisted && now?.remote.close());
+
+async function start() {
+  try {
+    const offered = await options();
+    offers = offered.models;
+    $("model").replaceChildren(...offers.map(({ name, title }) => Object.assign(element("option", title), { value: name })));
+    $("model").dispatchEvent(new Event("change"));
+    const { upload, pixels, minutes } = offered.limits;
+    openingState.limits = offered.limits;
+    $("privacy").textContent = `The photo goes to the server that sent this page, and nowhere else. It is removed when you close the page, or after ${minutes} minutes without use. Up to ${Math.round(upload / 2 ** 20)} MB and ${Math.round(pixels / 1e6)} megapixels.`;
+    document.body.dataset.ready = "yes";
+  } catch (problem) {
+    openingState(problem.message);
+  }
+}
+start();

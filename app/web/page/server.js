@@ -1,0 +1,91 @@
+// The conversation with the server. Every answer that isn't what was asked for becomes a Problem with one line.
+
+export class Problem extends Error {
+  /* kind: "gone" if the server doesn't know the photo any more, "away" if it doesn't answer, or "". */
+  constructor(message, kind = "") {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+const AWAY = "The server doesn't answer. Is photomend app still running?";
+
+async function problemOf(response) {
+  const { error } = await response.json().catch(() => ({}));
+  const said = error ?? `the server answers ${response.status}`;
+  return new Problem(said[0].toUpperCase() + said.slice(1) + ".", response.status === 410 ? "gone" : "");
+}
+
+async function ask(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Problem(AWAY, "away");
+  }
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+export const options = async () => (await ask("/api/options")).json();
+
+/* Send a photo; its id. `sent` is told which part of it is on its way, from 0 to 1; `signal` stops it. */
+export function send(file, sent, signal) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); /* fetch doesn't say how much has been sent */
+    request.upload.addEventListener("progress", (event) => sent(event.loaded / event.total));
+    request.addEventListener("error", () => reject(new Problem(AWAY, "away")));
+    request.addEventListener("abort", () => reject(new Problem("", "cancelled")));
+    request.addEventListener("load", async () => {
+      if (request.status === 201) resolve(JSON.parse(request.responseText).id);
+      else reject(await problemOf(new Response(request.responseText, { status: request.status })));
+    });
+    signal.addEventListener("abort", () => request.abort());
+    request.open("POST", `/api/photos?name=${encodeURIComponent(file.name)}`);
+    request.send(file);
+  });
+}
+
+/* A photo that the server has. */
+export class Remote {
+  constructor(id) {
+    this.path = `/api/photos/${id}`;
+  }
+
+  async state() {
+    return (await ask(this.path)).json();
+  }
+
+  async picture(query) {
+    const blob = await (await ask(`${this.path}/${query}`)).blob();
+    return createImageBitmap(blob);
+  }
+
+  async file() {
+    return (await ask(`${this.path}/repaired`)).blob();
+  }
+
+  repair(wanted) {
+    return ask(`${this.path}/repair`, { method: "POST", body: JSON.stringify(wanted) });
+  }
+
+  cancel() {
+    return ask(`${this.path}/cancel`, { method: "POST" });
+  }
+
+  close() {
+    navigator.sendBeacon(`${this.path}/close`);
+  }
+
+  /* Wait until the job is over; what the photo is then. `going` is told how far it is. */
+  async finished(going) {
+    for (let wait = 100; ; wait = Math.min(1.3 * wait, 500)) {
+      const state = await this.state();
+      if (state.job.state === "done") return state;
+      if (state.job.state === "failed") throw new Problem(state.job.problem[0].toUpperCase() + state.job.problem.slice(1) + ".");
+      if (state.job.state === "cancelled") throw new Problem("", "cancelled");
+      going(state.job);
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+}

@@ -1,0 +1,219 @@
+"""The server: what can be asked of it, and what it answers.
+
+    POST /api/photos?name=…           the bytes of a photo; its random id
+    GET  /api/photos/ID               how far its job is, what the photo is, what the repair gave
+    POST /api/photos/ID/repair        {"edits": [...], "model": name}
+    POST /api/photos/ID/cancel        the job
+    POST /api/photos/ID/close         removes everything of it
+    GET  /api/photos/ID/view          a part of it as a screen shows it: of=before|after, x, y, width, height
+    GET  /api/photos/ID/certainty     the errors to expect, as a picture
+    GET  /api/photos/ID/repaired      the repaired photo
+
+An error is JSON with one line, `{"error": …}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from ... import __version__
+from ...core import PhotomendError
+from .answers import failed, page_files, read_json, refused
+from .guard import Guard
+from .jobs import Job, Jobs
+from .models import Offer
+from .sessions import Session, Sessions
+from .views import Part, view
+from .work import AFTER, BEFORE, CERTAINTY, PROFILE, Repairers, open_photo, repair_photo
+
+#: Seconds between two looks for what nobody uses any more.
+SWEEP = 30
+
+
+class Server:
+    """What all requests share."""
+
+    def __init__(self, sessions: Sessions, jobs: Jobs, repairers: Repairers, offers: tuple[Offer, ...]) -> None:
+        self.sessions, self.jobs, self.repairers, self.offers = sessions, jobs, repairers, offers
+        self.limits, self.files = sessions.limits, page_files()
+
+    def app(self, host: str) -> Starlette:
+        """The application, for a server that listens on this address."""
+        of_photo = "/api/photos/{id}"
+        routes = [
+            Route("/", self.page),
+            Route("/page/{name}", self.page),
+            Route("/api/options", self.options),
+            Route("/api/photos", self.upload, methods=["POST"]),
+            Route(of_photo, self.state),
+            Route(f"{of_photo}/repair", self.repair, methods=["POST"]),
+            Route(f"{of_photo}/cancel", self.cancel, methods=["POST"]),
+            Route(f"{of_photo}/close", self.close, methods=["POST"]),
+            Route(f"{of_photo}/view", self.view),
+            Route(f"{of_photo}/certainty", self.certainty),
+            Route(f"{of_photo}/repaired", self.repaired),
+        ]
+        handlers: dict[Any, Callable[..., Awaitable[Response]]] = {
+            PhotomendError: failed,
+            OSError: failed,
+            HTTPException: refused,
+        }
+        return Starlette(
+            routes=routes,
+            middleware=[Middleware(Guard, host=host)],
+            exception_handlers=handlers,
+            lifespan=self.lifespan,
+        )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Look after forgotten photos as long as the server runs, and close all of them at its end."""
+
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(SWEEP)
+                self.sessions.sweep()
+
+        sweeping = asyncio.create_task(sweep())
+        yield
+        sweeping.cancel()
+        self.jobs.close()
+        self.sessions.close_all()
+
+    async def page(self, request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        if name not in self.files:
+            raise HTTPException(404)
+        content, kind = self.files[name]
+        return Response(content, media_type=kind)
+
+    async def options(self, request: Request) -> Response:
+        """What the page has to know before there is a photo."""
+        return JSONResponse(
+            {
+                "version": __version__,
+                "models": [offer._asdict() for offer in self.offers],
+                "limits": {
+                    "upload": self.limits.upload,
+                    "pixels": self.limits.pixels,
+                    "minutes": self.limits.minutes,
+                },
+            }
+        )
+
+    async def upload(self, request: Request) -> Response:
+        declared = request.headers.get("content-length", "")
+        self.limits.check_upload(int(declared) if declared.isdecimal() else 0)
+        owner = request.client.host if request.client else ""
+        session = self.sessions.open(owner, request.query_params.get("name", ""))
+        try:
+            size = 0
+            with session.file.open("xb") as file:
+                async for chunk in request.stream():
+                    size += len(chunk)
+                    self.limits.check_upload(size)
+                    file.write(chunk)
+                    self.sessions.find(session.id)
+            if not size:
+                raise PhotomendError("the file is empty")
+        except (PhotomendError, OSError):
+            self.sessions.close(session)
+            raise
+        except ClientDisconnect:
+            self.sessions.close(session)
+            return Response(status_code=400)
+        self._start(session, "open", partial(open_photo, session, self.limits))
+        return JSONResponse({"id": session.id}, 201)
+
+    async def state(self, request: Request) -> Response:
+        session = self._session(request)
+        job = session.job
+        return JSONResponse(
+            {
+                "job": None if job is None else self._about(job, session),
+                "photo": session.photo,
+                "result": session.result,
+            }
+        )
+
+    def _about(self, job: Job, session: Session) -> dict[str, Any]:
+        return {
+            "kind": job.kind,
+            "state": "cancelled" if job.unwanted.is_set() else job.state,
+            "ahead": self.jobs.ahead(job),
+            "done": job.done,
+            "total": job.total,
+            "seconds": round(job.seconds, 1),
+            "problem": session.named(job.problem),
+        }
+
+    async def repair(self, request: Request) -> Response:
+        session = self._session(request)
+        if session.photo is None:
+            raise HTTPException(409, "the photo hasn't been read yet")
+        if session.job is not None and not session.job.over.is_set() and not session.job.unwanted.is_set():
+            raise HTTPException(409, "this photo is being repaired already")
+        wanted = await read_json(request)
+        if wanted.get("model") not in {offer.name for offer in self.offers}:
+            raise PhotomendError(f"model: {wanted.get('model')!r} isn't offered here")
+        wanted.setdefault("edits", None)
+        self._start(session, "repair", partial(repair_photo, session, wanted, self.repairers))
+        return JSONResponse({}, 202)
+
+    def _start(self, session: Session, kind: str, work: Callable[[Job], object]) -> None:
+        session.job = self.jobs.add(Job(session.owner, kind, work))
+
+    async def cancel(self, request: Request) -> Response:
+        session = self._session(request)
+        if session.job is not None:
+            self.jobs.cancel(session.job)
+        return JSONResponse({})
+
+    async def close(self, request: Request) -> Response:
+        self.sessions.close(self._session(request))
+        return JSONResponse({})
+
+    async def view(self, request: Request) -> Response:
+        session, asked = self._session(request), request.query_params
+        path = session.folder / {"before": BEFORE, "after": AFTER}.get(asked.get("of", "before"), "")
+        if session.photo is None or not path.is_file():
+            raise HTTPException(404, "there is no such view of this photo")
+        sides = [asked.get(name) for name in Part._fields]
+        if any(side is not None and not side.isdecimal() for side in sides):
+            raise PhotomendError("view: x, y, width and height must be whole numbers of pixels")
+        numbers = [int(side) for side in sides if side is not None]
+        part = Part(*numbers) if len(numbers) == len(sides) else None
+        profile = (session.folder / PROFILE).read_bytes()
+        content, kind = await run_in_threadpool(view, path, part, profile)
+        return Response(content, media_type=kind)
+
+    async def certainty(self, request: Request) -> Response:
+        return self._file(self._session(request), CERTAINTY)
+
+    async def repaired(self, request: Request) -> Response:
+        session = self._session(request)
+        if session.photo is None or session.result is None:
+            raise HTTPException(404, "this photo hasn't been repaired yet")
+        name = session.photo["download"]
+        return self._file(session, f"repaired.{name.rpartition('.')[2]}", name)
+
+    def _file(self, session: Session, file: str, name: str | None = None) -> Response:
+        path = session.folder / file
+        if not path.is_file():
+            raise HTTPException(404, "there is no such view of this photo")
+        return FileResponse(path, filename=name)
+
+    def _session(self, request: Request) -> Session:
+        return self.sessions.find(request.path_params["id"])
