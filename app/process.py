@@ -7,7 +7,10 @@ import io
 import os
 import signal
 import sys
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -59,6 +62,23 @@ def secure_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for all temporary files of the process, those of libraries included, that is removed at the end.
+
+    jpeglib for one leaves its own behind when it is interrupted, or when the disk is full.
+
+    Raises OSError: there is no place for temporary files.
+    """
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="photomend-") as folder:
+        tempfile.tempdir = folder
+        try:
+            yield Path(folder)
+        finally:
+            tempfile.tempdir = before
 
 
 def abandon_output() -> None:

@@ -3,6 +3,7 @@
     python -m photomend.benchmarks.restore                       # on a quiet machine
     python -m photomend.benchmarks.restore photo --busy --half   # and on a busy one, and with half a core
     python -m photomend.benchmarks.restore hole scratch --runs 5 --json restore.json
+    python -m photomend.benchmarks.restore batch --photos 200    # many photos of 12 megapixels by one command
 
 Every run is a command of its own, started, timed and measured from outside: the time has the interpreter's start,
 reading and writing in it. Start-up is the repair of a tiny hole, which is compared with `import torch` alone. Each
@@ -25,6 +26,7 @@ import torch
 from photomend.app.options import FILE, FOLDER, check_target, write_text
 from photomend.app.threads import DECIDED
 from photomend.benchmarks.bench.machine import describe
+from photomend.benchmarks.restoring.batch import FEW, MIB, SECONDS, Batch
 from photomend.benchmarks.restoring.cases import CASES, Case
 from photomend.benchmarks.restoring.processes import Cost, busy, run
 from PIL import Image
@@ -93,16 +95,35 @@ class Bench:
             one = self.measure(case.name, "one thread", [*command, "--threads", "1"], "half a core")
             self.measure(case.name, "photomend", command, "half a core", (round(HALF * one.seconds, 2), 0))
 
+    def batch(self, count: int, started: float) -> None:
+        """Many photos by one command: seconds in all, and a photo; memory of a few and of all."""
+        few_files, batch = Batch.files(self.folder, FEW), Batch.files(self.folder, count)
+        few = self.measure("batch", f"{FEW} photos", few_files.repair())
+        target = (round(SECONDS * count + started, 2), round(few.mib) + MIB)
+        cost = self.measure("batch", f"{count} photos", batch.repair(), target=target)
+        each = (cost.seconds - few.seconds) / (count - FEW)
+        tqdm.write(f"{'batch':13} {each:.2f} s a photo without starting up (target {SECONDS:g})", file=sys.stdout)
+        self.measure("batch", "Telea", batch.telea())
+
 
 @click.command(help=__doc__.split("\n\n")[0])
-@click.argument("cases", metavar="[CASE]...", nargs=-1, type=click.Choice([case.name for case in CASES]))
+@click.argument("cases", metavar="[CASE]...", nargs=-1, type=click.Choice([*(case.name for case in CASES), "batch"]))
 @click.option("--busy", "on_busy", is_flag=True, help="Also while two other programs compute.")
 @click.option("--half", "on_half", is_flag=True, help="Also with half a core, by stopping the process in each period.")
 @click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True)
+@click.option(
+    "--photos", type=click.IntRange(min=FEW + 1), default=20, show_default=True, help="How many the case batch has."
+)
 @click.option("--files", type=FOLDER, help="Keep the photos here, and take those that are there.")
 @click.option("--json", "json_file", type=FILE, help="Write all figures here; a .json file.")
 def main(
-    cases: tuple[str, ...], on_busy: bool, on_half: bool, runs: int, files: Path | None, json_file: Path | None
+    cases: tuple[str, ...],
+    on_busy: bool,
+    on_half: bool,
+    runs: int,
+    photos: int,
+    files: Path | None,
+    json_file: Path | None,
 ) -> None:
     if json_file is not None:
         check_target(json_file, ".json")
@@ -115,6 +136,8 @@ def main(
         for case in CASES:
             if case.name in cases or not cases:
                 bench.case(case, started, on_busy, on_half)
+        if "batch" in cases or not cases:
+            bench.batch(photos, started)
     if json_file is not None:
         write_text(json_file, json.dumps(bench.rows, indent=1) + "\n")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from photomend.benchmarks.restoring import batch
 from photomend.benchmarks.restoring.cases import CASES
 from photomend.benchmarks.restoring.processes import run
 from photomend.core import PhotomendError
@@ -32,6 +33,17 @@ def test_they_are_made_elsewhere(tmp_path: Path) -> None:
     photo, mask = case.files(tmp_path)
     assert photo.exists()
     assert mask.exists()
+
+
+def test_a_batch_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "SIZE", (300, 200))
+    for _ in range(2):
+        photos, masks, results = batch.Batch.make(tmp_path, 6)
+        assert len(list(photos.iterdir())) == len(list(masks.iterdir())) == 6
+        assert list(results.iterdir()) == []
+    assert len(list(tmp_path.glob("*.jpg"))) == 4
+    shares = [np.asarray(Image.open(path)).mean() / 255 for path in masks.iterdir()]
+    assert shares == [pytest.approx(batch.SIDE**2 / 60_000)] * 6
 
 
 @pytest.mark.slow  # processes

@@ -101,6 +101,9 @@ def cannot_write(target: Path, quality: int | None) -> str:
     """Why a photo isn't written to this file, as far as its name tells; "" if it is."""
     try:
         output_form(target)
+    except PhotomendError as error:
+        return f"{error}; --format chooses one"
+    try:
         check_quality(target, quality)
     except PhotomendError as error:
         return str(error)

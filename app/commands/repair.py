@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 
@@ -18,6 +16,7 @@ from ..masks.choice import Choice
 from ..masks.options import mask_options
 from ..masks.pairing import say_unused
 from ..options import FILE, pixels_option, runtime_options, set_up_runtime, views_option
+from ..process import temporary_folder
 from ..repair import Repairer
 
 
@@ -93,8 +92,8 @@ def command(
         require_no_terminal()
     elif as_json:
         require_stream("--json")
-    with TemporaryDirectory(prefix="photomend-") if stream else nullcontext() as folder:
-        jobs, unused = pair(photos, mask, output if folder is None else Path(folder), suffix, quality)
+    with temporary_folder() as folder:
+        jobs, unused = pair(photos, mask, folder if stream else output, suffix, quality)
         todo, there = choose_targets(for_stream(jobs) if stream else jobs, overwrite, skip_existing)
         report = Report(len(jobs), as_json, apart=stream, dry_run=dry_run)
         for job in there:

@@ -58,9 +58,9 @@ class Case:
         return photo, mask
 
 
-def make_photo(width: int, height: int) -> Image.Image:
+def make_photo(width: int, height: int, sample: str = "coffee") -> Image.Image:
     """A sample photo, enlarged, with the noise of a sensor, so that it is no smoother than a photo of that size."""
-    photo = Image.fromarray(skimage.data.coffee()).resize((width, height), Image.Resampling.BICUBIC)
+    photo = Image.fromarray(getattr(skimage.data, sample)()).resize((width, height), Image.Resampling.BICUBIC)
     rng = np.random.default_rng(0)
     pixels = np.asarray(photo)
     rows = range(0, height, 500)  # piece by piece, for the sake of memory

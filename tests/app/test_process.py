@@ -6,11 +6,14 @@ import errno
 import signal
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from photomend.app.process import Stopped, end_in_order, is_out_of_memory, printable
+from photomend.app.process import Stopped, end_in_order, is_out_of_memory, printable, temporary_folder
 
 pytestmark = pytest.mark.slow  # processes
 
@@ -102,6 +105,17 @@ def test_which_errors_mean_memory() -> None:
     assert not is_out_of_memory(OSError(errno.ENOSPC, "No space left on device"))
     assert not is_out_of_memory(ValueError("out of memory"))
     assert not is_out_of_memory(RuntimeError("shapes differ"))
+
+
+def test_no_temporary_file_stays() -> None:
+    """Nor one that a library leaves behind when it is interrupted."""
+    before = tempfile.gettempdir()
+    with suppress(KeyboardInterrupt), temporary_folder() as folder:
+        with tempfile.NamedTemporaryFile(delete=False) as file:
+            assert Path(file.name).parent == folder
+        raise KeyboardInterrupt
+    assert not folder.exists()
+    assert tempfile.gettempdir() == before
 
 
 def test_names_of_files_are_printed_in_one_line() -> None:
