@@ -72,7 +72,7 @@ def show(photos: Iterable[MaskedPhoto], models: Mapping[str, Reconstructor], dev
             Shown(
                 photo.name,
                 jpeg(hole, f"{photo.name} with its hole"),
-                jpeg(hole[window], f"the hole in {photo.name}"),
+                jpeg(hole[window], f"{photo.name}, close to its hole"),
                 rebuilt,
                 jpeg(original, f"{photo.name}, the original"),
                 jpeg(original[window], f"{photo.name}, the original where the hole was"),
