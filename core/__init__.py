@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import init
+from .anomaly import detect_anomaly
 from .arrays import kind_of
 from .backend import runtime
 from .errors import PhotomendError, did_you_mean
@@ -77,6 +78,7 @@ __all__ = [
     "check",
     "clamp",
     "concatenate",
+    "detect_anomaly",
     "did_you_mean",
     "divide",
     "draw",

@@ -12,6 +12,7 @@ class _Mode(threading.local):
 
     recording = True
     keeping = False
+    checking = False
 
 
 _mode = _Mode()
@@ -25,6 +26,22 @@ def is_recording() -> bool:
 def is_keeping() -> bool:
     """Whether nodes made now keep their values."""
     return _mode.keeping
+
+
+def is_checking() -> bool:
+    """Whether values and gradients are looked through for NaN and infinities, as inside `detect_anomaly`."""
+    return _mode.checking
+
+
+@contextmanager
+def checking(on: bool) -> Iterator[None]:
+    """Inside this context they are, or aren't."""
+    before = is_checking()
+    _mode.checking = on
+    try:
+        yield
+    finally:
+        _mode.checking = before
 
 
 @contextmanager

@@ -31,8 +31,9 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import torch
 
+from .anomaly import require_sound
 from .arrays import not_an_array, recorded_by_torch, require_plain
-from .mode import is_keeping, is_recording
+from .mode import is_checking, is_keeping, is_recording
 from .operators import PRIMITIVES
 from .rules import arranged, not_a_rule
 from .saved import saved_by, variable_of
@@ -102,6 +103,8 @@ class Primitive:
             raise TypeError(f"{self.name}: {not_a_rule(returned)}")
         if not among:
             return value
+        if is_checking():
+            require_sound(self.name, [self._argument(i) for i in range(len(arrays))], arrays, options, value)
         if not value.is_floating_point():
             raise TypeError(f"{self.name}: the value is {value.dtype}, and only floating point has gradients")
         if not (tracked and is_recording()):

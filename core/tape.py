@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from .checks import check_cotangent, check_gradient, check_node, check_saved, version_of
+from .mode import is_checking
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -185,6 +186,7 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
     assert node.pullback is not None
     check_saved(node)  # again: the pullbacks before it have run since
     before = weakref.ref(cotangent), version_of(cotangent)
+    watched = is_checking() and bool(torch.isfinite(cotangent).all())
     returned: Any = node.pullback(cotangent)
     check_cotangent(node, before)
     gradients = list(returned) if isinstance(returned, tuple | list) else [returned]
@@ -203,6 +205,10 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
             gradient = made
             del made
         check_gradient(node, position, parent, gradient)
+        if watched:
+            from .anomaly import require_sound_gradient  # here, because it imports this
+
+            require_sound_gradient(node, position, watched, gradient)
         held[parent] = _sum(held.pop(parent, None), gradient)
     node.free()
 

@@ -102,6 +102,11 @@ class CropLoader(Dataset[_Crop]):
                 raise PhotomendError(f"{self.source.origin}: none of the {len(self.source)} photos can be read")
             yield Batch(photos.float() / 255, masks.float())
 
+    def names(self, step: int) -> list[str]:
+        """The photos of the batch of this step, the first of all being 0, as long as all can be read."""
+        batch = next(_batch_order(len(self.source), self.batch_size, self.seed, step))
+        return [self.source.name(index) for _, index in batch]
+
     def __getitem__(self, key: tuple[int, int]) -> _Crop:
         """The crop of photo `index` in an epoch, for the key (epoch, index)."""
         epoch, index = key

@@ -6,30 +6,30 @@ After each validation, and every two minutes in between, the state is saved from
 from __future__ import annotations
 
 import json
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from ..core import Array, PhotomendError, replacing, runtime
+from ..core.anomaly import AnomalyError
 from ..core.files import write_chunks
 from ..data.loader import CropLoader
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource, names_digest, require_readable
 from ..models.weights import BEST, LAST, save_checkpoint
 from .adversarial import AdversarialTrainer
+from .anomaly import explain, require_finite_weights
 from .checkpoint import STATE, restore, run_folder, save_state, state_of
 from .config import AdversarialConfig, TrainConfig
 from .log import LOG, JsonLog, Log
+from .stopping import stop_requests
 from .trainer import BaseTrainer, PhotoTrainer, Trainer
 from .validation import Validation, Validator
 
@@ -117,7 +117,7 @@ def _train(
         tqdm(total=round(config.total), unit=unit, disable=True if quiet else None, dynamic_ncols=True) as bar,
         closing(iter(loader)) as batches,
     ):
-        run(trainer, batches, Recorder(trainer, validator, interval, out, log, bar, on_validation))
+        run(trainer, batches, Recorder(trainer, validator, interval, out, log, bar, on_validation), loader.names)
     if loader.skipped:
         warnings.warn(say_skipped(len(loader.skipped), len(photos)), SkippedPhotoWarning, stacklevel=2)
     return trainer
@@ -131,15 +131,25 @@ def go_on(trainer: BaseTrainer[Any], out: Path) -> None:
         raise PhotomendError(f"{out}: {trainer.ending}")
 
 
-def run(trainer: BaseTrainer[Any], batches: Iterator[Sequence[Array]], recorder: Recorder) -> None:
+def run(
+    trainer: BaseTrainer[Any],
+    batches: Iterator[Sequence[Array]],
+    recorder: Recorder,
+    names: Callable[[int], Sequence[str]] = lambda step: (),
+) -> None:
     """The loop: one step after another until the run is used up, each recorded; validations in between.
 
-    Raises KeyboardInterrupt on Ctrl-C or SIGTERM, after the step in hand is finished and the state is saved.
+    `names` are those of a step's photos, for messages. Raises PhotomendError where the loss or a weight is no longer a
+    number. Raises KeyboardInterrupt on Ctrl-C or SIGTERM, after the step in hand is finished and the state is saved.
     """
     with stop_requests() as stop_requested:
         recorder.validate_if_due()
         while trainer.fraction < 1:
-            loss, norm = trainer.step(*(array.to(trainer.device) for array in next(batches)))
+            batch = tuple(array.to(trainer.device) for array in next(batches))
+            try:
+                loss, norm = trainer.step(*batch)
+            except AnomalyError as error:
+                raise explain(trainer, batch, error, names(trainer.progress.steps)) from error
             recorder.record_step(loss, norm)
             if stop_requested():
                 recorder.save_state()
@@ -189,6 +199,7 @@ class Recorder:
         due = trainer.fraction >= 1 or (progress.steps % self.interval == 0 and not too_late)
         if progress.validated == progress.steps or not due:
             return
+        require_finite_weights(trainer)
         validation = None
         if self.validator is not None:
             with trainer.averaged() as network:
@@ -212,6 +223,7 @@ class Recorder:
     def save_state(self) -> None:
         """Save the state, after the records that it has made: what is logged later is logged again by a resumed run."""
         if self.out is not None:
+            require_finite_weights(self.trainer)
             self.log.sync()
             save_state(self.out / STATE, state_of(self.trainer))
         self.saved = time.monotonic()
@@ -222,29 +234,3 @@ class Recorder:
         seconds, self.tick = now - self.tick, now
         self.trainer.progress.seconds += seconds
         return max(seconds, 1e-9)
-
-
-@contextmanager
-def stop_requests() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C and SIGTERM as requests that the loop answers between two steps, when nothing is half done: gives a
-    function that says whether there was one since the context was entered.
-
-    A second signal raises KeyboardInterrupt at once. Outside the main thread signals can't be caught, and the function
-    always says no.
-    """
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = {number: signal.signal(number, receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -15,6 +15,7 @@ import torch
 
 from .. import models
 from ..core import Array, Module, Parameter, PhotomendError, Tensor, runtime
+from ..core.anomaly import AnomalyError
 from ..layers import recompute_blocks
 from ..models.weights import Checkpoint, weights_digest
 from .config import RunConfig, TrainConfig
@@ -63,7 +64,7 @@ class BaseTrainer(Generic[Config]):
         """One step on a batch, photos and masks or x and y; returns the loss and the gradients' norm.
 
         Raises:
-            PhotomendError: the loss or a gradient is no longer a number; the network's weights have not been changed.
+            AnomalyError: the loss or a gradient is no longer a number; the network's weights have not been changed.
         """
         inputs = self.inputs(*batch)  # all that takes no weights
         self.optimizer.zero_grad()
@@ -99,10 +100,9 @@ class BaseTrainer(Generic[Config]):
         return numbers[0], numbers[1]
 
     def require_finite(self, loss: float, norm: float) -> None:
-        """Raise PhotomendError where the loss or the gradients' norm is no number."""
+        """Raise AnomalyError where the loss or the gradients' norm is no number."""
         if not math.isfinite(loss + norm):
-            found = f"at step {self.progress.steps} the loss is {loss} and the gradients' norm {norm}"
-            raise PhotomendError(f"training: {found}; a lower lr may help")
+            raise AnomalyError(f"at step {self.progress.steps} the loss is {loss} and the gradients' norm {norm}")
 
     @property
     def fraction(self) -> float:

@@ -10,6 +10,7 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
+from ...core.mode import checking
 from ...data.evaluation_set import EvaluationSet
 from ...models.weights import load_checkpoint
 from ...train.adversarial import AdversarialTrainer
@@ -54,6 +55,11 @@ DEFAULT_MINUTES = 20.0
     type=FILE,
     help="A TOML file with these and more settings (docs/training.md lists them); options go before it.",
 )
+@click.option(
+    "--detect-anomaly",
+    is_flag=True,
+    help="Look through every value and gradient, and stop at the first primitive that makes NaN or infinity; slow.",
+)
 @runtime_options
 def command(
     model: str,
@@ -65,6 +71,7 @@ def command(
     crop: int | None,
     splits: int | None,
     config_file: Path | None,
+    detect_anomaly: bool,
     device: str,
     threads: int | None,
     **options: Any,
@@ -102,7 +109,8 @@ def command(
     validator = Validator(EvaluationSet(validation, limit=config.validation_photos), target)
     show = show_validations(out, validator, "as it began" if gan else "not trained yet")
     try:
-        trainer = train(config, training, validator, out, resume=resume, device=target, on_validation=show)
+        with checking(detect_anomaly):
+            trainer = train(config, training, validator, out, resume=resume, device=target, on_validation=show)
     except KeyboardInterrupt:
         if gan and holds_run(out):
             click.echo(f"{out}: {say_kept(out)}")
