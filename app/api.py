@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import operator
+import os
+import reprlib
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,15 +20,15 @@ from ..data.masks import Box, boxes_mask
 from ..data.photos import Mask
 from .masks.choice import Choice
 from .photo.files import read, write
-from .photo.formats import check_room
+from .photo.formats import check_quality, check_room
 from .photo.images import image_of, mode_of, picture_of, picture_of_array
 from .photo.metadata import orientation_of, stand_upright
 from .photo.picture import Picture
 from .repair import Repairer
 
 Pixels: TypeAlias = NDArray[Any]
-File: TypeAlias = str | Path
-Missing: TypeAlias = File | Image.Image | Mask | Iterable[tuple[int, int, int, int]]
+File: TypeAlias = str | os.PathLike[str]
+Missing: TypeAlias = File | Image.Image | Mask | NDArray[np.uint8] | Iterable[tuple[int, int, int, int]]
 Model: TypeAlias = str | Path | Repairer | None
 
 
@@ -40,6 +43,7 @@ def repair(
     grow: int = 0,
     feather: int = 0,
     output: File | None = None,
+    quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
 ) -> Pixels: ...
@@ -54,6 +58,7 @@ def repair(
     grow: int = 0,
     feather: int = 0,
     output: File | None = None,
+    quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
 ) -> Image.Image: ...
@@ -68,6 +73,7 @@ def repair(
     grow: int = 0,
     feather: int = 0,
     output: File | None = None,
+    quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
 ) -> Image.Image | Pixels: ...
@@ -81,6 +87,7 @@ def repair(
     grow: int = 0,
     feather: int = 0,
     output: File | None = None,
+    quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
 ) -> Image.Image | Pixels:
@@ -90,9 +97,10 @@ def repair(
         photo: a file; a Pillow image of any mode but LAB, YCbCr and HSV; or an array (H, W) or (H, W, C), where 1 or 2
             channels are grey and 3 or 4 RGB, the second or fourth alpha. Arrays are bool, uint8, uint16, or floats: in
             [0, 1], or else from their least to their greatest known value. It stays as it is.
-        mask: what is missing: a file or a Pillow image, not black where the photo is missing; a `bool (H, W)` array,
-            True where it is; rectangles (x, y, width, height): column and row of the upper left pixel, and size; or
-            "alpha": the photo's own transparent pixels, with the soft edge around them, which become opaque.
+        mask: what is missing: a file, a Pillow image or a `uint8 (H, W)` array, not black where the photo is missing; a
+            `bool (H, W)` array, True where it is; rectangles (x, y, width, height): column and row of the upper left
+            pixel, and size; or "alpha": the photo's own transparent pixels, with the soft edge around them, which
+            become opaque.
         model: a model's name, a run folder, a weights file, or a `photomend.app.repair.Repairer`, which saves loading
             the same model for each of many photos. Without one, the shipped attention model.
         invert: whether the mask says what is known instead.
@@ -102,13 +110,15 @@ def repair(
         feather: over how many known pixels around it the repair is blended into the photo. They alone change.
         output: a file to write the repaired photo to, with all that was in the photo's own file; an existing one is
             replaced. What its format can't hold is a warning.
+        quality: of `output` in a lossy format, 1 to 100; without one, nothing is lost that the format can hold.
         device: "auto" (a GPU if there is one), "cpu" or "cuda"; a `Repairer` has its own.
         views: 8 for test-time augmentation: eight times as long, and a little less error. A `Repairer` has its own.
 
     Returns:
         The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,
-        for an image or a file. For a file that no mode of Pillow holds, as one with 16 bits in colour, an array. Known
-        pixels keep every bit, but for those that are feathered.
+            for an image or a file (RGBX, RGBa, La, PA and I;16B come back as RGB, RGBA, LA, RGBA and I;16). For a file
+            that no mode of Pillow holds, as one with 16 bits in colour, an array. Known pixels keep every bit, but for
+            those that are feathered.
 
     Raises:
         PhotomendError: a file that can't be read or written, no such model, a box outside the photo, a mask of another
@@ -130,26 +140,35 @@ def repair(
     >>> repaired.dtype, repaired.shape, int(repaired.min())
     (dtype('uint16'), (60, 80), 51400)
     """
-    if isinstance(photo, np.ndarray):
-        picture = picture_of_array(photo)
-    else:
-        picture = _upright(photo) if isinstance(photo, Image.Image) else read(Path(photo))
+    picture = _picture(photo)
     if output is not None:
         check_room(Path(output), picture)
+        check_quality(Path(output), quality)
     alpha = isinstance(mask, str) and mask == "alpha"
     choice = Choice(alpha=alpha, threshold=threshold, invert=invert, grow=grow, feather=feather)
     missing = choice.missing(picture, None if choice.alpha else _given(mask, picture))
     if not isinstance(model, Repairer):
         if views not in (None, 1, 8):
             raise PhotomendError(f"views (={views!r}) must be 1 or 8")
-        model = Repairer.load(None if model is None else str(model), choose_device(device), views)
+        model = Repairer.load(None if model is None else str(model), choose_device(str(device)), views)
     repaired = choice.mend(picture, missing, model)
     if output is not None:
-        for loss in write(Path(output), repaired).lost:
+        for loss in write(Path(output), repaired, quality).lost:
             warnings.warn(f"{output}: {loss}", stacklevel=2)
     if isinstance(photo, np.ndarray):
-        return repaired.pixels.reshape(photo.shape)
+        return repaired.pixels.reshape(photo.shape).astype(photo.dtype, copy=False)
     return repaired.pixels if mode_of(repaired) is None else image_of(repaired)
+
+
+def _picture(photo: File | Image.Image | Pixels) -> Picture:
+    """The picture in whatever a caller calls a photo, with pixels of its own."""
+    if isinstance(photo, np.ndarray):
+        return picture_of_array(photo)
+    if isinstance(photo, Image.Image):
+        return _upright(photo)
+    if isinstance(photo, str | os.PathLike):
+        return read(Path(photo))
+    raise PhotomendError(f"the photo must be a file, a Pillow image or an array, not {type(photo).__name__}")
 
 
 def _upright(image: Image.Image) -> Picture:
@@ -160,15 +179,22 @@ def _upright(image: Image.Image) -> Picture:
     return picture.copy(pixels=pixels, metadata=metadata)
 
 
-def _given(mask: Missing, picture: Picture) -> Path | Image.Image | Mask:
+def _given(mask: Any, picture: Picture) -> Path | Image.Image | Mask:
     """The mask as it is given, a file as a path, or the one that rectangles make."""
-    if isinstance(mask, str | Path):
+    if isinstance(mask, str | os.PathLike):
         return Path(mask)
-    return mask if isinstance(mask, Image.Image | np.ndarray) else boxes_mask(map(_box, mask), *picture.shape)
+    if isinstance(mask, np.ndarray) and mask.dtype == np.uint8 and mask.ndim == 2:
+        return Image.fromarray(mask)
+    if isinstance(mask, Image.Image | np.ndarray):
+        return mask
+    if isinstance(mask, Iterable):
+        return boxes_mask(map(_box, mask), *picture.shape)
+    kinds = "a file, a Pillow image, an array or rectangles (x, y, width, height)"
+    raise PhotomendError(f"the mask must be {kinds}, not {type(mask).__name__}")
 
 
 def _box(numbers: tuple[int, int, int, int]) -> Box:
     try:
-        return Box(*(int(number) for number in numbers))
-    except (TypeError, ValueError) as error:
-        raise PhotomendError(f"box: {numbers!r} is not four whole numbers (x, y, width, height)") from error
+        return Box(*(operator.index(number) for number in numbers))
+    except TypeError as error:
+        raise PhotomendError(f"box: {reprlib.repr(numbers)} is not four whole numbers (x, y, width, height)") from error

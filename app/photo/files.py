@@ -35,7 +35,8 @@ def read(path: Path) -> Picture:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         try:
-            check_claims(path)
+            with warnings.catch_warnings(action="ignore"):  # the reader says it again, if it concerns it
+                check_claims(path)
             picture = _reader(path)(path) or read_with_pillow(path)
         except PhotomendError as error:
             message = str(error)

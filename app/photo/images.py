@@ -121,10 +121,11 @@ def picture_of_array(pixels: Pixels) -> Picture:
     Raises PhotomendError: an array of another shape, or of numbers that no photo has.
     """
     channels = 1 if pixels.ndim == 2 else pixels.shape[2] if pixels.ndim == 3 else 0
-    known = pixels.dtype.kind in "bf" or pixels.dtype in (np.uint8, np.uint16)
+    known = pixels.dtype.kind in "bf" or (pixels.dtype.kind == "u" and pixels.dtype.itemsize <= 2)
     if channels not in CHANNELS or not known or 0 in pixels.shape:
         raise PhotomendError(
             "the photo must be bool, uint8, uint16 or float, (H, W) or (H, W, 1 to 4), "
             f"not {pixels.dtype} {pixels.shape}"
         )
-    return Picture(pixels.reshape(pixels.shape[:2]).copy() if channels == 1 else pixels.copy(), *CHANNELS[channels])
+    own = np.array(pixels, pixels.dtype.newbyteorder("="), order="C")
+    return Picture(own.reshape(own.shape[:2]) if channels == 1 else own, *CHANNELS[channels])

@@ -39,7 +39,16 @@ def test_all_kinds_give_the_same_pixels_and_their_own_kind(files: tuple[Path, Pa
     assert isinstance(expected, np.ndarray)
     assert np.array_equal(array, before)
     assert np.array_equal(expected, Repairer(HarmonicFill()).repair(array, mask))
-    masks: list[Any] = [mask_path, str(mask_path), Image.open(mask_path), [BOX], [(30, 20, 25, 7), (30, 27, 25, 8)]]
+    masks: list[Any] = [
+        mask.astype(np.uint8),
+        mask.astype(np.uint8) * 255,
+        np.asfortranarray(mask),
+        mask_path,
+        str(mask_path),
+        Image.open(mask_path),
+        [BOX],
+        [(30, 20, 25, 7), (30, 27, 25, 8)],
+    ]
     for given in masks:
         assert np.array_equal(photomend.repair(array, given, "harmonic"), expected)
     photos: list[Any] = [path, str(path), Image.open(path)]
@@ -55,7 +64,10 @@ def test_all_kinds_give_the_same_pixels_and_their_own_kind(files: tuple[Path, Pa
         ("none.png", [BOX], {}, "none.png: can't be read"),
         (np.zeros((80, 100, 5)), [BOX], {}, "the photo must be bool, uint8, uint16 or float"),
         (np.zeros((80, 100), "int64"), [BOX], {}, "the photo must be bool, uint8, uint16 or float"),
+        (5, [BOX], {}, "the photo must be a file, a Pillow image or an array, not int"),
         (None, np.ones((80, 100)), {}, "the mask must be bool"),
+        (None, None, {}, "the mask must be a file, .* rectangles .*, not NoneType"),
+        (None, [(10.5, 2, 3, 4)], {}, r"box: \(10.5, 2, 3, 4\) is not four whole numbers"),
         (None, [], {}, "the mask is empty"),
         (None, [(90, 0, 20, 5)], {}, "box: 90,0,20,5"),
         (None, [(1, 2, 3)], {}, r"box: \(1, 2, 3\) is not four whole numbers"),
@@ -63,6 +75,7 @@ def test_all_kinds_give_the_same_pixels_and_their_own_kind(files: tuple[Path, Pa
         (None, [BOX], {"model": "harmonik"}, "did you mean 'harmonic'"),
         (None, [BOX], {"views": 3}, r"views \(=3\) must be 1 or 8"),
         (None, [BOX], {"device": "tpu"}, "tpu"),
+        (None, [BOX], {"output": "a.png", "quality": 90}, "PNG is written without loss"),
         (None, [BOX], {"grow": -1}, r"grow \(=-1\) must be 0 or more"),
         (None, [BOX], {"feather": -1}, r"feather \(=-1\) must be 0 or more"),
         (None, Image.new("L", (100, 80), 9), {"threshold": 0}, r"threshold \(=0\) must be from 1 to 255"),
@@ -73,6 +86,20 @@ def test_mistakes(photo: Any, mask: Any, options: dict[str, Any], words: str) ->
     photo = np.zeros((80, 100, 3), np.uint8) if photo is None else photo
     with pytest.raises(PhotomendError, match=words):
         photomend.repair(photo, mask, **{"model": "harmonic", **options})
+
+
+def test_arrays_in_every_memory_layout_and_order_of_bytes() -> None:
+    deep = np.random.default_rng(0).integers(0, 65536, (24, 32, 3), dtype=np.uint16)
+    expected = photomend.repair(deep, [(10, 8, 8, 6)], "harmonic")
+    wide = np.repeat(deep, 2, axis=1)
+    fixed = deep.copy()
+    fixed.flags.writeable = False
+    layouts = [wide[:, ::2], np.asfortranarray(deep), deep[::-1].copy()[::-1], fixed, deep.astype(">u2")]
+    for photo in layouts:
+        found = photomend.repair(photo, [(10, 8, 8, 6)], "harmonic")
+        assert found.dtype == photo.dtype
+        assert found.flags.writeable
+        assert np.array_equal(found, expected)
 
 
 def test_importing_photomend_is_cheap() -> None:
