@@ -52,8 +52,10 @@ def pair(
     """
     named: list[Named] = []
     for path in photos:
-        found = find_photos(path, readable()) if path.is_dir() else []
-        named += [Named(each, each.relative_to(path)) for each in found] or [Named(path, Path(path.name))]
+        if path.is_dir():
+            named += [Named(each, each.relative_to(path)) for each in photos_in(path, output)]
+        else:
+            named.append(Named(path, Path(path.name)))
     masks: MaskFolder | None = None
     if mask is not None and mask.is_dir():
         named = without_masks(named, mask)
@@ -75,6 +77,19 @@ def pair(
         jobs[target] = Job(path, own, target, problem)
     unused = masks.unused({job.mask for job in jobs.values() if job.mask}) if masks is not None else []
     return list(jobs.values()), unused
+
+
+def photos_in(folder: Path, output: Path) -> list[Path]:
+    """The photos in a folder, without those that an earlier run has repaired where the output is a folder within it.
+
+    Raises PhotomendError where there are none.
+    """
+    found, results = find_photos(folder, readable()), output.resolve()
+    if folder.resolve() not in results.parents:
+        return found
+    if not (rest := [path for path in found if results not in path.resolve().parents]):
+        raise PhotomendError(f"{folder}: no photos in this folder, only those in {output}")
+    return rest
 
 
 def target_of(name: Path, output: Path, several: bool, suffix: str | None) -> Path:

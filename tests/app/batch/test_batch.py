@@ -120,6 +120,17 @@ def test_skipping_what_exists_goes_on_where_a_batch_stopped(shell: Shell, photos
     )
 
 
+def test_results_within_the_folder_of_photos_are_no_photos(shell: Shell, photos: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        outcome = shell("repair", photos, *BOX, "-o", photos / "repaired", "--overwrite")
+        assert outcome.status == 0, outcome
+        assert outcome.out.splitlines()[-1] == "3 of 3 photos repaired"
+    assert sorted(tree(photos / "repaired")) == ["a.png", "b.jpg", "sub/c.bmp"]
+    picture(tmp_path / "void/repaired/a.png")
+    error = shell.fails(1, "repair", tmp_path / "void", *BOX, "-o", tmp_path / "void/repaired")
+    assert "no photos in this folder, only those in" in error
+
+
 def test_a_folder_is_converted(shell: Shell, photos: Path, tmp_path: Path) -> None:
     Image.fromarray(pixels(photos / "a.png")).save(photos / "d.gif")
     outcome = shell("repair", photos, *BOX, "-o", tmp_path / "out", "--format", "PNG")
