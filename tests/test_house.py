@@ -281,6 +281,22 @@ def test_no_package_is_forgotten() -> None:
     assert set(project["tool"]["setuptools"]["packages"]) == folders_with_python()
 
 
+def test_no_file_beside_python_is_forgotten() -> None:
+    """Templates, style sheets and the like are shipped only where `package-data` names them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    shipped: set[Path] = set()
+    for package, patterns in project["tool"]["setuptools"]["package-data"].items():
+        folder = ROOT.joinpath(*package.split(".")[1:])
+        shipped |= {path for pattern in patterns for path in folder.glob(pattern)}
+    beside = {
+        path
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.*")
+        if path.suffix not in (".py", ".pyc") and not any(part.startswith(".") for part in path.parts)
+    }
+    assert beside - shipped == set()
+
+
 def test_wheel_holds_the_package_and_no_tests(tmp_path: Path) -> None:
     """Builds the real wheel with setuptools' own backend, in a copy: no network, no isolation."""
     copy = tmp_path / "photomend"
