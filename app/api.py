@@ -46,6 +46,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
+    look: str = "faithful",
 ) -> Pixels: ...
 @overload
 def repair(
@@ -61,6 +62,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
+    look: str = "faithful",
 ) -> Image.Image: ...
 @overload
 def repair(
@@ -76,6 +78,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
+    look: str = "faithful",
 ) -> Image.Image | Pixels: ...
 def repair(
     photo: File | Image.Image | Pixels,
@@ -90,6 +93,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
+    look: str = "faithful",
 ) -> Image.Image | Pixels:
     """Rebuild the missing parts of a photo.
 
@@ -113,6 +117,8 @@ def repair(
         quality: of `output` in a lossy format, 1 to 100; without one, nothing is lost that the format can hold.
         device: "auto" (a GPU if there is one), "cpu" or "cuda"; a `Repairer` has its own.
         views: 8 for test-time augmentation: eight times as long, and a little less error. A `Repairer` has its own.
+        look: "faithful" for the least error, smooth where nothing is known; "natural" to draw that anew with patches of
+            the photo, to look at rather than to measure. A `Repairer` has its own.
 
     Returns:
         The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,
@@ -150,7 +156,7 @@ def repair(
     if not isinstance(model, Repairer):
         if views not in (None, 1, 8):
             raise PhotomendError(f"views (={views!r}) must be 1 or 8")
-        model = Repairer.load(None if model is None else str(model), choose_device(str(device)), views)
+        model = Repairer.load(None if model is None else str(model), choose_device(str(device)), views, look)
     repaired = choice.mend(picture, missing, model)
     if output is not None:
         for loss in write(Path(output), repaired, quality).lost:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..models.components import Positions
 from ..models.holes import Hole, Window, window_around
+from .photo.canvas import Canvas, Colours
 
 #: What the sides of a crop are rounded up to, pixels: networks halve them up to three times.
 MULTIPLE = 16
@@ -73,3 +74,31 @@ def crop_around(hole: Window, shape: tuple[int, ...], context: int | None = None
     height, width = (length + -length % MULTIPLE for length in lengths)
     rows, columns = (slice(side.start, side.stop + -n % MULTIPLE) for side, n in zip(hole, lengths, strict=True))
     return window_around((rows, columns), height, width, shape)
+
+
+class Blend:
+    """The colours of a hole's n pixels, of which the pieces come one by one."""
+
+    def __init__(self, pieces: int, n: int) -> None:
+        self.missing, self.total, self.weights = pieces, np.zeros((n, 3), np.float32), np.zeros((n, 1), np.float32)
+
+    def add(self, piece: Piece, colours: Colours) -> None:
+        self.missing -= 1
+        self.total[piece.own] += piece.weights * colours
+        self.weights[piece.own] += piece.weights
+
+    def colours(self) -> Colours:
+        return self.total / self.weights
+
+
+def colours_at(canvas: Canvas, rows: Positions, columns: Positions) -> Colours:
+    """The colours (n, 3) of n pixels of a canvas, wherever they are; it shows windows."""
+    order = np.lexsort((columns, rows))
+    pixels, found = Hole(rows[order], columns[order]), np.empty((len(rows), 3), np.float32)
+    for square in pixels.squares(SQUARE):
+        own = pixels.inside(square)
+        part = Hole(pixels.rows[own], pixels.columns[own])
+        window = part.window
+        crop = canvas.colours(window)
+        found[order[own]] = crop[part.rows - window[0].start, part.columns - window[1].start]
+    return found

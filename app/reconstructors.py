@@ -16,6 +16,7 @@ import torch
 from .. import models
 from ..core import PhotomendError, did_you_mean
 from ..models.calibration import Calibration
+from ..models.exemplar import TextureFill
 from ..models.reconstructor import Reconstructor
 from ..models.weights import BEST, LAST, Checkpoint, build_network, find_checkpoint, load_checkpoint
 
@@ -32,13 +33,16 @@ def load(
 
     A classical fill goes by its name. A network's name means the run folder of that name, if there is one here, or else
     the weights that come with the package. Anything else is a run folder (its best weights) or a weights file. No name
-    means the shipped attention model, or the harmonic fill where the package was built without weights.
+    means the shipped attention model, or the harmonic fill where the package was built without weights; "texture" is
+    that model, drawn anew with patches of the photo.
 
     `views` is the test-time augmentation of a network; None, and other models, stay as they are.
 
     Raises PhotomendError: no such model or file (the nearest name is given), a damaged checkpoint, or a network that no
     weights come with: an untrained network repairs nothing.
     """
+    if name == TextureFill.name:
+        return TextureFill(load(None, device, views)[0]), None
     if name is None:
         name = models.AttentionModel.name
         name = name if name in shipped_names() else models.HarmonicFill.name
@@ -91,7 +95,7 @@ def find_weights(name: str) -> Path:
             " and give the run folder as the model"
         )
     if not path.exists():
-        known = (*models.NAMES, *shipped_names())
+        known = (*models.NAMES, TextureFill.name, *shipped_names())
         raise PhotomendError(f"no model, run folder or weights file {name!r}; {did_you_mean(name, known)}")
     return path
 

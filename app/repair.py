@@ -25,15 +25,17 @@ from typing import NamedTuple, Self
 import numpy as np
 import torch
 
+from ..core import PhotomendError, did_you_mean
 from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
 from ..models.calibration import Calibration, Expected, features, overall
 from ..models.components import Positions
+from ..models.exemplar import TextureFill
 from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
 from ..models.reconstructor import Reconstructor
-from . import coarse_to_fine
+from . import coarse_to_fine, natural
 from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
-from .pieces import CONTEXT, OVERLAP, SQUARE, Piece, crop_around, pieces, sprawls
+from .pieces import CONTEXT, OVERLAP, SQUARE, Blend, Piece, colours_at, crop_around, pieces, sprawls
 from .reconstructors import load
 from .side_by_side import BATCH, Job, Request, side_by_side, to_arrays
 from .steps import OnStep, Steps
@@ -54,22 +56,39 @@ class Repairer:
             scratch; one without gets holes up to LARGEST in one piece.
         device: where it does so.
         calibration: of the model's error, if it is known.
+        look: "faithful" for the model's answer; "natural" to draw it anew with patches of the photo, which changes the
+            error that the calibration knows. A model `TextureFill` is its own model with the look "natural".
     """
 
     def __init__(
-        self, model: Reconstructor, device: torch.device | str = "cpu", calibration: Calibration | None = None
+        self,
+        model: Reconstructor,
+        device: torch.device | str = "cpu",
+        calibration: Calibration | None = None,
+        look: str = "faithful",
     ) -> None:
-        self.model, self.device, self.calibration = model, device, calibration
+        if look not in natural.LOOKS:
+            raise PhotomendError(f"look {look!r} is unknown; {did_you_mean(look, natural.LOOKS)}")
+        self.texture = TextureFill(model) if look == "natural" and not isinstance(model, TextureFill) else None
+        if isinstance(model, TextureFill):
+            self.texture, model = model, model.model
+        self.model, self.device, self.calibration = model, device, None if self.texture else calibration
         self.trained: int | None = getattr(model, "trained_hole", None)
         self.limit = LARGEST if self.trained is None else self.trained
 
     @classmethod
-    def load(cls, name: str | None = None, device: torch.device | str = "cpu", views: int | None = None) -> Self:
+    def load(
+        cls,
+        name: str | None = None,
+        device: torch.device | str = "cpu",
+        views: int | None = None,
+        look: str = "faithful",
+    ) -> Self:
         """The model called `name`, as `reconstructors.load` knows it: a classical fill, shipped weights, a run folder
         or a weights file; without a name the shipped attention model. `views`: its test-time augmentation.
         """
         model, calibration = load(name, device, views)
-        return cls(model, device, calibration)
+        return cls(model, device, calibration, look)
 
     def repair(self, photo: Photo, mask: Mask, on_step: OnStep = lambda done, total: None) -> Photo:
         """Rebuild what is missing of an 8-bit RGB photo.
@@ -113,7 +132,7 @@ class Repairer:
         self, canvas: Canvas, mask: Mask, holes: list[Hole], on_step: OnStep
     ) -> Iterator[tuple[Hole, Colours]]:
         """Each hole with the colours (n, 3) of its pixels, in the order in which they are done."""
-        going: dict[int, _Blend] = {}
+        going: dict[int, Blend] = {}
         scratches = [self.trained is not None and is_scratch(hole) for hole in holes]
         steps = Steps((self._steps(hole, scratch) for hole, scratch in zip(holes, scratches, strict=True)), on_step)
 
@@ -122,7 +141,7 @@ class Repairer:
                 if isinstance(self.model, HarmonicFill) and sprawls(hole):
                     continue
                 parts = list(pieces(hole))
-                going[number] = _Blend(len(parts), len(hole.rows))
+                going[number] = Blend(len(parts), len(hole.rows))
                 for part in parts:
                     window = crop_around(part.window, mask.shape, CONTEXT if scratch and len(parts) > 1 else None)
                     size = prod(side.stop - side.start for side in window)
@@ -170,7 +189,10 @@ class Repairer:
             advance(1)
             return filled
         bounds, wanted = Hole(*np.nonzero(own)).window, inside(part.window, window)
-        return (yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted, advance))
+        filled = yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted, advance)
+        if self.texture is None:
+            return filled
+        return (yield from natural.redraw(self.texture, canvas, mask, hole, part, window, filled))
 
     def expect(self, canvas: Canvas, mask: Mask) -> Expected | None:
         """The mean absolute error to expect over all missing pixels of a photo, grey levels.
@@ -204,21 +226,6 @@ class _Place(NamedTuple):
     window: Window
 
 
-class _Blend:
-    """The colours of a hole's n pixels, of which the pieces come one by one."""
-
-    def __init__(self, pieces: int, n: int) -> None:
-        self.missing, self.total, self.weights = pieces, np.zeros((n, 3), np.float32), np.zeros((n, 1), np.float32)
-
-    def add(self, piece: Piece, colours: Colours) -> None:
-        self.missing -= 1
-        self.total[piece.own] += piece.weights * colours
-        self.weights[piece.own] += piece.weights
-
-    def colours(self) -> Colours:
-        return self.total / self.weights
-
-
 def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[Hole, Window]]]:
     """The pieces of all holes in batches whose crops are of one shape: the pixels of each, and its crop's window.
 
@@ -235,16 +242,3 @@ def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[Hole, Window
             if crop.size * len(batches[crop.shape]) >= BATCH:
                 yield batches.pop(crop.shape)
     yield from batches.values()
-
-
-def colours_at(canvas: Canvas, rows: Positions, columns: Positions) -> Colours:
-    """The colours (n, 3) of n pixels of a canvas, wherever they are; it shows windows."""
-    order = np.lexsort((columns, rows))
-    pixels, found = Hole(rows[order], columns[order]), np.empty((len(rows), 3), np.float32)
-    for square in pixels.squares(SQUARE):
-        own = pixels.inside(square)
-        part = Hole(pixels.rows[own], pixels.columns[own])
-        window = part.window
-        crop = canvas.colours(window)
-        found[order[own]] = crop[part.rows - window[0].start, part.columns - window[1].start]
-    return found

@@ -23,6 +23,7 @@ COLUMNS = {
     "hole_psnr": ("hole PSNR", 2),
     "ssim": ("SSIM", 4),
     "sharpness": ("sharpness", 3),
+    "texture": ("texture distance", 3),
     "mse_to_harmonic": ("MSE / harmonic", 3),
     "mse_to_best_other": ("MSE / best other", 3),
 }

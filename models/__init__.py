@@ -16,6 +16,7 @@ from .attention_report import AttentionReportModel
 from .biharmonic import BiharmonicFill
 from .classical import BorderFill, NavierStokesFill, RandomFill, TeleaFill
 from .cnn import BasicNetwork
+from .exemplar import ExemplarFill
 from .harmonic import HarmonicFill
 from .linear import LinearModel
 from .network import RepairNetwork
@@ -23,7 +24,7 @@ from .network import RepairNetwork
 _BUILDERS: dict[str, Callable[..., Any]] = {
     made.name: made
     for made in (
-        *(RandomFill, BorderFill, HarmonicFill, TeleaFill, NavierStokesFill, BiharmonicFill),
+        *(RandomFill, BorderFill, HarmonicFill, TeleaFill, NavierStokesFill, BiharmonicFill, ExemplarFill),
         *(LinearModel, BasicNetwork, AttentionModel, AttentionReportModel, GanModel),
     )
 }
@@ -61,6 +62,7 @@ __all__ = [
     "BasicNetwork",
     "BiharmonicFill",
     "BorderFill",
+    "ExemplarFill",
     "GanModel",
     "HarmonicFill",
     "LinearModel",

@@ -63,9 +63,10 @@ def command(
 
     Each photo of --photos is resized to 224×224 and loses one rectangle of 31 to 61 pixels a side. MSE and MAE are in
     grey levels (0–255) over all pixels, the hole's over the hole only; sharpness is the gradient energy in the hole
-    relative to the truth's. Under each value stands its 95 % bootstrap interval, if there are ten photos or more; the
-    last columns compare a model's MSE with that of the harmonic fill and of the best other model, photo by photo. The
-    files hold all of it by the hole's area and by class, too.
+    relative to the truth's, texture distance how far patches there are from its patches. Under each value stands its
+    95 % bootstrap interval, if there are ten photos or more; the last columns compare a model's MSE with that of the
+    harmonic fill and of the best other model, photo by photo. The files hold all of it by the hole's area and by class,
+    too.
 
     \b
     photomend evaluate --photos DIR --models random,harmonic,RUN --json table.json

@@ -15,6 +15,7 @@ from ..batch.work import Plan
 from ..masks.choice import Choice
 from ..masks.options import mask_options
 from ..masks.pairing import say_unused
+from ..natural import LOOKS
 from ..options import FILE, pixels_option, runtime_options, set_up_runtime, views_option
 from ..process import temporary_folder
 from ..repair import Repairer
@@ -37,6 +38,14 @@ from ..repair import Repairer
     help="Encode with a loss: JPEG, WebP, AVIF, HEIC; JPEG 2000 in decibels.  [default: as the photo is, or none]",
 )
 @click.option("--model", help="A model's name, a run folder or a weights file.  [default: attention, as shipped]")
+@click.option(
+    "--look",
+    type=click.Choice(LOOKS),
+    default=LOOKS[0],
+    show_default=True,
+    help="faithful is the least error, and smooth where nothing is known; natural draws that anew with patches of the"
+    " photo, to look at rather than to measure.",
+)
 @views_option
 @click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")
 @click.option(
@@ -59,6 +68,7 @@ def command(
     form: str | None,
     quality: int | None,
     model: str | None,
+    look: str,
     views: int | None,
     overwrite: bool,
     skip_existing: bool,
@@ -100,7 +110,7 @@ def command(
             report.about(Outcome(job.photo, job.mask, job.name, "skipped"))
         if todo:
             preview = dry_run and len(jobs) == 1 and output.suffix.lower() == ".png" and not output.is_dir()
-            repairer = Repairer.load(model, set_up_runtime(device, threads), views)
+            repairer = Repairer.load(model, set_up_runtime(device, threads), views, look)
             run(todo, Plan(choice, repairer, quality, dry_run, preview), report)
         if stream and report.counts["repaired"]:
             send(todo[0].target)

@@ -43,6 +43,11 @@ MEANINGS = {
         "blurred. Seams and noise raise it too, so more need not be better and no best is marked.",
         "",
     ),
+    "texture": Meaning(
+        "How far small patches of the hole are from the original's, wherever in it they lie: 0 is the same texture, 1 "
+        "none at all, and a foreign one may exceed that. It is no error: grain in the wrong place counts as right.",
+        "lower",
+    ),
     "mse_to_harmonic": Meaning(
         "The MSE divided by that of the harmonic fill, a smooth fill that learns nothing: below 1 beats it.", "lower"
     ),

@@ -20,7 +20,9 @@ def many_photos() -> Tables:
     """Twelve photos with two holes each, by three models; the blurred one is the best by its error."""
     evaluations = []
     for name, factor in (("harmonic", 1.0), ("net", 0.8), ("seams", 3.0)):
-        metrics = [PhotoMetrics(factor * (50 + i), factor, 9.0, 9.0, 20.0, 0.9, factor, 3.0) for i in range(12)]
+        metrics = [
+            PhotoMetrics(factor * (50 + i), factor, 9.0, 9.0, 20.0, 0.9, factor, 3.0, factor, 4.0) for i in range(12)
+        ]
         results = [PhotoResult(f"{i}.png", "", 0.02, metric) for i, metric in enumerate(metrics)]
         evaluations.append(Evaluation(name, results * 2))
     return Tables.of(evaluations)

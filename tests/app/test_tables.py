@@ -13,7 +13,18 @@ from photomend.app.tables import COLUMNS, Tables, as_csv, as_json, as_markdown, 
 from photomend.train.evaluation.evaluate import Evaluation, PhotoResult
 from photomend.train.evaluation.metrics import PhotoMetrics
 
-KEYS = ["mse", "mae", "hole_mse", "hole_mae", "hole_psnr", "ssim", "sharpness", "mse_to_harmonic", "mse_to_best_other"]
+KEYS = [
+    "mse",
+    "mae",
+    "hole_mse",
+    "hole_mae",
+    "hole_psnr",
+    "ssim",
+    "sharpness",
+    "texture",
+    "mse_to_harmonic",
+    "mse_to_best_other",
+]
 
 
 def evaluation(model: str, factor: float, psnr: float = 20.0, photos: int = 10) -> Evaluation:
@@ -22,7 +33,7 @@ def evaluation(model: str, factor: float, psnr: float = 20.0, photos: int = 10) 
             f"{index}.png",
             name,
             0.02 + 0.01 * (index % 3),
-            PhotoMetrics(factor * (50 + index % 3), factor, 20 * factor, 9.0, psnr, 0.97, factor, 2.0),
+            PhotoMetrics(factor * (50 + index % 3), factor, 20 * factor, 9.0, psnr, 0.97, factor, 2.0, factor, 3.0),
         )
         for index, name in enumerate(("cat", "cat", "a|b\nc") * photos)
     ]

@@ -11,6 +11,7 @@ import skimage  # loads its parts when they are first used
 import torch
 
 from ...core import Array
+from .texture import texture_distances
 
 PEAK = 255.0  # photos are in [0, 1]; errors are reported in grey levels
 SSIM_RADIUS = 5  # of the Gaussian window, 11×11
@@ -24,7 +25,8 @@ class PhotoMetrics:
 
     `mse`, `mae` and `ssim` are taken over all pixels, `hole_mse`, `hole_mae` and `hole_psnr` (dB, infinite for an exact
     rebuild) over the missing ones only. `gradient_energy` is that in the hole and `true_gradient_energy` the truth's
-    there: a rebuild that is blurred has less.
+    there: a rebuild that is blurred has less. `texture` is how far the patches in the hole are from the truth's, and
+    `flat_texture` how far those of a hole in one colour are (`texture.py`).
     """
 
     mse: float
@@ -35,6 +37,8 @@ class PhotoMetrics:
     ssim: float
     gradient_energy: float
     true_gradient_energy: float
+    texture: float
+    flat_texture: float
 
 
 def photo_metrics(truth: Array, rebuilt: Array, mask: Array) -> PhotoMetrics:
@@ -56,12 +60,15 @@ def photo_metrics(truth: Array, rebuilt: Array, mask: Array) -> PhotoMetrics:
     rows, columns = _rectangle(hole, 0)
     inside = slice(None), rows, columns
     energy, true_energy = (gradient_energy(x[inside][None], mask[inside][None]).item() for x in (rebuilt, truth))
+    texture, flat_texture = texture_distances(truth[inside], rebuilt[inside], mask[inside])
     return PhotoMetrics(
         **errors,
         hole_psnr=10 * log10(PEAK**2 / hole_mse) if hole_mse > 0 else inf,
         ssim=ssim(grey_levels(truth), grey_levels(rebuilt)),
         gradient_energy=energy,
         true_gradient_energy=true_energy,
+        texture=texture,
+        flat_texture=flat_texture,
     )
 
 

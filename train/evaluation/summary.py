@@ -13,6 +13,8 @@ from .evaluate import Evaluation, PhotoResult
 
 #: The averages over photos, in the table's order.
 MEANS = ("mse", "mae", "hole_mse", "hole_mae", "hole_psnr", "ssim")
+#: Sums over photos that are divided by each other.
+RATIOS = {"sharpness": ("gradient_energy", "true_gradient_energy"), "texture": ("texture", "flat_texture")}
 #: The model that the others' MSE is divided by: the Laplace equation, the bar for a learned one.
 REFERENCE = "harmonic"
 #: Where the bins of hole area end, in percent of the photo. The protocol's fall into the first four.
@@ -31,9 +33,10 @@ class Estimate(NamedTuple):
 class Summary:
     """A model's numbers over some photos, of which each was shown with a hole or several: `holes` in all.
 
-    `metrics` holds those of MEANS; `sharpness`, the gradient energy in the holes relative to the truth's; and, if they
-    can be had, `mse_to_harmonic` and `mse_to_best_other`: the MSE over that of the harmonic fill and over that of the
-    best other model, by the paired bootstrap.
+    `metrics` holds those of MEANS; `sharpness`, the gradient energy in the holes relative to the truth's; `texture`,
+    how far the patches there are from the truth's, relative to a flat hole's; and, if they can be had,
+    `mse_to_harmonic` and `mse_to_best_other`: the MSE over that of the harmonic fill and over that of the best other
+    model, by the paired bootstrap.
     """
 
     model: str
@@ -64,9 +67,10 @@ def summarize(evaluations: Sequence[Evaluation]) -> list[Summary]:
             raise ValueError(f"{evaluation.model} and {evaluations[0].model} were not evaluated on the same photos")
     rows = {(e.model, metric): e.by_photo(metric) for e in evaluations for metric in MEANS}
     intervals = dict(zip(rows, bootstrap_intervals(list(rows.values())), strict=True))
-    energies = ("gradient_energy", "true_gradient_energy")
-    pairs = {(e.model, "sharpness"): (e.by_photo(energies[0]), e.by_photo(energies[1])) for e in evaluations}
+    pairs: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     for evaluation in evaluations:
+        for ratio, terms in RATIOS.items():
+            pairs[evaluation.model, ratio] = evaluation.by_photo(terms[0]), evaluation.by_photo(terms[1])
         for name, other in rivals(evaluation, evaluations).items():
             pairs[evaluation.model, name] = rows[evaluation.model, "mse"], rows[other.model, "mse"]
     ratios = dict(zip(pairs, bootstrap_ratios(list(pairs.values())), strict=True))

@@ -21,6 +21,7 @@ import torch
 
 from ...core import Array
 
+PEAK = 255.0  # photos are in [0, 1]
 #: Sides of a patch, pixels.
 SIDE = 7
 #: Directions that the patches are projected onto.
@@ -32,32 +33,40 @@ LEVELS = 3
 def texture_distance(truth: Array, rebuilt: Array, mask: Array) -> float:
     """The sliced Wasserstein distance between the patches of two photos in a hole, relative to that of a flat hole.
 
-    All patches that lie within the hole count, at full, half and a quarter of the resolution, where a pixel is the mean
-    of 2×2 missing ones. The distances at the three are added, and so are those of a hole filled with one colour.
-
-    Args:
-        truth, rebuilt: (3, H, W) in [0, 1].
-        mask: (1, H, W), 1 = missing.
+    The arguments are those of `texture_distances`.
 
     Returns:
         0 for the truth's patches, whatever their places; 1 for a hole without any texture; foreign texture may exceed
         1. Where the truth itself is flat: 0 if the rebuilt hole is, too, or else infinite. nan where no patch fits into
         the hole.
     """
+    if not len(_fits(mask[0] > 0.5)):
+        return nan
+    distance, flat = texture_distances(truth, rebuilt, mask)
+    return distance / flat if flat else (inf if distance else 0.0)
+
+
+def texture_distances(truth: Array, rebuilt: Array, mask: Array) -> tuple[float, float]:
+    """How far the rebuilt hole's patches are from the truth's, and how far those of a flat hole are, in grey levels.
+
+    All patches that lie within the hole count, at full, half and a quarter of the resolution, where a pixel is the mean
+    of 2×2 missing ones; the distances at the three are added. Both are 0 where no patch fits into the hole.
+
+    Args:
+        truth, rebuilt: (3, H, W) in [0, 1].
+        mask: (1, H, W), 1 = missing.
+    """
     missing = mask[0] > 0.5
-    photos = torch.stack((truth, rebuilt)).double()
-    distance, flat, found = 0.0, 0.0, False
+    photos = PEAK * torch.stack((truth, rebuilt)).double()
+    distance = flat = 0.0
     for _ in range(LEVELS):
         places = _fits(missing)
         if len(places):
-            there, here = (patches(photo, places) @ _directions(photos) for photo in photos)
-            distance += (there.sort(dim=0).values - here.sort(dim=0).values).abs().mean().item()
+            there, here = (_directions(photos).T @ patches(photo, places).T for photo in photos)
+            distance += (there.sort(dim=1).values - here.sort(dim=1).values).abs().mean().item()
             flat += there.abs().mean().item()  # every patch of a flat hole is 0
-            found = True
         photos, missing = _halved(photos), _blocks(missing).all(dim=(1, 3))
-    if not found:
-        return nan
-    return distance / flat if flat else (inf if distance else 0.0)
+    return distance, flat
 
 
 def patches(photo: Array, places: Array) -> Array:

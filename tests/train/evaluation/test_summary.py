@@ -18,7 +18,16 @@ def evaluation(model: str, factor: float, classes: str = "aabb" * 3, areas: tupl
     for index, (name, area) in enumerate(zip(classes, areas or (0.02,) * len(classes), strict=True)):
         mse = factor * rng.uniform(50, 100)
         metrics = PhotoMetrics(
-            mse, mse / 50, 20 * mse, mse / 2, 20.0, 0.97, gradient_energy=factor * 30, true_gradient_energy=60.0
+            mse,
+            mse / 50,
+            20 * mse,
+            mse / 2,
+            20.0,
+            0.97,
+            gradient_energy=factor * 30,
+            true_gradient_energy=60.0,
+            texture=factor * 5,
+            flat_texture=10.0,
         )
         results.append(PhotoResult(f"{index}.png", name.strip(), area, metrics))
     return Evaluation(model, results)
@@ -42,6 +51,7 @@ def test_ratios_are_paired() -> None:
     assert net.metrics["mse_to_best_other"].value == pytest.approx(0.9)
     assert harmonic.metrics["mse_to_best_other"].value == pytest.approx(1 / 0.9)
     assert net.metrics["sharpness"] == pytest.approx((0.45,) * 3)
+    assert net.metrics["texture"] == pytest.approx((0.45,) * 3)
     rows = [e.by_photo("mse") for e in evaluations]
     ratio, ends = bootstrap_ratios([(rows[2], rows[0])])[0]
     assert border.metrics["mse_to_harmonic"] == pytest.approx((ratio, *ends))
@@ -49,7 +59,7 @@ def test_ratios_are_paired() -> None:
 
 def test_a_model_alone_has_nobody_to_be_compared_with() -> None:
     (alone,) = summarize([evaluation("harmonic", 1.0)])
-    assert list(alone.metrics) == [*MEANS, "sharpness"]
+    assert list(alone.metrics) == [*MEANS, "sharpness", "texture"]
     without = summarize([evaluation("net", 1.0), evaluation("border", 2.0)])
     assert all("mse_to_harmonic" not in summary.metrics for summary in without)
 
@@ -93,7 +103,7 @@ def test_different_photos_cannot_be_compared() -> None:
 
 def test_an_exact_rebuild_has_no_finite_psnr() -> None:
     exact = evaluation("exact", 1.0)
-    metrics = PhotoMetrics(0.0, 0.0, 0.0, 0.0, math.inf, 1.0, 60.0, 60.0)
+    metrics = PhotoMetrics(0.0, 0.0, 0.0, 0.0, math.inf, 1.0, 60.0, 60.0, 0.0, 9.0)
     exact.results[0] = PhotoResult("0.png", "a", 0.02, metrics)
     (summary,) = summarize([exact])
     assert summary.metrics["hole_psnr"].value == math.inf

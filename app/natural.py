@@ -1,0 +1,60 @@
+"""The natural look: a hole's faithful fill drawn anew with patches of its surroundings (`models/exemplar`).
+
+`faithful` is the least squared error, and smooth where nothing can be known; `natural` is a picture to look at.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..core import Array
+from ..data.photos import Mask
+from ..models import HarmonicFill
+from ..models.exemplar import TextureFill
+from ..models.exemplar.fills import SURROUNDINGS
+from ..models.holes import Hole, Window, inside
+from .photo.canvas import Canvas, Colours
+from .pieces import Piece, crop_around, sprawls
+from .side_by_side import Job, Request
+
+LOOKS = ("faithful", "natural")
+#: Pixels: a hole with a longer side keeps its faithful fill, since its patches would take too much memory.
+LONGEST = 1024
+#: What fills other holes in a hole's surroundings.
+HARMONIC = HarmonicFill()
+
+
+class _Drawn:
+    """A model for one crop, whose faithful fill (h, w, 3) it knows, and all that is missing there (h, w)."""
+
+    def __init__(self, texture: TextureFill, faithful: Colours, missing: Mask) -> None:
+        self.texture, self.faithful, self.missing = texture, faithful, missing
+
+    def reconstruct(self, masked: Array, mask: Array) -> Array:
+        guide = torch.from_numpy(self.faithful).permute(2, 0, 1).to(masked)
+        missing = torch.from_numpy(self.missing).to(masked.device)
+        return self.texture.complete(masked[0], mask[0, 0] > 0.5, missing, guide)[None]
+
+
+def redraw(
+    texture: TextureFill, canvas: Canvas, mask: Mask, hole: Hole, part: Piece, window: Window, faithful: Colours
+) -> Job:
+    """A crop (h, w, 3), in this window of the photo, in which a piece of a hole was filled faithfully: drawn anew.
+
+    Patches come from a larger crop.
+    """
+    longest = max(side.stop - side.start for side in part.window)
+    if longest > LONGEST:
+        return faithful
+    wide = crop_around(part.window, mask.shape, SURROUNDINGS if sprawls(hole) else max(SURROUNDINGS, longest // 2))
+    crop, missing, place = canvas.colours(wide), mask[wide], inside(window, wide)
+    own = np.zeros_like(missing)
+    own[place] = hole.mask(window)
+    guide = crop
+    if (missing & ~own).any():
+        [guide] = yield [Request(HARMONIC, crop, missing)]
+    guide = guide.copy()
+    guide[place][own[place]] = faithful[own[place]]
+    [drawn] = yield [Request(_Drawn(texture, guide, missing), crop, own)]
+    return drawn[place]

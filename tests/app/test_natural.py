@@ -1,0 +1,70 @@
+"""The natural look: the faithful fill drawn anew with patches, of what is known alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import photomend
+import pytest
+from photomend.app import natural
+from photomend.app.reconstructors import load
+from photomend.app.repair import Repairer
+from photomend.core import PhotomendError
+from photomend.data.masks import Box, boxes_mask
+from photomend.data.photos import Mask, Photo
+from photomend.models import HarmonicFill
+from photomend.models.calibration import Calibration
+from photomend.models.exemplar import TextureFill
+
+
+@pytest.fixture
+def grainy() -> tuple[Photo, Mask]:
+    """A grainy slope of 150×170 with two holes beside each other, black, and a scratch."""
+    rng = np.random.default_rng(0)
+    photo = 90 + np.arange(170)[:, None] / 3 + rng.normal(0, 20, (150, 170, 3))
+    mask = boxes_mask([Box(50, 50, 40, 36), Box(96, 50, 30, 40), Box(20, 10, 2, 60)], 150, 170)
+    return np.where(mask[..., None], 0, photo).round().clip(0, 255).astype(np.uint8), mask
+
+
+def steps(photo: Photo) -> float:
+    """The mean squared step to the right in the first hole."""
+    return float(np.square(np.diff(photo[50:86, 50:90].astype(float), axis=1)).mean())
+
+
+def test_it_has_the_grain_of_what_is_around_it(grainy: tuple[Photo, Mask]) -> None:
+    photo, mask = grainy
+    faithful, drawn = (Repairer(HarmonicFill(), look=look).repair(photo, mask) for look in natural.LOOKS)
+    known = steps(photo[40:, 80:])  # a part of it without holes, as far as it is looked at
+    assert steps(faithful) < 0.1 * known
+    assert 0.4 * known < steps(drawn) < 1.3 * known
+    assert np.array_equal(drawn[~mask], photo[~mask])
+    assert np.array_equal(drawn, Repairer(TextureFill(HarmonicFill())).repair(photo, mask))
+    mean = drawn[50:86, 50:90].mean(axis=(0, 1)) - faithful[50:86, 50:90].mean(axis=(0, 1))
+    assert np.abs(mean).max() < 8
+
+
+def test_a_hole_that_is_too_large_keeps_the_faithful_fill(
+    grainy: tuple[Photo, Mask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(natural, "LONGEST", 29)
+    faithful, drawn = (Repairer(HarmonicFill(), look=look).repair(*grainy) for look in natural.LOOKS)
+    assert np.array_equal(drawn, faithful)
+
+
+def test_its_error_is_not_that_which_the_weights_know() -> None:
+    known = cast(Calibration, object())
+    calibrations = [Repairer(HarmonicFill(), calibration=known, look=look).calibration for look in natural.LOOKS]
+    assert calibrations == [known, None]
+    model, calibration = load("texture")
+    assert isinstance(model, TextureFill)
+    assert calibration is None
+
+
+def test_from_python(grainy: tuple[Photo, Mask], tmp_path: Path) -> None:
+    photo, mask = grainy
+    drawn = photomend.repair(photo, mask, model="harmonic", look="natural", output=tmp_path / "drawn.png")
+    assert np.array_equal(drawn, Repairer(HarmonicFill(), look="natural").repair(photo, mask))
+    with pytest.raises(PhotomendError, match=r"look 'naturl' is unknown; .*natural"):
+        photomend.repair(photo, mask, look="naturl")

@@ -1,0 +1,197 @@
+"""Patches continue textures whose continuation is known; the parts of the search and the vote against plain loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from photomend.core import Array
+from photomend.models import HarmonicFill
+from photomend.models.exemplar import ExemplarFill, TextureFill
+from photomend.models.exemplar import search as search_module
+from photomend.models.exemplar.blend import AT_EDGE, FALLS, LENGTH, blend
+from photomend.models.exemplar.resampling import blurred, doubled, halved, widened
+from photomend.models.exemplar.search import RADIUS, SIDE, Description, Known, patches
+from photomend.models.exemplar.synthesis import steps_inwards, synthesize
+from photomend.models.exemplar.vote import vote
+from photomend.train.evaluation.metrics import gradient_energy
+from photomend.train.evaluation.texture import texture_distance
+
+HOLE = slice(50, 90), slice(45, 97)  # rows and columns of a hole in a photo of 144×144
+
+
+def stripes(y: Array, x: Array) -> Array:
+    return (0.5 + 0.4 * torch.sin(2 * math.pi * (x + 0.5 * y) / 9)).expand(3, -1, -1)
+
+
+def bricks(y: Array, x: Array) -> Array:
+    course = (y // 12).long()
+    mortar = (y % 12 < 2) | ((x + 12 * (course % 2)) % 24 < 2)
+    return torch.where(mortar, 0.8, 0.4) * torch.tensor([1.0, 0.7, 0.6])[:, None, None]
+
+
+def photo_of(pattern: str) -> tuple[Array, Array]:
+    """A photo (1, 3, 144, 144) and its mask."""
+    y, x = torch.meshgrid(torch.arange(144.0), torch.arange(144.0), indexing="ij")
+    grain = 0.08 * torch.randn(1, 144, 144, generator=torch.Generator().manual_seed(0))
+    pictures = {
+        "stripes": lambda: stripes(y, x),
+        "bricks": lambda: bricks(y, x),
+        "grain": lambda: (0.3 + 0.4 * x / 144) + grain.expand(3, -1, -1),
+        "border": lambda: torch.where(y < 70, 0.8, 0.3 + grain).expand(3, -1, -1),
+    }
+    mask = torch.zeros(1, 1, 144, 144)
+    mask[0, 0, *HOLE] = 1
+    return pictures[pattern]()[None].clamp(0, 1).contiguous(), mask
+
+
+def filled(pattern: str) -> tuple[Array, Array, Array]:
+    photo, mask = photo_of(pattern)
+    return photo, ExemplarFill().reconstruct(photo * (1 - mask), mask), mask
+
+
+def root_mean_square(photo: Array, rebuilt: Array) -> float:
+    """The error in the hole, grey levels."""
+    return 255 * (photo - rebuilt)[..., *HOLE].square().mean().sqrt().item()
+
+
+@pytest.mark.parametrize(("pattern", "bound"), [("stripes", 12.0), ("bricks", 12.0)])
+def test_a_pattern_goes_on(pattern: str, bound: float) -> None:
+    photo, rebuilt, mask = filled(pattern)
+    smooth = HarmonicFill().reconstruct(photo * (1 - mask), mask)
+    assert root_mean_square(photo, rebuilt) < min(bound, root_mean_square(photo, smooth) / 3)
+
+
+def test_grain_on_a_slope_has_its_strength_and_the_slope_its_colours() -> None:
+    photo, rebuilt, mask = filled("grain")
+    energies = [gradient_energy(each, mask).item() for each in (rebuilt, photo)]
+    assert 0.5 < energies[0] / energies[1] < 1.3
+    assert texture_distance(photo[0], rebuilt[0], mask[0]) < 0.35
+    assert abs(255 * (photo - rebuilt)[..., *HOLE].mean(dim=2)).max() < 25  # along each column
+
+
+def test_sky_stays_smooth_and_ground_rough_with_their_border_between() -> None:
+    photo, rebuilt, _ = filled("border")
+    sky, ground = rebuilt[..., 50:67, 45:97], rebuilt[..., 74:90, 45:97]
+    assert 255 * (sky - 0.8).abs().max() < 10
+    assert ground.std() > 0.6 * photo[..., 74:90, 45:97].std()
+    brighter = (rebuilt[0, 0, 50:90, 45:97] > 0.6).float().sum(dim=0) + 50
+    assert (brighter - 70).abs().max() <= 3  # the row where the sky ends, in each column
+
+
+@pytest.mark.parametrize("fill", [ExemplarFill(3), TextureFill(HarmonicFill(), 3)])
+def test_the_same_seed_gives_the_same_bits_and_known_pixels_stay(fill: ExemplarFill) -> None:
+    photo, mask = photo_of("bricks")
+    mask[0, 0, 130:144, 0:20] = 1  # a second hole, in the corner
+    first, second = (fill.reconstruct(photo * (1 - mask), mask) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.equal(first[(mask == 0).expand_as(photo)], photo[(mask == 0).expand_as(photo)])
+    assert 0 <= first.min() <= first.max() <= 1
+
+
+def test_no_patch_is_taken_from_another_hole() -> None:
+    photo, mask = photo_of("grain")
+    mask[0, 0, 100:130, 45:97] = 1
+    garbage = torch.where(mask > 0.5, torch.rand_like(photo), photo)
+    fill = ExemplarFill()
+    assert torch.equal(fill.reconstruct(garbage, mask), fill.reconstruct(photo * (1 - mask), mask))
+
+
+def test_where_nothing_is_known_enough_the_guide_stays() -> None:
+    photo, own = torch.rand(3, 20, 24), torch.zeros(20, 24, dtype=torch.bool)
+    own[5:15, 5:19] = True
+    guide = torch.rand(3, 20, 24)
+    assert torch.equal(synthesize(photo, own, own, guide), torch.where(own, guide, photo))
+
+
+def test_the_search_finds_what_loops_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With all components the distance is that of whole patches, and the guesses end nearer than they began."""
+    monkeypatch.setattr(search_module, "DIMENSIONS", 3 * SIDE**2)
+    generator = torch.Generator().manual_seed(0)
+    photo = torch.rand(3, 30, 34, generator=generator, dtype=torch.float64)
+    about = torch.rand(2, 30, 34, generator=generator, dtype=torch.float64)
+    places = torch.tensor([y * 34 + x for y in range(RADIUS, 14) for x in range(RADIUS, 31)])
+    middles = torch.tensor([y * 34 + x for y in range(20, 26) for x in range(5, 25)])
+    describe = Description(photo, about, places)
+    known = Known(places, describe(photo, places), photo.shape[1:])
+    numbers, distances = known.nearest(describe(photo, middles))
+    for middle, number, distance in zip(middles[:5].tolist(), numbers, distances, strict=False):
+        expected = [loop_distance(photo, about, middle, place) for place in places.tolist()]
+        assert int(number) == int(np.argmin(expected))
+        assert distance.item() == pytest.approx(min(expected), abs=1e-9)
+    start = torch.zeros_like(numbers)
+    begun = (describe(photo, middles) - known.described[start]).square().sum(dim=1)
+    improved, found = known.improve(describe(photo, middles), middles, start, torch.Generator().manual_seed(0))
+    assert (found <= begun).all()
+    assert (found >= distances - 1e-12).all()
+    assert found.mean() < (begun.mean() + distances.mean()) / 2
+    assert torch.allclose((describe(photo, middles) - known.described[improved]).square().sum(dim=1), found)
+
+
+def loop_distance(photo: Array, about: Array, a: int, b: int) -> float:
+    width, total = photo.shape[2], 0.0
+    for down in range(-RADIUS, RADIUS + 1):
+        for across in range(-RADIUS, RADIUS + 1):
+            (y, x), (v, u) = ((place // width + down, place % width + across) for place in (a, b))
+            total += (photo[:, y, x] - photo[:, v, u]).square().sum().item()
+    flat = about.flatten(1)
+    return total / (3 * SIDE**2) + (flat[:, a] - flat[:, b]).square().sum().item()
+
+
+def test_the_vote_is_that_of_loops() -> None:
+    generator = torch.Generator().manual_seed(0)
+    photo = torch.rand(3, 20, 22, generator=generator, dtype=torch.float64)
+    sources = torch.full((440,), -1)
+    asked = [y * 22 + x for y in range(0, 9) for x in range(2, 9)]
+    sources[asked] = torch.randint(12, 16, (len(asked),), generator=generator) * 22 + 9
+    weights = torch.rand(440, generator=generator, dtype=torch.float64)
+    pixels = torch.tensor([y * 22 + x for y in range(0, 6) for x in range(5, 7)])
+    for pixel, colour in zip(pixels.tolist(), vote(photo, pixels, sources, weights, 1.5).T, strict=True):
+        total, share = torch.zeros(3, dtype=torch.float64), 0.0
+        for middle in asked:
+            down, across = pixel // 22 - middle // 22, pixel % 22 - middle % 22
+            if max(abs(down), abs(across)) <= RADIUS:
+                weight = weights[middle].item() * math.exp(-(down**2 + across**2) / (2 * 1.5**2))
+                total += weight * photo[:, int(sources[middle]) // 22 + down, int(sources[middle]) % 22 + across]
+                share += weight
+        assert torch.allclose(colour, total / share)
+
+
+def test_patches_go_on_beyond_the_edge() -> None:
+    photo = torch.arange(3 * 80.0).reshape(3, 8, 10)
+    corner, middle = patches(photo, torch.tensor([0, 4 * 10 + 5])).unflatten(1, (3, SIDE, SIDE))
+    assert torch.equal(middle, photo[:, 1:8, 2:9])
+    assert torch.equal(corner[:, :4, :4], photo[:, :1, :1].expand(3, 4, 4))
+    assert torch.equal(corner[:, 3:, 3:], photo[:, :4, :4])
+
+
+def test_the_blend_solves_its_equation() -> None:
+    """The derivative of what it minimises is 0 at every missing pixel."""
+    generator = torch.Generator().manual_seed(0)
+    photo, guide = 255 * torch.rand(2, 3, 24, 20, generator=generator, dtype=torch.float64)
+    own = torch.zeros(24, 20, dtype=torch.bool)
+    own[4:19, 0:14] = True
+    steps = steps_inwards(own)
+    result = blend(photo, guide, own, steps)
+    assert torch.equal(result[:, ~own], photo[:, ~own])
+    for y, x in own.nonzero().tolist():
+        pull = LENGTH**-2 + AT_EDGE * math.exp((1 - steps[y, x].item()) / FALLS)
+        slope = pull * (result - guide)[:, y, x]
+        for v, u in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if 0 <= v < 24 and 0 <= u < 20:
+                slope += (result[:, y, x] - result[:, v, u]) - (photo[:, y, x] - photo[:, v, u])
+        assert slope.abs().max() < 0.5
+
+
+def test_resampling() -> None:
+    slope = torch.arange(8.0).expand(2, 6, 8)
+    assert torch.equal(halved(slope), torch.tensor([0.5, 2.5, 4.5, 6.5]).expand(2, 3, 4))
+    assert torch.equal(doubled(halved(slope))[:, :, 1:-1], slope[:, :, 1:-1])
+    assert torch.allclose(blurred(slope, 1.0)[:, :, 3:-3], slope[:, :, 3:-3])
+    assert torch.allclose(blurred(torch.ones(5, 6), 2.0), torch.ones(5, 6))
+    flags = torch.zeros(9, 9, dtype=torch.bool)
+    flags[4, 4] = True
+    assert widened(flags, 2).sum() == 25
+    assert torch.equal(steps_inwards(widened(flags, 2))[4], torch.tensor([0, 0, 1, 2, 3, 2, 1, 0, 0.0]))
