@@ -104,11 +104,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt) as error:
         return interrupted(error)
     except Exception as error:
+        if is_out_of_memory(error):
+            print_error("not enough memory")
+            return 1
         from ..core import PhotomendError  # here, because it brings torch along, which --help can do without
 
-        if not isinstance(error, PhotomendError) and not is_out_of_memory(error):
+        if not isinstance(error, PhotomendError):
             raise
-        print_error(str(error) if isinstance(error, PhotomendError) else "not enough memory")
+        print_error(str(error))
         return 1
 
 

@@ -100,7 +100,7 @@ def _bytes(path: Path) -> bytes:
         if about.st_size > MOST_BYTES:
             raise CheckpointError(f"{path}: has {about.st_size:,} bytes; checkpoints have at most {MOST_BYTES:,}")
         try:
-            return file.read(MOST_BYTES)
+            return file.read(about.st_size)  # so much memory is asked for at once
         except OSError as error:
             raise CheckpointError(f"{path}: can't be read ({error.strerror})") from error
 

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,17 @@ def test_what_is_no_regular_file(kind: str, tmp_path: Path, monkeypatch: pytest.
             file.truncate(safetensors_file.MOST_BYTES + 1)  # takes no room
     with pytest.raises(PhotomendError, match=r"not a checkpoint|have at most|no such checkpoint|no checkpoint in"):
         load_checkpoint(path)
+
+
+def test_reading_takes_no_more_memory_than_the_file(network: models.RepairNetwork, tmp_path: Path) -> None:
+    """Under a limit of memory, what is asked for counts, used or not."""
+    path = tmp_path / "weights.safetensors"
+    save_checkpoint(path, Checkpoint("attention", network.state_dict(), network.config))
+    tracemalloc.start()
+    load_checkpoint(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10 * path.stat().st_size + 2**20
 
 
 def test_a_flipped_bit_anywhere_is_noticed(network: models.RepairNetwork, tmp_path: Path) -> None:
