@@ -8,12 +8,14 @@ from __future__ import annotations
 import shutil
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from tifffile import COMPRESSION, PHOTOMETRIC, TiffFile, TiffPage, imwrite
 
 from ...core import PhotomendError
+from ...models.holes import Window
 from .metadata import SIDEWAYS
 from .picture import Picture
 from .tiff import as_shown
@@ -33,18 +35,72 @@ def patch_tiff(draft: Path, picture: Picture) -> list[str]:
     assert picture.origin is not None
     shutil.copyfile(picture.origin.path, draft)
     with TiffFile(draft, mode="r+") as file:
-        page, encoded = file.pages.first, BytesIO()
-        said = _encode(encoded, page, picture)
-        encoded.seek(0)
-        with TiffFile(encoded) as new:
-            _replace_pixels(
-                page, new.pages.first, picture, everything=bool(said) and page.compression != COMPRESSION.JPEG
-            )
+        page = file.pages.first
+        parts = touched_segments(page, picture)
+        if parts is not None:
+            part = picture.copy(pixels=picture.pixels[parts.window])
+            if _put(page, part, parts) is not None:
+                return [JPEG_SAID] if page.compression == COMPRESSION.JPEG else []
+        return _put(page, picture, None) or []
+
+
+class Segments(NamedTuple):
+    """Some segments of a page, strips or tiles: what window of the page they are, their numbers, and which of them
+    rebuilt pixels touch, both in the order in which a page of this window has them.
+    """
+
+    window: Window
+    numbers: NDArray[np.intp]
+    touched: NDArray[np.bool_]
+
+
+def touched_segments(page: TiffPage, picture: Picture) -> Segments | None:
+    """The segments around all rebuilt pixels; None where the whole page is to be encoded anew."""
+    assert picture.origin is not None
+    rebuilt = picture.rebuilt
+    if rebuilt is None or picture.origin.turned != 1 or rebuilt.shape != (page.imagelength, page.imagewidth):
+        return None
+    height, width = rebuilt.shape
+    strip = min(page.rowsperstrip, height), width
+    sides = (page.tilelength, page.tilewidth) if page.is_tiled else strip
+    held = rebuilt
+    for axis, (length, side) in enumerate(zip(rebuilt.shape, sides, strict=True)):
+        held = np.logical_or.reduceat(held, np.arange(0, length, side), axis=axis)
+    numbers = np.arange(len(page.dataoffsets))
+    if len(numbers) % held.size:
+        return None
+    numbers = numbers.reshape(-1, *held.shape)  # first the channels, where each has segments of its own
+    rows, columns = (
+        slice(int(found[0]), int(found[-1]) + 1) for found in (np.flatnonzero(held.any(axis=k)) for k in (1, 0))
+    )
+    touched = np.broadcast_to(held, numbers.shape)[:, rows, columns]
+    down, across = sides
+    window = slice(rows.start * down, rows.stop * down), slice(columns.start * across, columns.stop * across)
+    return Segments(window, numbers[:, rows, columns].ravel(), touched.ravel())
+
+
+def _put(page: TiffPage, picture: Picture, parts: Segments | None) -> list[str] | None:
+    """Encode a picture, of the whole page or of some segments, and put it into the page's file; what there is to say.
+
+    None, and nothing done, where segments come out otherwise than they are stored.
+    """
+    encoded = BytesIO()
+    said = _encode(encoded, page, picture)
+    encoded.seek(0)
+    everything = bool(said) and page.compression != COMPRESSION.JPEG
+    with TiffFile(encoded) as new:
+        if parts is not None and (everything or len(new.pages.first.dataoffsets) != len(parts.numbers)):
+            return None
+        _replace_pixels(page, new.pages.first, picture, everything, parts)
     return said
 
 
+#: What is said of JPEG within TIFF.
+JPEG_SAID = "strips or tiles that the hole touches are encoded anew as JPEG, quality 95"
+
+
 def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
-    """A page of the picture's pixels, stored as `page` is, or with Deflate where that can't be written."""
+    """A picture's pixels, stored as `page` is, or with Deflate where that can't be written."""
     turned = picture.origin is not None and picture.origin.turned in SIDEWAYS
     options: dict[str, Any] = {
         "photometric": PHOTOMETRIC.RGB if page.photometric == PHOTOMETRIC.YCBCR else page.photometric,
@@ -54,7 +110,7 @@ def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
         "tile": ((page.tilewidth, page.tilelength) if turned else (page.tilelength, page.tilewidth))
         if page.is_tiled
         else None,
-        "rowsperstrip": None if page.is_tiled or turned else min(page.rowsperstrip, page.imagelength),
+        "rowsperstrip": None if page.is_tiled or turned else min(page.rowsperstrip, picture.shape[0]),
         "subsampling": page.subsampling if page.photometric == PHOTOMETRIC.YCBCR else None,
         "metadata": None,
         "software": False,
@@ -75,7 +131,7 @@ def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
         stored["compressionargs"] = {"level": 95}
     try:
         imwrite(target, pixels, byteorder=byteorder, **options, **stored)
-        return ["strips or tiles that the hole touches are encoded anew as JPEG, quality 95"] if lossy else []
+        return [JPEG_SAID] if lossy else []
     except (ValueError, NotImplementedError, KeyError, ImportError, RuntimeError) as error:
         target.seek(0)
         target.truncate()
@@ -86,18 +142,19 @@ def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
         return [f"its first page is compressed by Deflate, {name} can't be written"]
 
 
-def _replace_pixels(page: TiffPage, new: TiffPage, picture: Picture, everything: bool) -> None:
+def _replace_pixels(page: TiffPage, new: TiffPage, picture: Picture, everything: bool, parts: Segments | None) -> None:
     """Put the segments of a page (strips or tiles) in the place of those that `page` has in its file."""
     assert picture.origin is not None
-    rebuilt, turned = picture.rebuilt, picture.origin.turned
-    keep = rebuilt is not None and turned == 1 and not everything and new.chunked == page.chunked
-    offsets, counts = list(page.dataoffsets[: len(new.dataoffsets)]), list(page.databytecounts[: len(new.dataoffsets)])
+    turned = picture.origin.turned
+    amount = len(new.dataoffsets)
+    numbers, touched = range(amount), [True] * amount
+    if parts is not None:
+        numbers, touched, amount = parts.numbers.tolist(), parts.touched.tolist(), len(page.dataoffsets)
+    offsets, counts = list(page.dataoffsets[:amount]), list(page.databytecounts[:amount])
     file = page.parent.filehandle
-    for number, (offset, count) in enumerate(zip(new.dataoffsets, new.databytecounts, strict=True)):
-        if keep and rebuilt is not None:
-            _, (_, _, top, left, _), (_, height, width, _) = page.decode(None, number)
-            if not rebuilt[top : top + height, left : left + width].any():
-                continue
+    for number, changed, offset, count in zip(numbers, touched, new.dataoffsets, new.databytecounts, strict=True):
+        if not changed:
+            continue
         new.parent.filehandle.seek(offset)
         data = new.parent.filehandle.read(count)
         if number == len(offsets):

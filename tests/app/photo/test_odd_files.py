@@ -11,6 +11,7 @@ import pytest
 from photomend.app.photo.files import Written, read, write
 from photomend.app.photo.mend import mend
 from photomend.app.photo.metadata import TURNS
+from photomend.app.photo.tiff_patch import touched_segments
 from photomend.app.repair import Repairer
 from photomend.models import HarmonicFill
 from PIL import Image
@@ -54,6 +55,29 @@ def test_tiffs_as_they_are_stored(tmp_path: Path, compression: str | None, layou
         if compression != "jpeg":
             assert np.array_equal(back, picture.pixels)
     assert np.array_equal(shown, pixels) or compression == "jpeg"
+
+
+@pytest.mark.parametrize(
+    ("layout", "numbers"),
+    [
+        ({"rowsperstrip": 10}, [0, 1]),
+        ({"tile": (16, 16)}, [0, 1]),
+        ({"rowsperstrip": 10, "planarconfig": "separate"}, [0, 1, 3, 4, 6, 7]),
+    ],
+)
+def test_only_the_segments_around_a_hole_are_encoded(tmp_path: Path, layout: dict, numbers: list[int]) -> None:
+    """A large TIFF is written in the time that its hole takes."""
+    pixels = KINDS["RGB;16"].pixels
+    stored = np.ascontiguousarray(np.moveaxis(pixels, -1, 0)) if "planarconfig" in layout else pixels
+    imwrite(tmp_path / "a.tif", stored, photometric="rgb", compression="zlib", metadata=None, **layout)
+    picture, _ = mended(tmp_path / "a.tif", tmp_path / "b.tif")
+    with TiffFile(tmp_path / "a.tif") as old, TiffFile(tmp_path / "b.tif") as new:
+        found = touched_segments(old.pages.first, picture)
+        assert found is not None
+        assert found.numbers[found.touched].tolist() == numbers
+        kept = set(range(len(old.pages.first.dataoffsets))) - set(numbers)
+        assert all(old.pages.first.dataoffsets[k] == new.pages.first.dataoffsets[k] for k in kept)
+    assert np.array_equal(read(tmp_path / "b.tif").pixels, picture.pixels)
 
 
 def test_white_is_zero_in_a_fax(tmp_path: Path) -> None:
