@@ -69,8 +69,10 @@ def test_printed_tables_are_marked() -> None:
     document = new_document("page")
     document += nodes.literal_block(text="mean of it:  1\n  hint:     the sum is missing, as if x  were constant")
     document += nodes.literal_block(text="one line\nname  two words   output  12\n")
+    document += nodes.literal_block(text=f"name  {'words  ' * 20}output\n")
     STREAMS.mark_tables(document)
-    assert [block["classes"] for block in document.findall(nodes.literal_block)] == [[], ["columns"]]
+    classes = [block["classes"] for block in document.findall(nodes.literal_block)]
+    assert classes == [[], ["columns"], ["columns", "wide"]]
 
 
 def test_pictures_say_what_they_show() -> None:

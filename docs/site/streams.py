@@ -16,6 +16,8 @@ from sphinx.application import Sphinx
 
 #: What stands between two columns.
 GAP = re.compile(r"(?<=\S)  +(?=\S)")
+#: How many characters a line of the page holds.
+PAGE = 88
 by_library = render.coalesce_streams
 
 
@@ -35,10 +37,14 @@ def joined(outputs: list[Any]) -> list[Any]:
 
 
 def mark_tables(document: nodes.document) -> None:
-    """Call what was printed in four columns or more so, for the style sheet: other long lines may be broken."""
+    """Call what was printed in four columns or more so, for the style sheet, and wide what needs smaller letters.
+
+    Other long lines may be broken.
+    """
     for block in document.findall(nodes.literal_block):
-        if any(len(GAP.findall(line)) >= 3 for line in block.astext().splitlines()):
-            block["classes"].append("columns")
+        rows = [line for line in block.astext().splitlines() if len(GAP.findall(line)) >= 3]
+        if rows:
+            block["classes"] += ["columns", "wide"] if max(map(len, rows)) > PAGE else ["columns"]
 
 
 def _mark_tables(app: Sphinx, document: nodes.document) -> None:
