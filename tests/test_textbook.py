@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from photomend.app.exercises.catalogue import EXERCISES, find
 from photomend.tests.verification.breaks import BREAKS
+from PIL import Image
 
 from .scripts import ROOT, script
 
@@ -85,6 +86,18 @@ def test_pictures_say_what_they_show() -> None:
     document += [nodes.image(uri="a.png"), nodes.image(uri="b.png", alt="the loss")]
     DESCRIBED.describe(document)
     assert [image["alt"] for image in document.findall(nodes.image)] == ["Here is the photo:", "the loss"]
+
+
+def test_wide_pictures_are_marked(tmp_path: Path) -> None:
+    from docutils import nodes
+    from docutils.utils import new_document
+
+    document = new_document("page")
+    for width in (600, 900):
+        Image.new("L", (width, 10)).save(tmp_path / f"{width}.png")
+        document += nodes.image(uri=f"{width}.png")
+    DESCRIBED.mark_wide(document, tmp_path)
+    assert [image["classes"] for image in document.findall(nodes.image)] == [[], ["wide"]]
 
 
 def test_docstrings_keep_their_stars_and_formulas() -> None:

@@ -136,3 +136,13 @@ def test_search_needs_no_network(tab: Tab) -> None:
     found.first.click()
     assert tab.page.url.startswith(SITE.as_uri())
     assert tab.said == []
+
+
+@pytest.mark.parametrize(
+    ("words", "lesson"), [("softmax", "softmax"), ("batch norm", "norms"), ("relu", "activations")]
+)
+def test_a_search_finds_the_lesson_first(tab: Tab, words: str, lesson: str) -> None:
+    tab.page.goto(f"{(SITE / 'search.html').as_uri()}?q={words.replace(' ', '+')}")
+    first = tab.page.locator("#search-results li a").first
+    first.wait_for()
+    assert first.get_attribute("href").startswith(f"book/{lesson}.html")
