@@ -1,4 +1,4 @@
-"""The models that the page offers, those that are here, with what a person should know to choose."""
+"""The models and looks that the page offers, those that are here, with what a person should know to choose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .. import reconstructors
 
 
 class Offer(NamedTuple):
-    """A model to choose: its name, what it is called, and what to expect of it."""
+    """A model or look to choose: its name, what it is called, and what to expect of it."""
 
     name: str
     title: str
@@ -24,6 +24,11 @@ SHIPPED = (
 FILLS = (
     Offer("harmonic", "Smooth fill", "Joins the edges as smoothly as can be. Invents nothing, at once."),
     Offer("biharmonic", "Curved fill", "Continues slopes and lines across thin damage."),
+)
+#: What `Repairer` knows as looks.
+LOOKS = (
+    Offer("faithful", "Faithful", "The least error; smooth where nothing can be known."),
+    Offer("natural", "Natural", "Grain and patterns go on, with patches of the photo: to look at, not to measure."),
 )
 TELEA = Offer("telea", "Telea (OpenCV)", "What many programs use, to compare with.")
 

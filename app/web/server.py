@@ -2,7 +2,7 @@
 
     POST /api/photos?name=…           the bytes of a photo; its random id
     GET  /api/photos/ID               how far its job is, what the photo is, what the repair gave
-    POST /api/photos/ID/repair        {"edits": [...], "model": name}
+    POST /api/photos/ID/repair        {"edits": [...], "model": name, "look": name}
     POST /api/photos/ID/cancel        the job
     POST /api/photos/ID/close         removes everything of it
     GET  /api/photos/ID/view          a part of it as a screen shows it: of=before|after, x, y, width, height
@@ -33,7 +33,7 @@ from ...core import PhotomendError
 from .answers import failed, page_files, read_json, refused
 from .guard import Guard
 from .jobs import Job, Jobs
-from .models import Offer
+from .models import LOOKS, Offer
 from .sessions import Session, Sessions
 from .views import Part, view
 from .work import AFTER, BEFORE, CERTAINTY, PROFILE, Repairers, open_photo, repair_photo
@@ -105,6 +105,7 @@ class Server:
             {
                 "version": __version__,
                 "models": [offer._asdict() for offer in self.offers],
+                "looks": [look._asdict() for look in LOOKS],
                 "limits": {
                     "upload": self.limits.upload,
                     "pixels": self.limits.pixels,
@@ -160,15 +161,11 @@ class Server:
         }
 
     async def repair(self, request: Request) -> Response:
-        session = self._session(request)
-        if session.photo is None:
-            raise HTTPException(409, "the photo hasn't been read yet")
-        if session.job is not None and not session.job.over.is_set() and not session.job.unwanted.is_set():
-            raise HTTPException(409, "this photo is being repaired already")
+        session = self._idle(request)
         wanted = await read_json(request)
-        if wanted.get("model") not in {offer.name for offer in self.offers}:
-            raise PhotomendError(f"model: {wanted.get('model')!r} isn't offered here")
-        wanted.setdefault("edits", None)
+        for kind, offers in (("model", self.offers), ("look", LOOKS)):
+            if wanted.get(kind) not in {offer.name for offer in offers}:
+                raise PhotomendError(f"{kind}: {wanted.get(kind)!r} isn't offered here")
         self._start(session, "repair", partial(repair_photo, session, wanted, self.repairers))
         return JSONResponse({}, 202)
 
@@ -214,6 +211,15 @@ class Server:
         if not path.is_file():
             raise HTTPException(404, "there is no such view of this photo")
         return FileResponse(path, filename=name)
+
+    def _idle(self, request: Request) -> Session:
+        """The session asked for, if it has a photo that nothing is done with."""
+        session = self._session(request)
+        if session.photo is None:
+            raise HTTPException(409, "the photo hasn't been read yet")
+        if session.job is not None and not session.job.over.is_set() and not session.job.unwanted.is_set():
+            raise HTTPException(409, "this photo is being worked on already")
+        return session
 
     def _session(self, request: Request) -> Session:
         return self.sessions.find(request.path_params["id"])

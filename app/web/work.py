@@ -38,16 +38,16 @@ BEFORE, AFTER, PROFILE, CERTAINTY = "before.npy", "after.npy", "profile", "certa
 
 
 class Repairers:
-    """Models by their names, each loaded when it is first asked for."""
+    """Models by their names and looks, each loaded when it is first asked for."""
 
     def __init__(self, device: torch.device | str) -> None:
         self.device = device
-        self._loaded: dict[str, Repairer] = {}
+        self._loaded: dict[tuple[str, str], Repairer] = {}
 
-    def get(self, name: str) -> Repairer:
-        if name not in self._loaded:
-            self._loaded[name] = Repairer.load(name, self.device)
-        return self._loaded[name]
+    def get(self, name: str, look: str) -> Repairer:
+        if (name, look) not in self._loaded:
+            self._loaded[name, look] = Repairer.load(name, self.device, look=look)
+        return self._loaded[name, look]
 
 
 def open_photo(session: Session, limits: Limits, job: Job) -> None:
@@ -83,8 +83,7 @@ def open_photo(session: Session, limits: Limits, job: Job) -> None:
 def target_of(name: str, picture: Picture) -> Path:
     """What the repaired photo is called: like the photo, with the suffix of its own format, or PNG if none writes it.
 
-    >>> import numpy as np
-    >>> picture = Picture(np.zeros((4, 4), np.uint8), "grey")
+    >>>     >>> picture = Picture(np.zeros((4, 4), np.uint8), "grey")
     >>> target_of("scan 3.tiff", picture).name
     'scan 3-repaired.png'
     """
@@ -101,10 +100,10 @@ def repair_photo(session: Session, wanted: Mapping[str, Any], repairers: Repaire
     started = perf_counter()
     photo = session.photo
     assert photo is not None, "only photos that have been read are repaired"
-    missing = draw(wanted["edits"], photo["height"], photo["width"])
+    missing = draw(wanted.get("edits"), photo["height"], photo["width"])
     check_mask(missing, missing.shape)
     with _in_its_own_words(session) as said:
-        repairer = repairers.get(wanted["model"])
+        repairer = repairers.get(wanted["model"], wanted["look"])
         picture = read(session.file)
         repaired = mend(picture, missing, repairer, job.progress)
         job.check()

@@ -67,9 +67,9 @@ def tiff(path: Path) -> None:
             file.write(page, photometric="rgb", extrasamples=["unassalpha"], description="a cat", compression="zlib")
 
 
-@pytest.mark.parametrize(("name", "make"), [("a cat.jpg", jpeg), ("cat.tif", tiff)])
+@pytest.mark.parametrize(("name", "make", "look"), [("a cat.jpg", jpeg, "faithful"), ("cat.tif", tiff, "natural")])
 def test_a_photo_comes_back_as_the_command_gives_it(
-    person: Person, tmp_path: Path, name: str, make: Callable[[Path], None]
+    person: Person, tmp_path: Path, name: str, make: Callable[[Path], None], look: str
 ) -> None:
     make(tmp_path / name)
     tab = person()
@@ -78,6 +78,7 @@ def test_a_photo_comes_back_as_the_command_gives_it(
     tab.drag((0.4, 0.45), (0.5, 0.5), (0.55, 0.42))  # the brush
     tab.page.get_by_role("radio", name="Box").check()
     tab.drag((0.55, 0.6), (0.62, 0.68))
+    tab.page.locator("#look").select_option(look)
     tab.repair()
     edits = tab.asked[0]["edits"]
     assert [edit["kind"] for edit in edits] == ["stroke", "box"]
@@ -86,7 +87,8 @@ def test_a_photo_comes_back_as_the_command_gives_it(
     height, width = (451, 300) if name.endswith("jpg") else (300, 451)
     Image.fromarray(draw(edits, height, width)).save(tmp_path / "mask.png")
     wanted = tmp_path / f"wanted{Path(name).suffix}"
-    model = ["--model", tab.asked[0]["model"]]
+    assert tab.asked[0]["look"] == look
+    model = ["--model", tab.asked[0]["model"], "--look", look]
     assert run(["repair", str(tmp_path / name), "--mask", str(tmp_path / "mask.png"), "-o", str(wanted), *model]) == 0
     assert found.read_bytes() == wanted.read_bytes()
     assert tab.said == []
@@ -160,7 +162,7 @@ def test_the_certainty_of_a_network_is_what_it_expects(person: Person, cat: Path
     assert not tab.page.locator("#here").is_visible()
     tab.page.locator("#model").select_option("harmonic")
     tab.page.get_by_role("button", name="Repair again").click()
-    tab.page.get_by_text("doesn't know how far off").wait_for()
+    tab.page.get_by_text("How far off they are isn't known").wait_for()
     assert not tab.page.locator("#certainty-choice").is_visible()
 
 
@@ -173,11 +175,11 @@ def test_every_mistake_is_one_line_where_it_happens(person: Person, cat: Path, t
     (tmp_path / "heavy.png").write_bytes(b"x" * (2 * 2**20 + 1))
     Image.new("L", (1200, 900)).save(tmp_path / "wide.png")
     for name, words in {
-        "notes.txt": "notes.txt: Can't be read as a photo (not an image in a format that is read here, or",
+        "notes.txt": "notes.txt: can't be read as a photo (not an image in a format that is read here, or",
         "empty.png": "empty.png is empty, or a folder.",
-        "cut.png": "cut.png: Can't be read as a photo",
+        "cut.png": "cut.png: can't be read as a photo",
         "heavy.png": "heavy.png has 2.1 MB; the most here are 2.1 MB.",
-        "wide.png": "wide.png: Claims 1200×900 pixels, and 1,000,000 are allowed",
+        "wide.png": "wide.png: claims 1200×900 pixels, and 1,000,000 are allowed",
     }.items():
         tab.offer(tmp_path / name)
         problem.filter(has_text=words).wait_for()
@@ -235,7 +237,9 @@ def test_a_server_that_is_gone_and_comes_back(person: Person, cat: Path, tmp_pat
     tab.press("Control+Enter")
     again = tab.page.get_by_role("button", name="Try again")
     again.wait_for()
-    assert tab.text("repair-problem").startswith("The server doesn't answer. Is photomend app still running?")
+    assert tab.text("repair-problem").startswith(
+        "The server doesn't answer: see whether photomend app is still running."
+    )
     server = Running(folders[1], server.port)
     again.click()
     tab.page.get_by_role("button", name="Send the photo again").click()
@@ -308,7 +312,7 @@ def test_it_looks_right(person: Person, running: Running, cat: Path, tmp_path: P
     if state == "wrong":
         (tmp_path / "notes.txt").write_text("no photo")
         tab.offer(tmp_path / "notes.txt")
-        tab.page.get_by_text("Can't be read").wait_for()
+        tab.page.get_by_text("can't be read").wait_for()
     elif state != "empty":
         long = tmp_path / "my grandparents in their garden, summer of 1954, scanned (2).png"
         long.write_bytes(cat.read_bytes())

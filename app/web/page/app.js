@@ -2,20 +2,22 @@
 
 import { Edits, share } from "./edits.js";
 import { opened, openingState, stopOpening } from "./opening.js";
-import { Problem, options } from "./server.js";
+import { trying } from "./problems.js";
+import { options } from "./server.js";
 import { certaintyOf, Stage } from "./stage.js";
 import { Tools } from "./tools.js";
+import { sayError, views } from "./views.js";
 import { shortcuts } from "./keys.js";
 import { facts, jobWords, markedWords, megabytes, resultWords } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = new Stage($("canvas"));
 const edits = new Edits(marksChanged);
-const tools = new Tools(stage, edits, brush, hovered);
+const tools = new Tools(stage, edits, brush, (point) => sayError(stage, point));
+const show = views(stage, () => now);
 
 /* The photo: its file here, what the server says of it, and its repair. */
 let now = null;
-let offers = [];
 let marked = 0;
 
 // — Marks
@@ -42,53 +44,14 @@ function marksChanged() {
   if (stage.mode !== "mark") show("mark");
 }
 
-// — Views
-
-function show(view) {
-  if (view !== "mark" && !now?.result) return;
-  if (view === "certainty" && !stage.photo.certainty) return;
-  stage.mode = view;
-  document.querySelector(`[name=view][value=${view}]`).checked = true;
-  $("compare").hidden = view !== "compare";
-  $("legend").hidden = view !== "certainty";
-  stage.canvas.style.cursor = view === "mark" ? "none" : view === "compare" ? "ew-resize" : "grab";
-  stage.cursor = null;
-  stage.changed(true);
-}
-
-function hovered(point) {
-  const map = stage.photo?.certainty;
-  if (!map || stage.mode !== "certainty") return;
-  const [x, y] = (point ?? [-1, -1]).map((value, i) => Math.floor((value * [map.picture.width, map.picture.height][i]) / [now.photo.width, now.photo.height][i]));
-  const inside = x >= 0 && y >= 0 && x < map.picture.width && y < map.picture.height;
-  const error = inside ? map.errors[y * map.picture.width + x] : -1;
-  $("here").value = error < 0 ? "" : `Here: off by about ${error}`;
-}
-
-/* Zoomed in, the part in view is fetched at the photo's own resolution, once nothing moves any more. */
-let resting;
-stage.moved = () => {
-  stage.details = { before: null, after: null };
-  clearTimeout(resting);
-  if (!now || stage.view.scale * devicePixelRatio <= now.photo.shown[0] / now.photo.width) return;
-  resting = setTimeout(async () => {
-    const { photo, remote } = now, part = stage.visible;
-    for (const name of now.result ? ["before", "after"] : ["before"]) {
-      const bitmap = await remote.picture(`view?${new URLSearchParams({ of: name, ...part })}`).catch(() => null);
-      const same = now?.photo === photo && JSON.stringify(part) === JSON.stringify(stage.visible);
-      if (bitmap && same) stage.details[name] = { bitmap, ...part };
-      stage.changed();
-    }
-  }, 200);
-};
-
-stage.bordered = () => ($("split").value = Math.round(100 * stage.split));
-$("split").addEventListener("input", () => {
-  stage.split = $("split").value / 100;
-  stage.changed();
-});
-
 // — Repair
+
+/* Say how far the server is. */
+function going(job) {
+  $("working-text").textContent = jobWords(job);
+  if (job.state === "running" && job.total > 1) $("bar").value = job.done / job.total;
+  else $("bar").removeAttribute("value");
+}
 
 async function repair() {
   if (now.working || !$("working").hidden) return;
@@ -96,10 +59,10 @@ async function repair() {
   problem.textContent = "";
   if (marked === 0) return void (problem.textContent = "Nothing is marked: paint over the damage first.");
   if (marked > 0.999) return void (problem.textContent = "Everything is marked: the repair needs something to go by.");
-  await trying(problem, repair, async () => {
+  await trying(problem, help(repair), async () => {
     working(true);
     try {
-      await now.remote.repair({ edits: edits.list, model: $("model").value });
+      await now.remote.repair({ edits: edits.list, model: $("model").value, look: $("look").value });
       await followed();
     } finally {
       working(false);
@@ -108,11 +71,7 @@ async function repair() {
 }
 
 async function followed() {
-  const { result } = await now.remote.finished((job) => {
-    $("working-text").textContent = jobWords(job);
-    if (job.state === "running" && job.total > 1) $("bar").value = job.done / job.total;
-    else $("bar").removeAttribute("value");
-  });
+  const { result } = await now.remote.finished(going);
   const { remote } = now, version = result.version;
   stage.photo.after = await remote.picture(`view?of=after&version=${version}`);
   stage.photo.certainty = result.expected ? certaintyOf(await remote.picture(`certainty?version=${version}`)) : null;
@@ -149,12 +108,12 @@ function working(going) {
 
 async function cancel() {
   stopOpening();
-  if (now?.working) await trying($("repair-problem"), cancel, () => now.remote.cancel());
+  if (now?.working) await trying($("repair-problem"), help(cancel), () => now.remote.cancel());
 }
 
 async function download() {
   if (!now?.result) return;
-  await trying($("download-problem"), download, async () => {
+  await trying($("download-problem"), help(download), async () => {
     const link = document.createElement("a");
     link.href = URL.createObjectURL(await now.remote.file());
     link.download = now.photo.download;
@@ -164,24 +123,8 @@ async function download() {
   });
 }
 
-/* Do something; what goes wrong is said in `place`, with a button that helps. */
-async function trying(place, again, work) {
-  place.textContent = "";
-  try {
-    await work();
-  } catch (problem) {
-    if (!(problem instanceof Problem)) throw problem;
-    if (problem.kind === "cancelled") return;
-    place.textContent = `${problem.message} `;
-    const help = { gone: ["Send the photo again", () => open(now.file, true)], away: ["Try again", again] }[problem.kind];
-    if (!help) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = help[0];
-    button.addEventListener("click", help[1]);
-    place.append(button);
-  }
-}
+/* What helps if the server has forgotten the photo, or is away. */
+const help = (again) => ({ gone: ["Send the photo again", () => open(now.file, true)], away: ["Try again", again] });
 
 // — A photo
 
@@ -202,8 +145,8 @@ async function open(file, again = false) {
   $("photo-said").replaceChildren(...items(now.photo.said));
   stage.show({ width: now.photo.width, height: now.photo.height, before: photo.before });
   show("mark");
-  if (again) marksChanged();
-  else edits.reset();
+  if (!again) edits.reset();
+  marksChanged();
   sizeChanged();
   stage.canvas.focus({ focusVisible: false, preventScroll: true });
   scrollTo(0, 0);
@@ -246,8 +189,6 @@ $("zoom-in").addEventListener("click", () => stage.zoom(1.5));
 $("zoom-out").addEventListener("click", () => stage.zoom(1 / 1.5));
 $("zoom-fit").addEventListener("click", () => stage.fit());
 $("size").addEventListener("input", sizeChanged);
-$("model").addEventListener("change", () => ($("model-words").textContent = offers.find(({ name }) => name === $("model").value).words));
-for (const radio of document.querySelectorAll("[name=view]")) radio.addEventListener("change", () => show(radio.value));
 shortcuts({ stage, edits, show, repair, cancel, download, open: () => now !== null, sizeChanged });
 
 addEventListener("dragover", (event) => {
@@ -264,12 +205,19 @@ addEventListener("paste", (event) => chosen([...event.clipboardData.files]));
 addEventListener("beforeunload", (event) => unsaved() && event.preventDefault());
 addEventListener("pagehide", (event) => !event.persisted && now?.remote.close());
 
+/* Fill a list with what there is to choose, {name, title, words}, and say what the chosen one is. */
+function offer(list, words, choices) {
+  const say = () => (words.textContent = choices[list.selectedIndex].words);
+  list.replaceChildren(...choices.map(({ name, title }) => Object.assign(element("option", title), { value: name })));
+  list.addEventListener("change", say);
+  say();
+}
+
 async function start() {
   try {
     const offered = await options();
-    offers = offered.models;
-    $("model").replaceChildren(...offers.map(({ name, title }) => Object.assign(element("option", title), { value: name })));
-    $("model").dispatchEvent(new Event("change"));
+    offer($("model"), $("model-words"), offered.models);
+    offer($("look"), $("look-words"), offered.looks);
     const { upload, pixels, minutes } = offered.limits;
     openingState.limits = offered.limits;
     $("privacy").textContent = `The photo goes to the server that sent this page, and nowhere else. It is removed when you close the page, or after ${minutes} minutes without use. Up to ${Math.round(upload / 2 ** 20)} MB and ${Math.round(pixels / 1e6)} megapixels.`;

@@ -51,7 +51,7 @@ export async function opened(file) {
   } catch (problem) {
     remote?.close();
     if (!(problem instanceof Problem)) throw problem;
-    const said = problem.kind === "away" ? problem.message : `${file.name}: ${problem.message}`;
+    const said = problem.kind === "away" ? problem.message : `${file.name}: ${problem.said}.`;
     openingState(problem.kind === "cancelled" ? "" : said, at);
   } finally {
     stop = () => {};

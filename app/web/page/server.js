@@ -2,18 +2,18 @@
 
 export class Problem extends Error {
   /* kind: "gone" if the server doesn't know the photo any more, "away" if it doesn't answer, or "". */
-  constructor(message, kind = "") {
-    super(message);
+  constructor(said, kind = "") {
+    super(said && said[0].toUpperCase() + said.slice(1) + ".");
+    this.said = said;
     this.kind = kind;
   }
 }
 
-const AWAY = "The server doesn't answer. Is photomend app still running?";
+const AWAY = "the server doesn't answer: see whether photomend app is still running";
 
 async function problemOf(response) {
   const { error } = await response.json().catch(() => ({}));
-  const said = error ?? `the server answers ${response.status}`;
-  return new Problem(said[0].toUpperCase() + said.slice(1) + ".", response.status === 410 ? "gone" : "");
+  return new Problem(error ?? `the server answers ${response.status}`, response.status === 410 ? "gone" : "");
 }
 
 async function ask(path, options) {
@@ -82,7 +82,7 @@ export class Remote {
     for (let wait = 100; ; wait = Math.min(1.3 * wait, 500)) {
       const state = await this.state();
       if (state.job.state === "done") return state;
-      if (state.job.state === "failed") throw new Problem(state.job.problem[0].toUpperCase() + state.job.problem.slice(1) + ".");
+      if (state.job.state === "failed") throw new Problem(state.job.problem);
       if (state.job.state === "cancelled") throw new Problem("", "cancelled");
       going(state.job);
       await new Promise((resolve) => setTimeout(resolve, wait));

@@ -31,7 +31,7 @@ export function jobWords(job) {
 
 export function resultWords(result) {
   const done = `${count(result.pixels)} pixels rebuilt in ${result.seconds} s.`;
-  if (!result.expected) return `${done} This model doesn't know how far off it is.`;
+  if (!result.expected) return `${done} How far off they are isn't known for this model and look.`;
   const { mae, low, high, share } = result.expected;
   return `${done} Expect them to be off by ${mae.toFixed(0)} grey levels of 255 on average (${low.toFixed(0)} to ${high.toFixed(0)} in ${100 * share} % of such photos).`;
 }

@@ -42,7 +42,9 @@ class Client(TestClient):
 
     def repair(self, photo: str, *edits: dict[str, Any], model: str = "harmonic") -> dict[str, Any]:
         """Repair it, and wait; what is said then."""
-        answer = self.post(f"/api/photos/{photo}/repair", json={"edits": edits or [HOLE], "model": model})
+        answer = self.post(
+            f"/api/photos/{photo}/repair", json={"edits": edits or [HOLE], "model": model, "look": "faithful"}
+        )
         assert answer.status_code == 202, answer.text
         return self.finished(photo)
 

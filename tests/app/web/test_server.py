@@ -82,7 +82,7 @@ def test_views_before_and_after(serve: Serve, photo: Path) -> None:
 def test_masks_that_no_repair_can_use(serve: Serve, photo: Path, edits: list[object], line: str) -> None:
     client = serve()
     name = client.opened(photo)
-    client.post(f"/api/photos/{name}/repair", json={"edits": edits, "model": "harmonic"})
+    client.post(f"/api/photos/{name}/repair", json={"edits": edits, "model": "harmonic", "look": "faithful"})
     job = client.finished(name)["job"]
     assert (job["state"], job["problem"][: len(line)]) == ("failed", line)
     assert client.repair(name)["job"]["state"] == "done"  # and the photo is still there
@@ -163,11 +163,11 @@ def test_one_repair_of_a_photo_at_a_time_and_it_can_be_cancelled(serve: Serve, p
 
     client.server.jobs.add(Job("somebody else", "repair", block))
     assert begun.wait(10)
-    wanted = {"edits": [HOLE], "model": "harmonic"}
+    wanted = {"edits": [HOLE], "model": "harmonic", "look": "faithful"}
     assert client.post(f"/api/photos/{name}/repair", json=wanted).status_code == 202
     job = client.get(f"/api/photos/{name}").json()["job"]
     assert (job["state"], job["ahead"]) == ("waiting", 1)
-    assert problem(client.post(f"/api/photos/{name}/repair", json=wanted)) == "this photo is being repaired already"
+    assert problem(client.post(f"/api/photos/{name}/repair", json=wanted)) == "this photo is being worked on already"
     assert client.post(f"/api/photos/{name}/cancel").status_code == 200
     assert client.get(f"/api/photos/{name}").json()["job"]["state"] == "cancelled"
     go_on.set()
