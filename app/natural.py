@@ -13,7 +13,7 @@ from ..data.photos import Mask
 from ..models import HarmonicFill
 from ..models.exemplar import TextureFill
 from ..models.exemplar.fills import SURROUNDINGS
-from ..models.holes import Hole, Window, inside
+from ..models.holes import Hole, Window, inside, union
 from .photo.canvas import Canvas, Colours
 from .pieces import Piece, crop_around, sprawls
 from .side_by_side import Job, Request
@@ -48,6 +48,7 @@ def redraw(
     if longest > LONGEST:
         return faithful
     wide = crop_around(part.window, mask.shape, SURROUNDINGS if sprawls(hole) else max(SURROUNDINGS, longest // 2))
+    wide = union(wide, window)  # two crops around a hole are rounded and shifted by themselves
     crop, missing, place = canvas.colours(wide), mask[wide], inside(window, wide)
     own = np.zeros_like(missing)
     own[place] = hole.mask(window)

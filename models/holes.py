@@ -160,6 +160,12 @@ def inside(window: Window, outer: Window) -> Window:
     return slice(rows.start - y, rows.stop - y), slice(columns.start - x, columns.stop - x)
 
 
+def union(a: Window, b: Window) -> Window:
+    """The smallest window that holds two others."""
+    rows, columns = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True))
+    return rows, columns
+
+
 class Bounds(NamedTuple):
     """The smallest rectangle around a hole: rows top…bottom − 1 and columns left…right − 1."""
 

@@ -68,3 +68,19 @@ def test_from_python(grainy: tuple[Photo, Mask], tmp_path: Path) -> None:
     assert np.array_equal(drawn, Repairer(HarmonicFill(), look="natural").repair(photo, mask))
     with pytest.raises(PhotomendError, match=r"look 'naturl' is unknown; .*natural"):
         photomend.repair(photo, mask, look="naturl")
+
+
+def test_holes_of_any_size_anywhere_in_photos_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both crops around a hole, of the faithful fill and of the patches, are rounded, and shifted at an edge."""
+    monkeypatch.setattr(TextureFill, "complete", lambda self, photo, own, missing, guide: guide)
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        height, width = rng.integers(90, 700, 2)
+        mask = np.zeros((height, width), np.bool_)
+        for _ in range(2):
+            h, w = rng.integers(1, 80, 2)
+            y, x = rng.integers(0, height - h), rng.integers(0, width - w)
+            mask[y : y + h, x : x + w] = True
+        photo = np.full((height, width, 3), 90, np.uint8)
+        photo[mask] = 0
+        assert (Repairer(HarmonicFill(), look="natural").repair(photo, mask) == 90).all()
