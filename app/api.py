@@ -29,6 +29,8 @@ from .repair import Repairer
 Pixels: TypeAlias = NDArray[Any]
 File: TypeAlias = str | os.PathLike[str]
 Missing: TypeAlias = File | Image.Image | Mask | NDArray[np.uint8] | Iterable[tuple[int, int, int, int]]
+#: What a mask can be instead of a file's name.
+WORDS = ("alpha", "auto")
 Model: TypeAlias = str | Path | Repairer | None
 
 
@@ -103,8 +105,9 @@ def repair(
             [0, 1], or else from their least to their greatest known value. It stays as it is.
         mask: what is missing: a file, a Pillow image or a `uint8 (H, W)` array, not black where the photo is missing; a
             `bool (H, W)` array, True where it is; rectangles (x, y, width, height): column and row of the upper left
-            pixel, and size; or "alpha": the photo's own transparent pixels, with the soft edge around them, which
-            become opaque.
+            pixel, and size; "alpha": the photo's own transparent pixels, with the soft edge around them, which become
+            opaque; or "auto": dust, hairs and scratches of a scan, and black paint, as they are found
+            (`photomend.app.masks.choice.damage_of` shows where).
         model: a model's name, a run folder, a weights file, or a `photomend.app.repair.Repairer`, which saves loading
             the same model for each of many photos. Without one, the shipped attention model.
         invert: whether the mask says what is known instead.
@@ -150,9 +153,16 @@ def repair(
     if output is not None:
         check_room(Path(output), picture)
         check_quality(Path(output), quality)
-    alpha = isinstance(mask, str) and mask == "alpha"
-    choice = Choice(alpha=alpha, threshold=threshold, invert=invert, grow=grow, feather=feather)
-    missing = choice.missing(picture, None if choice.alpha else _given(mask, picture))
+    word = mask if isinstance(mask, str) and mask in WORDS else ""
+    choice = Choice(
+        alpha=word == "alpha",
+        damage=word == "auto",
+        threshold=threshold,
+        invert=invert,
+        grow=grow,
+        feather=feather,
+    )
+    missing = choice.missing(picture, None if word else _given(mask, picture))
     if not isinstance(model, Repairer):
         if views not in (None, 1, 8):
             raise PhotomendError(f"views (={views!r}) must be 1 or 8")

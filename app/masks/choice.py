@@ -16,14 +16,28 @@ from ..photo.canvas import RepairError, check_mask
 from ..photo.picture import Picture
 from ..repair import Repairer
 from ..steps import OnStep
+from . import CERTAINTY
 from .colours import Colour, find_colour, find_transparent, make_opaque
 from .feather import mend_feathered
-from .reading import read_mask, turn_like
+from .reading import is_lossy, read_mask, turn_like
 from .shaping import shape
 
 File = Path | Image.Image
 #: More than this share of a photo is hardly what somebody means to have rebuilt.
 MUCH = 0.5
+
+
+def damage_of(picture: Picture, certainty: float = CERTAINTY) -> Mask:
+    """The damage that is found on a picture of any kind: bool (H, W). Transparent pixels have none.
+
+    Raises PhotomendError: the certainty isn't between 0 and 1.
+    """
+    from .damage import find_damage, shades_of  # here, because they bring scipy along
+    from .paint import find_paint
+
+    shades, hidden = shades_of(picture), picture.hidden()
+    found = find_damage(shades, certainty) | find_paint(shades, is_lossy(picture))
+    return found if hidden is None else found & ~hidden
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,8 @@ class Choice:
     Attributes:
         boxes: rectangles.
         alpha: whether what is transparent is missing, and becomes opaque.
+        damage: whether dust, hairs and scratches are missing, and what is painted over in black.
+        certainty: how likely marks have to be damage; see `find_damage`.
         colour: the colour of damage that was painted over.
         tolerance: how far from it a pixel may be; see `find_colour`.
         threshold: see `read_mask` and `find_transparent`.
@@ -43,6 +59,8 @@ class Choice:
 
     boxes: Sequence[Box] = ()
     alpha: bool = False
+    damage: bool = False
+    certainty: float = CERTAINTY
     colour: Colour | None = None
     tolerance: int | None = None
     threshold: int | None = None
@@ -52,7 +70,7 @@ class Choice:
 
     def __bool__(self) -> bool:
         """Whether it says anything without a mask file."""
-        return bool(self.boxes) or self.alpha or self.colour is not None
+        return bool(self.boxes) or self.alpha or self.damage or self.colour is not None
 
     def missing(self, picture: Picture, mask: File | Mask | None = None) -> Mask:
         """What is missing of a photo, bool (H, W).
@@ -70,6 +88,8 @@ class Choice:
             if given.dtype != np.bool_ or given.shape != missing.shape:
                 check_mask(given, picture.shape)
             missing |= shape(given, invert=self.invert)
+        if self.damage:
+            missing |= damage_of(picture, self.certainty)
         if self.colour is not None:
             missing |= find_colour(picture, self.colour, self.tolerance)
         if self.alpha:
@@ -86,6 +106,7 @@ class Choice:
     def _nothing(self) -> str:
         """Why nothing is missing, where no mask or box says what is."""
         reasons = ["nothing of it is transparent"] if self.alpha else []
+        reasons += ["no damage is found, nor black paint"] if self.damage else []
         reasons += ["no pixel has the colour {},{},{}".format(*self.colour)] if self.colour is not None else []
         return ", and ".join(reasons)
 

@@ -12,6 +12,7 @@ import click
 from ...core import PhotomendError
 from ...data.masks import Box
 from ..options import FILE
+from . import CERTAINTY
 from .choice import Choice
 from .colours import Colour, colour_of
 
@@ -53,6 +54,18 @@ OPTIONS = (
         "--mask-from-alpha",
         is_flag=True,
         help="The photo's own transparent pixels are missing, with the soft edge around them. They become opaque.",
+    ),
+    click.option(
+        "--auto",
+        is_flag=True,
+        help="Dust, hairs and scratches of a scan are missing, and what was painted over in black, as they are found."
+        " Look at what that is first: --dry-run -o mask.png.",
+    ),
+    click.option(
+        "--auto-certainty",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        metavar="P",
+        help=f"How likely a mark has to be damage for --auto: more finds less.  [default: {CERTAINTY}]",
     ),
     click.option(
         "--auto-colour",
@@ -101,6 +114,8 @@ def mask_options(command: Command) -> Callable[..., Any]:
         mask: Path | None,
         boxes: tuple[Box, ...],
         mask_from_alpha: bool,
+        auto: bool,
+        auto_certainty: float | None,
         auto_colour: Colour | None,
         auto_tolerance: int | None,
         invert: bool,
@@ -112,6 +127,8 @@ def mask_options(command: Command) -> Callable[..., Any]:
         choice = Choice(
             boxes=boxes,
             alpha=mask_from_alpha,
+            damage=auto,
+            certainty=CERTAINTY if auto_certainty is None else auto_certainty,
             colour=auto_colour,
             tolerance=auto_tolerance,
             threshold=threshold,
@@ -120,13 +137,15 @@ def mask_options(command: Command) -> Callable[..., Any]:
             feather=feather,
         )
         if mask is None and not choice:
-            raise click.UsageError("say what is missing: --mask, --box, --mask-from-alpha or --auto-colour")
+            raise click.UsageError("say what is missing: --mask, --box, --mask-from-alpha, --auto or --auto-colour")
         if invert and mask is None:
             raise click.UsageError("--invert turns a mask around: it needs --mask")
         if threshold is not None and mask is None and not mask_from_alpha:
             raise click.UsageError("--threshold is for --mask or --mask-from-alpha")
         if auto_tolerance is not None and auto_colour is None:
             raise click.UsageError("--auto-tolerance is for --auto-colour")
+        if auto_certainty is not None and not auto:
+            raise click.UsageError("--auto-certainty is for --auto")
         return command(*args, mask=mask, choice=choice, **others)
 
     wrapped: Callable[..., Any] = with_choice

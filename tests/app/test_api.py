@@ -80,6 +80,7 @@ def test_all_kinds_give_the_same_pixels_and_their_own_kind(files: tuple[Path, Pa
         (None, [BOX], {"feather": -1}, r"feather \(=-1\) must be 0 or more"),
         (None, Image.new("L", (100, 80), 9), {"threshold": 0}, r"threshold \(=0\) must be from 1 to 255"),
         (None, "alpha", {}, "nothing of it is transparent"),
+        (np.full((60, 60), 90, np.uint8), "auto", {}, "no damage is found, nor black paint"),
     ],
 )
 def test_mistakes(photo: Any, mask: Any, options: dict[str, Any], words: str) -> None:

@@ -86,6 +86,9 @@ def test_a_batch_goes_on_after_bad_photos(shell: Shell, tmp_path: Path) -> None:
         (["a.png", "-o", "b.png", "--mask", "m.png", "--feather", "x"], 2, "'x' is not a valid integer"),
         (["a.png", "-o", "b.png", "--auto-colour", "blackk"], 2, "colour 'blackk' is no name, #rrggbb or r,g,b"),
         (["a.png", "-o", "b.png", "--auto-colour", "#010203"], 1, "a.png: no pixel has the colour 1,2,3"),
+        (["a.png", "-o", "b.png", "--box", "1,1,5,5", "--auto-certainty", "0.5"], 2, "--auto-certainty is for --auto"),
+        (["a.png", "-o", "b.png", "--auto", "--auto-certainty", "1"], 2, "1.0 is not in the range 0<x<1"),
+        (["even.png", "-o", "b.png", "--auto"], 1, "even.png: no damage is found, nor black paint"),
         (["a.png", "-o", "b.png", "--mask-from-alpha"], 1, "a.png: nothing of it is transparent"),
         (["a.png", "-o", "b.png", "--mask", "m.png", "--grow", "200"], 1, "the mask covers the whole photo"),
         (
@@ -133,6 +136,7 @@ def test_mistakes(
     holes(Path("m.png"), 80, 100, (5, 5, 10, 10))
     holes(Path("small.png"), 40, 40, (5, 5, 10, 10))
     holes(Path("empty.png"))
+    Image.new("L", (100, 80), 90).save("even.png")
     Path("void").mkdir()
     before = tree(tmp_path)
     assert words in shell.fails(status, "repair", *arguments)
@@ -159,6 +163,30 @@ def test_every_way_to_say_what_is_missing(shell: Shell, tmp_path: Path) -> None:
     assert np.array_equal(result[far > 3][:, :3], photo[far > 3])
     assert (result[(far > 1) & (far <= 3)][:, :3] != photo[(far > 1) & (far <= 3)]).any()
     assert (result[..., 3] == 255).all()
+
+
+def test_damage_is_found_looked_at_and_repaired(shell: Shell, tmp_path: Path) -> None:
+    y, x = np.mgrid[0:80, 0:300]
+    photo = np.stack((90 + y // 2, 100 + x // 5, 60 + y // 3), axis=2).astype(np.uint8)
+    damage = (x - 50) ** 2 + (y - 40) ** 2 < 9
+    damage[60:70, 200:240] = True
+    scan = photo.copy()
+    scan[(x - 50) ** 2 + (y - 40) ** 2 < 9] = 250
+    scan[60:70, 200:240] = 0
+    Image.fromarray(scan).save(tmp_path / "scan.tif")
+    shown, repaired = tmp_path / "damage.png", tmp_path / "repaired.tif"
+    outcome = shell("repair", tmp_path / "scan.tif", "--auto", "--dry-run", "-o", shown, "--model", "harmonic")
+    assert outcome.status == 0, outcome
+    found = np.asarray(Image.open(shown))
+    assert found[damage].all()
+    assert not found[ndimage.distance_transform_edt(~damage) > 3].any()
+    assert not repaired.exists()
+    outcome = shell("repair", tmp_path / "scan.tif", "--mask", shown, "-o", repaired, "--model", "harmonic")
+    assert outcome.status == 0, outcome
+    outcome = shell("repair", tmp_path / "scan.tif", "--auto", "-o", tmp_path / "auto.tif", "--model", "harmonic")
+    assert outcome.status == 0, outcome
+    assert np.array_equal(pixels(repaired), pixels(tmp_path / "auto.tif"))
+    assert np.abs(pixels(repaired).astype(int) - photo).max() <= 4
 
 
 def test_an_inverted_mask_is_questioned(shell: Shell, tmp_path: Path) -> None:
