@@ -73,6 +73,7 @@ browser: $(STAMP)
 docs-tables: $(STAMP)
 	$(BIN)/python docs/tables.py
 	$(BIN)/python docs/curve.py
+	$(BIN)/python docs/looks.py
 	$(BIN)/photomend draw attention -o docs/images/architecture.svg --overwrite
 
 check:

@@ -9,14 +9,16 @@ import numpy as np
 import photomend
 import pytest
 from photomend.app import natural
+from photomend.app.pieces import crop_around
 from photomend.app.reconstructors import load
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
-from photomend.data.masks import Box, boxes_mask
+from photomend.data.masks import Box, boxes_mask, random_box
 from photomend.data.photos import Mask, Photo
 from photomend.models import HarmonicFill
 from photomend.models.calibration import Calibration
 from photomend.models.exemplar import TextureFill
+from photomend.models.holes import union
 
 
 @pytest.fixture
@@ -51,6 +53,21 @@ def test_a_hole_that_is_too_large_keeps_the_faithful_fill(
     monkeypatch.setattr(natural, "LONGEST", 29)
     faithful, drawn = (Repairer(HarmonicFill(), look=look).repair(*grainy) for look in natural.LOOKS)
     assert np.array_equal(drawn, faithful)
+
+
+def test_the_larger_crop_holds_the_faithful_one() -> None:
+    """Though each is rounded up behind the hole, where the photo has room."""
+    rng, beyond = np.random.default_rng(0), 0
+    for _ in range(300):
+        shape = tuple(int(side) for side in rng.integers(300, 800, 2))
+        hole = random_box(rng, *shape, 60, 250)
+        window = slice(hole.y, hole.y + hole.height), slice(hole.x, hole.x + hole.width)
+        faithful, larger = crop_around(window, shape), crop_around(window, shape, max(hole.width, hole.height) // 2)
+        beyond += any(a.start < b.start or a.stop > b.stop for a, b in zip(faithful, larger, strict=True))
+        both = union(faithful, larger)
+        for side, of_faithful, size in zip(both, faithful, shape, strict=True):
+            assert 0 <= side.start <= of_faithful.start < of_faithful.stop <= side.stop <= size
+    assert beyond > 0
 
 
 def test_its_error_is_not_that_which_the_weights_know() -> None:

@@ -57,7 +57,7 @@ def texture_distances(truth: Array, rebuilt: Array, mask: Array) -> tuple[float,
         mask: (1, H, W), 1 = missing.
     """
     missing = mask[0] > 0.5
-    photos = PEAK * torch.stack((truth, rebuilt)).double()
+    photos = PEAK * torch.stack((truth, rebuilt))
     distance = flat = 0.0
     for _ in range(LEVELS):
         places = _fits(missing)
