@@ -17,8 +17,10 @@ from typing import NoReturn
 #: Signals that end a process at once unless it asks for something else: `kill`, and a terminal that goes away.
 ENDING = ("SIGTERM", "SIGHUP")
 #: What libraries say when the system gives them no memory; torch and libvips have no exceptions of their own for it.
-NO_MEMORY = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc")
-NO_MEMORY += ("failed to map segment",)  # while torch is imported
+NO_MEMORY = (
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc"),
+    "failed to map segment",  # while torch is imported
+)
 NO_THREAD = "can't start new thread"  # whose stack is memory, too
 
 

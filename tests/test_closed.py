@@ -80,7 +80,8 @@ def executed(source: str) -> list[str]:
                 if keyword.arg in wrong and value != (not wrong[keyword.arg]):
                     found.append(f"{node.lineno}: {keyword.arg}")
         for name in names:
-            found += [f"{node.lineno}: {module}" for module in MODULES if f"{name}.".startswith(f"{module}.")]
+            line = getattr(node, "lineno", 0)
+            found += [f"{line}: {module}" for module in MODULES if f"{name}.".startswith(f"{module}.")]
     return sorted(set(found))
 
 

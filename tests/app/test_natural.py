@@ -87,17 +87,11 @@ def test_from_python(grainy: tuple[Photo, Mask], tmp_path: Path) -> None:
         photomend.repair(photo, mask, look="naturl")
 
 
-def test_holes_of_any_size_anywhere_in_photos_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both crops around a hole, of the faithful fill and of the patches, are rounded, and shifted at an edge."""
+@pytest.mark.parametrize("side", [63, 64, 65, *range(122, 131)])
+def test_the_patches_crop_holds_the_fills(side: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both crops around a hole are rounded, each by itself, and shifted where the photo ends."""
     monkeypatch.setattr(TextureFill, "complete", lambda self, photo, own, missing, guide: guide)
-    rng = np.random.default_rng(0)
-    for _ in range(40):
-        height, width = rng.integers(90, 700, 2)
-        mask = np.zeros((height, width), np.bool_)
-        for _ in range(2):
-            h, w = rng.integers(1, 80, 2)
-            y, x = rng.integers(0, height - h), rng.integers(0, width - w)
-            mask[y : y + h, x : x + w] = True
-        photo = np.full((height, width, 3), 90, np.uint8)
+    for top in (0, 99, 300 - side):
+        photo, mask = np.full((300, 310, 3), 90, np.uint8), boxes_mask([Box(90, top, side - 23, side)], 300, 310)
         photo[mask] = 0
         assert (Repairer(HarmonicFill(), look="natural").repair(photo, mask) == 90).all()
