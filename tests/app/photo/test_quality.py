@@ -54,6 +54,15 @@ def test_a_jpeg_with_a_quality_keeps_its_subsampling_and_what_it_says(tmp_path: 
             assert sum(new.quantization[0]) < sum(old.quantization[0])
 
 
+def test_a_large_heic_loses_nothing_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heif = pytest.importorskip("photomend.app.photo.heif")
+    pytest.importorskip("pillow_heif")
+    monkeypatch.setattr(heif, "LARGE", 100)
+    for kind in ("RGB", "RGBA", "L"):
+        write(tmp_path / "a.heic", KINDS[kind])
+        assert np.array_equal(read(tmp_path / "a.heic").pixels, KINDS[kind].pixels)
+
+
 def test_without_a_quality_a_jpeg_keeps_its_tables(tmp_path: Path) -> None:
     Image.fromarray(KINDS["RGB"].pixels).save(tmp_path / "a.jpg", quality=60)
     mended(tmp_path / "a.jpg", tmp_path / "b.jpg")
