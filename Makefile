@@ -7,8 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # A process for every core, and no more than four: each of them imports torch and collects all tests.
 PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables check hooks \
-	clean
+.PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables fuzz kills check \
+	hooks clean
 
 help:
 	@echo "make install     install photomend into .venv"
@@ -18,6 +18,8 @@ help:
 	@echo "make test-all    all tests: every oracle case in every layout, every mutant"
 	@echo "make verify      every gradient against every oracle                  (VERIFY_ARGS=\"conv2d BatchNorm2d\")"
 	@echo "make mutation    a mistake at a time in every backward pass           (MUTATION_ARGS=\"batch_norm --list\")"
+	@echo "make fuzz        random changes to small files, for each reader    (FUZZ_ARGS=\"photo --seconds 3600\")"
+	@echo "make kills       training runs killed at random moments               (KILLS_ARGS=\"--kills 200\")"
 	@echo "make format      ruff: rewrite the code in the house's format"
 	@echo "make lint        ruff: rules and format"
 	@echo "make types       mypy"
@@ -47,6 +49,12 @@ verify: $(STAMP)
 
 mutation: $(STAMP)
 	$(BIN)/python -m photomend.tests.mutation $(MUTATION_ARGS)
+
+fuzz: $(STAMP)
+	$(BIN)/python -m photomend.tests.fuzz $(FUZZ_ARGS)
+
+kills: $(STAMP)
+	$(BIN)/python -m photomend.tests.train.kills $(KILLS_ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .

@@ -103,8 +103,8 @@ def read_settings(path: Path) -> dict[str, Any]:
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise PhotomendError(f"{path}: can't be read ({error.strerror})") from error
-    except ValueError as error:
-        raise PhotomendError(f"{path}: not a file of settings ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise PhotomendError(f"{path}: not a file of settings ({str(error)[:200]})") from error
     if not isinstance(settings, dict):
         raise PhotomendError(f"{path}: not a file of settings")
     if not isinstance(network := settings.get("model_config", {}), dict):

@@ -10,7 +10,7 @@ import importlib
 import os
 import stat
 import struct
-from io import BytesIO
+from io import BufferedReader, BytesIO, FileIO
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
@@ -69,6 +69,20 @@ def require_file(path: Path) -> None:
         raise PhotoError(f"{path}: can't be read as a photo (it is {what})")
 
 
+class BoundedFile(BufferedReader):
+    """A file that is never asked for more bytes than it has, for which Python would reserve memory first.
+
+    Pillow asks for all that lies between two strips of a TIFF, and a damaged one says that this is petabytes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(FileIO(path))
+        self.size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size if size is None else min(size, self.size))
+
+
 def open_image(source: Path | bytes, name: str) -> Image.Image:
     """The image in a file, or a file's bytes, not decoded yet; what it claims is allowed.
 
@@ -87,6 +101,9 @@ def open_image(source: Path | bytes, name: str) -> Image.Image:
         require_modest(name, *image.size)
         if image.format == "TIFF":
             require_modest(name, *image.size, frames=_tiff_pages(source))
+            if isinstance(source, Path):
+                image.close()
+                image = Image.open(BoundedFile(source), formats=("TIFF",))
     except BaseException:
         image.close()
         raise

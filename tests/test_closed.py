@@ -64,6 +64,8 @@ def executed(source: str) -> list[str]:
     known, found = known_names(tree), []
     for node in ast.walk(tree):
         names: list[str] = []
+        if not isinstance(node, ast.stmt | ast.expr):
+            continue
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:

@@ -38,6 +38,8 @@ def read(path: Path) -> Picture:
             with warnings.catch_warnings(action="ignore"):  # the reader says it again, if it concerns it
                 check_claims(path)
             picture = _reader(path)(path) or read_with_pillow(path)
+            if picture.pixels.ndim not in (2, 3) or not picture.pixels.size:
+                raise PhotoError(f"{path}: can't be read as a photo (it has no pixels)")
         except PhotomendError as error:
             message = str(error)
             raise PhotoError(message if message.startswith(str(path)) else f"{path}: {message}") from error
