@@ -28,19 +28,37 @@ CLASSICAL = ("border", "harmonic", "biharmonic", "telea", "ns")
 
 
 class Remembering:
-    """A network that does what it always does, and remembers the photos (3, h, w) and masks (1, h, w) it was shown."""
+    """A network that does what it always does, and remembers what it was asked; several threads may ask.
+
+    Attributes:
+        first: the first photo (3, h, w) and mask (1, h, w) that it was shown.
+    """
 
     def __init__(self, network: RepairNetwork) -> None:
         self.network, self.trained_hole = network, network.trained_hole
-        self.shown: list[tuple[Array, Array]] = []
+        self.forget()
+
+    def forget(self) -> None:
+        self.first: tuple[Array, Array] | None = None
+        self._asked: list[int] = []  # in each batch; appending is safe among threads, and adding isn't
+
+    @property
+    def questions(self) -> int:
+        """How many photos it was shown."""
+        return sum(self._asked)
 
     def reconstruct(self, masked: Array, mask: Array) -> Array:
-        self.shown += zip(masked, mask, strict=True)
+        self._remember(list(masked), list(mask))
         return self.network.reconstruct(masked, mask)
 
     def reconstruct_each(self, masked: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
-        self.shown += zip(masked, masks, strict=True)
+        self._remember(masked, masks)
         return self.network.reconstruct_each(masked, masks)
+
+    def _remember(self, masked: Sequence[Array], masks: Sequence[Array]) -> None:
+        if self.first is None:
+            self.first = masked[0], masks[0]
+        self._asked.append(len(masked))
 
 
 @dataclass
@@ -97,11 +115,11 @@ def look_inside(
     repairer = Repairer(remembering, device)
     found = []
     for hole in holes:
-        remembering.shown.clear()
+        remembering.forget()
         repairer.paint(canvas, mask, holes=[hole])
-        inside = Inside(hole, len(remembering.shown))
-        if remembering.shown:
-            crop, missing = remembering.shown[0]
+        inside = Inside(hole, remembering.questions)
+        if remembering.first is not None:
+            crop, missing = remembering.first
             inside.crop, inside.missing = crop.cpu(), missing.cpu()
             inside.fills = fills(network, crop, missing)
             listen(network, crop[None], missing[None], inside)

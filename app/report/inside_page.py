@@ -175,7 +175,7 @@ def notes_on(inside: Inside) -> list[str]:
         return ["A scratch: repair leaves it to the biharmonic fill, and the network never sees it."]
     notes, asked = [], f"the network was asked {inside.questions} times"
     if sprawls(inside.hole):
-        notes.append(f"Long and thin: {asked}, about squares along it, of which the first is shown.")
+        notes.append(f"Long and thin: {asked}, about squares along it, of which one is shown.")
     elif inside.questions > 1:
         notes.append(
             f"Larger than the holes it was trained on: {asked}, first about all of it at a lower resolution, which is"
