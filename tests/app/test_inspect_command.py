@@ -17,7 +17,7 @@ from photomend.models.holes import find_holes
 from photomend.models.weights import Checkpoint, save_checkpoint
 
 from .helpers import Shell, holes, picture, tree
-from .pages import Page
+from .pages import Page, without_pictures
 
 CALIBRATION = Calibration((1.0, 0.1, 0.2, 0.3), 1.1, 0.5, 1.9)
 
@@ -28,7 +28,7 @@ def network(name: str = "attention") -> models.RepairNetwork:
     made: models.RepairNetwork = models.build(name, **config)
     generator = torch.Generator().manual_seed(0)
     for parameter in made.parameters():
-        parameter.data = parameter.data + 0.05 * torch.randn(parameter.shape, generator=generator)
+        parameter.data = 0.1 * torch.randn(parameter.shape, generator=generator)
     return made.eval()
 
 
@@ -51,7 +51,7 @@ def test_a_page_with_everything_of_two_holes(shell: Shell, weights: Path, tmp_pa
     assert (tmp_path / "photo <1>.png").read_bytes() == before
     html = (tmp_path / "page.html").read_text("utf-8")
     page = Page(html)
-    assert "http" not in html
+    assert "http" not in without_pictures(html)
     assert page.text["h1"] == ["photo <1>.png"]
     assert page.text["h2"] == [
         "Hole 1: 80 × 70 pixels at 90, 30", "Hole 2: 24 × 20 pixels at 20, 20", "Hole 3: 60 × 1 pixels at 0, 130"
