@@ -28,11 +28,12 @@ class EditError(PhotomendError):
     """A list of marks that no page of ours has sent."""
 
 
-def draw(edits: object, height: int, width: int) -> Mask:
+def draw(edits: object, height: int, width: int, found: Mask | None = None) -> Mask:
     """The mask (H, W) of a photo in which all `edits` have been made, in their order.
 
     Each is a dict: `{"kind": "stroke", "points": [[x, y], …], "radius": r}` is what a round brush covers, `{"kind":
-    "box", "x": …, "y": …, "width": …, "height": …}` a rectangle. With `"erase": true` these pixels are known again.
+    "box", "x": …, "y": …, "width": …, "height": …}` a rectangle, `{"kind": "found"}` what is damaged in `found` (H, W).
+    With `"erase": true` these pixels are known again.
     Coordinates are pixels; the photo goes from 0 to its width and height, and what lies outside is cut off.
 
     Raises EditError for anything else.
@@ -53,8 +54,12 @@ def draw(edits: object, height: int, width: int) -> Mask:
         elif edit.get("kind") == "box":
             x, y, across, down = (_number(edit, side) for side in ("x", "y", "width", "height"))
             _box(mask, (x, y, x + across, y + down), missing)
+        elif edit.get("kind") == "found":
+            if found is None:
+                raise EditError("edits: no damage has been found on this photo yet")
+            mask[found] = missing
         else:
-            raise EditError(f"edits: kind (={edit.get('kind')!r}) must be stroke or box")
+            raise EditError(f"edits: kind (={edit.get('kind')!r}) must be stroke, box or found")
     return mask
 
 

@@ -2,10 +2,12 @@
 
     POST /api/photos?name=…           the bytes of a photo; its random id
     GET  /api/photos/ID               how far its job is, what the photo is, what the repair gave
+    POST /api/photos/ID/find          looks for dust and scratches
     POST /api/photos/ID/repair        {"edits": [...], "model": name, "look": name}
     POST /api/photos/ID/cancel        the job
     POST /api/photos/ID/close         removes everything of it
     GET  /api/photos/ID/view          a part of it as a screen shows it: of=before|after, x, y, width, height
+    GET  /api/photos/ID/found         the damage that was found, as a picture
     GET  /api/photos/ID/certainty     the errors to expect, as a picture
     GET  /api/photos/ID/repaired      the repaired photo
 
@@ -36,7 +38,17 @@ from .jobs import Job, Jobs
 from .models import LOOKS, Offer
 from .sessions import Session, Sessions
 from .views import Part, view
-from .work import AFTER, BEFORE, CERTAINTY, PROFILE, Repairers, open_photo, repair_photo
+from .work import (
+    AFTER,
+    BEFORE,
+    CERTAINTY,
+    FOUND_SHOWN,
+    PROFILE,
+    Repairers,
+    find_in_photo,
+    open_photo,
+    repair_photo,
+)
 
 #: Seconds between two looks for what nobody uses any more.
 SWEEP = 30
@@ -58,6 +70,8 @@ class Server:
             Route("/api/options", self.options),
             Route("/api/photos", self.upload, methods=["POST"]),
             Route(of_photo, self.state),
+            Route(f"{of_photo}/find", self.find, methods=["POST"]),
+            Route(f"{of_photo}/found", self.found),
             Route(f"{of_photo}/repair", self.repair, methods=["POST"]),
             Route(f"{of_photo}/cancel", self.cancel, methods=["POST"]),
             Route(f"{of_photo}/close", self.close, methods=["POST"]),
@@ -146,6 +160,7 @@ class Server:
                 "job": None if job is None else self._about(job, session),
                 "photo": session.photo,
                 "result": session.result,
+                "found": session.found,
             }
         )
 
@@ -159,6 +174,14 @@ class Server:
             "seconds": round(job.seconds, 1),
             "problem": session.named(job.problem),
         }
+
+    async def find(self, request: Request) -> Response:
+        session = self._idle(request)
+        self._start(session, "find", partial(find_in_photo, session))
+        return JSONResponse({}, 202)
+
+    async def found(self, request: Request) -> Response:
+        return self._file(self._session(request), FOUND_SHOWN)
 
     async def repair(self, request: Request) -> Response:
         session = self._idle(request)

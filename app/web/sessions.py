@@ -47,6 +47,7 @@ class Session:
         file: the photo as it was sent.
         photo: what the page is told of it, once it has been read.
         result: what the page is told of the repair, once there is one.
+        found: what the page is told of the damage that was found.
         job: the last one.
         used: when anything was last asked of it.
     """
@@ -58,6 +59,7 @@ class Session:
     file: Path
     photo: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
+    found: dict[str, Any] | None = None
     job: Job | None = None
     used: float = field(default_factory=monotonic)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 
 from ...core import PhotomendError
@@ -35,6 +36,8 @@ SUFFIX = {
 }
 #: Files of a session: colours before and after, their profile, and the errors to expect.
 BEFORE, AFTER, PROFILE, CERTAINTY = "before.npy", "after.npy", "profile", "certainty.png"
+#: And the damage that was found, as it is and as it is shown.
+FOUND, FOUND_SHOWN = "found.npy", "found.png"
 
 
 class Repairers:
@@ -83,7 +86,8 @@ def open_photo(session: Session, limits: Limits, job: Job) -> None:
 def target_of(name: str, picture: Picture) -> Path:
     """What the repaired photo is called: like the photo, with the suffix of its own format, or PNG if none writes it.
 
-    >>>     >>> picture = Picture(np.zeros((4, 4), np.uint8), "grey")
+    >>> import numpy as np
+    >>> picture = Picture(np.zeros((4, 4), np.uint8), "grey")
     >>> target_of("scan 3.tiff", picture).name
     'scan 3-repaired.png'
     """
@@ -100,7 +104,8 @@ def repair_photo(session: Session, wanted: Mapping[str, Any], repairers: Repaire
     started = perf_counter()
     photo = session.photo
     assert photo is not None, "only photos that have been read are repaired"
-    missing = draw(wanted.get("edits"), photo["height"], photo["width"])
+    path = session.folder / FOUND
+    missing = draw(wanted.get("edits"), photo["height"], photo["width"], np.load(path) if path.exists() else None)
     check_mask(missing, missing.shape)
     with _in_its_own_words(session) as said:
         repairer = repairers.get(wanted["model"], wanted["look"])
@@ -125,6 +130,21 @@ def repair_photo(session: Session, wanted: Mapping[str, Any], repairers: Repaire
         "model": wanted["model"],
         "expected": _certainty(repaired, missing, repairer, session.folder / CERTAINTY),
     }
+
+
+def find_in_photo(session: Session, job: Job) -> None:
+    """Find the damage of the photo, and note how much there is. Raises PhotomendError."""
+    from ..masks.choice import damage_of  # here, because it brings scipy along
+
+    with _in_its_own_words(session):
+        picture = read(session.file)
+        job.check()
+        found = damage_of(picture)
+        job.check()
+    np.save(session.folder / FOUND, found)
+    rows, columns = np.nonzero(found)
+    (session.folder / FOUND_SHOWN).write_bytes(marks(picture.shape, [(rows, columns, 255)]))
+    session.found = {"pixels": len(rows)}
 
 
 def _certainty(picture: Picture, missing: Mask, repairer: Repairer, path: Path) -> dict[str, Any] | None:

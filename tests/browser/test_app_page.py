@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import tifffile
 from photomend.app.cli import run
+from photomend.app.masks.choice import damage_of
+from photomend.app.photo.files import read
 from photomend.app.web.edits import draw
 from PIL import Image, ImageCms
 from skimage import data
@@ -164,6 +166,42 @@ def test_the_certainty_of_a_network_is_what_it_expects(person: Person, cat: Path
     tab.page.get_by_role("button", name="Repair again").click()
     tab.page.get_by_text("How far off they are isn't known").wait_for()
     assert not tab.page.locator("#certainty-choice").is_visible()
+
+
+def test_damage_is_found_and_what_is_none_is_taken_away(person: Person, running: Running, tmp_path: Path) -> None:
+    scan = data.chelsea().copy()
+    scan[140:170, 190:240] = scan[60:80, 300:330] = 0  # painted over in black
+    Image.fromarray(scan).save(tmp_path / "scan.png")
+    tab = person()
+    tab.load(tmp_path / "scan.png")
+    tab.press("f")
+    tab.page.locator("#marked").filter(has_text="of the photo is marked").wait_for()
+    all_of_it = tab.text("marked")
+    tab.press("e")
+    tab.drag((0.4, 0.5), (0.55, 0.5))
+    assert tab.text("marked") != all_of_it
+    tab.press("Control+z")
+    assert tab.text("marked") == all_of_it
+    tab.repair()
+    assert tab.asked[0]["edits"] == [{"kind": "found"}]
+    found = damage_of(read(tmp_path / "scan.png"))
+    assert found[150, 200]
+    assert found[70, 310]
+    Image.fromarray(found).save(tmp_path / "mask.png")
+    arguments = ["--mask", str(tmp_path / "mask.png"), "-o", str(tmp_path / "wanted.png")]
+    assert run(["repair", str(tmp_path / "scan.png"), *arguments, "--model", tab.asked[0]["model"]]) == 0
+    tab.download(tmp_path / "found.png")
+    assert (tmp_path / "found.png").read_bytes() == (tmp_path / "wanted.png").read_bytes()
+    running.server.sessions.close_all()  # sent again, it is looked for again
+    tab.page.get_by_role("button", name="Repair again").click()
+    tab.page.get_by_role("button", name="Send the photo again").click()
+    tab.repair()
+    Image.new("RGB", (200, 150), "grey").save(tmp_path / "clean.png")
+    tab = person()
+    tab.load(tmp_path / "clean.png")
+    tab.page.get_by_role("button", name="Find dust").click()
+    tab.page.get_by_text("Nothing was found: paint over the damage instead.").wait_for()
+    assert tab.said == []
 
 
 def test_every_mistake_is_one_line_where_it_happens(person: Person, cat: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 // The page: nothing, then a photo, marks, a repair, and a comparison; what each button and key does.
 
-import { Edits, share } from "./edits.js";
+import { Edits, keepFound, share } from "./edits.js";
 import { opened, openingState, stopOpening } from "./opening.js";
 import { trying } from "./problems.js";
 import { options } from "./server.js";
-import { certaintyOf, Stage } from "./stage.js";
+import { certaintyOf, MARK, Stage } from "./stage.js";
 import { Tools } from "./tools.js";
 import { sayError, views } from "./views.js";
 import { shortcuts } from "./keys.js";
@@ -40,11 +40,32 @@ function marksChanged() {
   $("clear").disabled = !edits.list.length;
   marked = now ? share(edits.list, now.photo.width, now.photo.height) : 0;
   $("marked").textContent = markedWords(marked);
-  $("repair-problem").textContent = "";
+  $("repair-problem").textContent = $("find-problem").textContent = "";
   if (stage.mode !== "mark") show("mark");
 }
 
-// — Repair
+// — Found
+
+async function find() {
+  if (!now || !$("working").hidden) return;
+  await trying($("find-problem"), help(find), async () => {
+    if ((await look()) === 0) $("find-problem").textContent = "Nothing was found: paint over the damage instead.";
+    else edits.add({ kind: "found" });
+  });
+}
+
+/* Let the server look for damage; how many pixels it has found. */
+async function look() {
+  working(true);
+  try {
+    await now.remote.find();
+    const { found } = await now.remote.finished(going);
+    keepFound(await now.remote.picture("found"), MARK, now.photo.width, now.photo.height);
+    return found.pixels;
+  } finally {
+    working(false);
+  }
+}
 
 /* Say how far the server is. */
 function going(job) {
@@ -52,6 +73,8 @@ function going(job) {
   if (job.state === "running" && job.total > 1) $("bar").value = job.done / job.total;
   else $("bar").removeAttribute("value");
 }
+
+// — Repair
 
 async function repair() {
   if (now.working || !$("working").hidden) return;
@@ -145,7 +168,9 @@ async function open(file, again = false) {
   $("photo-said").replaceChildren(...items(now.photo.said));
   stage.show({ width: now.photo.width, height: now.photo.height, before: photo.before });
   show("mark");
+  $("find-problem").textContent = "";
   if (!again) edits.reset();
+  else if (edits.done.some(({ kind }) => kind === "found")) await trying($("find-problem"), help(() => open(file, true)), look);
   marksChanged();
   sizeChanged();
   stage.canvas.focus({ focusVisible: false, preventScroll: true });
@@ -177,7 +202,7 @@ function chosen(files) {
 
 // — Buttons, keys, and what is dropped
 
-const clicks = { undo: () => edits.undo(), redo: () => edits.redo(), clear: () => edits.clear(), another: close, "opening-cancel": stopOpening, repair, cancel, download };
+const clicks = { undo: () => edits.undo(), redo: () => edits.redo(), clear: () => edits.clear(), another: close, find, "opening-cancel": stopOpening, repair, cancel, download };
 for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", action);
 $("choose").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
@@ -189,7 +214,7 @@ $("zoom-in").addEventListener("click", () => stage.zoom(1.5));
 $("zoom-out").addEventListener("click", () => stage.zoom(1 / 1.5));
 $("zoom-fit").addEventListener("click", () => stage.fit());
 $("size").addEventListener("input", sizeChanged);
-shortcuts({ stage, edits, show, repair, cancel, download, open: () => now !== null, sizeChanged });
+shortcuts({ stage, edits, show, find, repair, cancel, download, open: () => now !== null, sizeChanged });
 
 addEventListener("dragover", (event) => {
   event.preventDefault();

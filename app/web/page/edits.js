@@ -39,9 +39,27 @@ export class Edits {
   }
 }
 
+/* The damage that the server has found: a picture of it, and the size of the photo that it covers. */
+export const found = { picture: null, width: 0, height: 0 };
+
+/* Keep a picture whose pixels are opaque where the photo is damaged, in the colour of marks. */
+export function keepFound(bitmap, colour, width, height) {
+  const picture = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const context = picture.getContext("2d");
+  context.drawImage(bitmap, 0, 0);
+  context.globalCompositeOperation = "source-in";
+  context.fillStyle = colour;
+  context.fillRect(0, 0, picture.width, picture.height);
+  Object.assign(found, { picture, width, height });
+}
+
 /* Draw an edit, with the context's own transformation from pixels of the photo. */
 export function paint(context, edit) {
   context.globalCompositeOperation = edit.erase ? "destination-out" : "source-over";
+  if (edit.kind === "found") {
+    context.drawImage(found.picture, 0, 0, found.width, found.height);
+    return;
+  }
   if (edit.kind === "box") {
     context.fillRect(edit.x, edit.y, edit.width, edit.height);
     return;

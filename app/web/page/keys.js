@@ -15,6 +15,7 @@ export function shortcuts(page) {
     e: () => choose("tool", "eraser"),
     "[": () => larger(-4),
     "]": () => larger(4),
+    f: page.find,
     m: () => page.show("mark"),
     c: () => page.show("compare"),
     u: () => page.show("certainty"),

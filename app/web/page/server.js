@@ -65,6 +65,10 @@ export class Remote {
     return (await ask(`${this.path}/repaired`)).blob();
   }
 
+  find() {
+    return ask(`${this.path}/find`, { method: "POST" });
+  }
+
   repair(wanted) {
     return ask(`${this.path}/repair`, { method: "POST", body: JSON.stringify(wanted) });
   }

@@ -3,7 +3,7 @@
 
 import { paint } from "./edits.js";
 
-const MARK = "rgb(236 0 110)";
+export const MARK = "rgb(236 0 110)";
 const LARGEST = 16; /* pixels of the page for one of the photo */
 export const RAMP = [[47, 109, 181], [111, 195, 192], [255, 224, 138], [242, 113, 61], [179, 21, 45]];
 export const MOST = 30; /* grey levels at the ramp's end */

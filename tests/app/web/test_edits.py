@@ -54,6 +54,17 @@ def test_a_tap_of_the_finest_brush_marks_a_pixel() -> None:
     assert draw([{"kind": "stroke", "points": [[3.5, 2.5]], "radius": 0}], 5, 8).sum() == 1
 
 
+def test_what_was_found_and_erased_in_part() -> None:
+    found = np.zeros((5, 10), bool)
+    found[2] = True
+    drawn = draw(
+        [{"kind": "found"}, {"kind": "box", "x": 0, "y": 0, "width": 5, "height": 5, "erase": True}], 5, 10, found
+    )
+    assert drawn.sum() == drawn[2, 5:].sum() == 5
+    with pytest.raises(EditError, match="no damage has been found on this photo yet"):
+        draw([{"kind": "found"}], 5, 10)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

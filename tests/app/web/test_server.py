@@ -76,7 +76,7 @@ def test_views_before_and_after(serve: Serve, photo: Path) -> None:
     [
         ([], "the mask is empty: nothing is missing"),
         ([{"kind": "box", "x": 0, "y": 0, "width": 100, "height": 80}], "the mask covers the whole photo"),
-        ([{"kind": "circle"}], "edits: kind (='circle') must be stroke or box"),
+        ([{"kind": "circle"}], "edits: kind (='circle') must be stroke, box or found"),
     ],
 )
 def test_masks_that_no_repair_can_use(serve: Serve, photo: Path, edits: list[object], line: str) -> None:
