@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -235,6 +236,37 @@ def test_every_mistake_is_one_line_where_it_happens(person: Person, cat: Path, t
     assert problem.inner_text() == ""
     assert tab.asked == []
     assert tab.said == []
+
+
+DROP = """async (files) => {
+  const data = new DataTransfer();
+  for (const [name, text] of files) {
+    data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
+  }
+  dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+}"""
+
+
+def test_what_is_dropped_is_opened_and_marks_are_not_lost_without_a_question(person: Person, cat: Path) -> None:
+    tab = person()
+    photo = base64.b64encode(cat.read_bytes()).decode()
+    tab.page.evaluate(DROP, [["one.png", photo], ["two.png", photo]])
+    assert tab.text("drop-problem") == "One photo at a time, please."
+    tab.page.evaluate(DROP, [["one.png", photo]])
+    tab.page.locator("#about").filter(has_text="one.png").wait_for()
+    tab.press("r")
+    tab.drag((0.45, 0.4), (0.55, 0.6))
+    asked = []
+    tab.page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    tab.page.evaluate(DROP, [["two.png", photo]])
+    assert asked[0].startswith("Open another photo?")
+    assert "is marked" in tab.text("marked")
+    tab.page.once("dialog", lambda dialog: dialog.accept())
+    tab.page.evaluate(DROP, [["two.png", photo]])
+    tab.page.locator("#about").filter(has_text="two.png").wait_for()
+    assert tab.text("marked").startswith("Paint over")
+    tab.page.get_by_role("button", name="New photo").click()
+    assert tab.page.get_by_role("button", name="Choose a photo").is_visible()
 
 
 def test_heic_without_its_library(person: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
