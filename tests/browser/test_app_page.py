@@ -256,8 +256,13 @@ def test_what_is_dropped_is_opened_and_marks_are_not_lost_without_a_question(per
     tab.page.locator("#about").filter(has_text="one.png").wait_for()
     tab.press("r")
     tab.drag((0.45, 0.4), (0.55, 0.6))
-    asked = []
-    tab.page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    asked = list[str]()
+
+    def stay(dialog: Any) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    tab.page.once("dialog", stay)
     tab.page.evaluate(DROP, [["two.png", photo]])
     assert asked[0].startswith("Open another photo?")
     assert "is marked" in tab.text("marked")
