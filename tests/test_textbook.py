@@ -191,7 +191,14 @@ def test_every_classic_mistake_is_in_the_gallery() -> None:
 
 
 #: Mistakes whose symptoms are single numbers, which take no time.
-QUICK = ["eps-outside-root", "group-norm-axes", "padding-counted", "bilinear-half-pixel", "causal-off-by-one"]
+QUICK = [
+    "quotient-sign",
+    "eps-outside-root",
+    "group-norm-axes",
+    "padding-counted",
+    "bilinear-half-pixel",
+    "causal-off-by-one",
+]
 
 
 def test_symptoms_are_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

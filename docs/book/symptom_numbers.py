@@ -57,7 +57,9 @@ def error(run: Callable[[], Any]) -> str:
 
 def temperature() -> str:
     """Logits that are three times too large, divided by a trained number."""
-    logits, labels = 3 * drawn(256, 4), torch.multinomial(torch.softmax(drawn(256, 4), 1), 1).flatten()
+    logits, generator = drawn(256, 4), torch.Generator().manual_seed(1)
+    labels = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator).flatten()
+    logits = 3 * logits
     return moves(1.0, lambda t: layers.cross_entropy(logits / t, labels), lr=0.05, steps=6)
 
 
