@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 import torch
 from photomend import models
-from photomend.models.safetensors_file import write_file
+from photomend.models.safetensors_file import HEADER, write_file
 from photomend.models.weights import VERSION, Checkpoint, save_checkpoint
 from PIL import Image
+from safetensors.torch import save_file
 
 from .helpers import Shell, picture, pixels, tree
 
@@ -55,7 +57,10 @@ def test_weights_with_a_damaged_description(
     shell: Shell, photos: Path, tmp_path: Path, header: Any, message: str
 ) -> None:
     file = tmp_path / "weights.safetensors"
-    write_file(file, {"a": torch.zeros(1)}, header)
+    if isinstance(header, dict):
+        write_file(file, {"a": torch.zeros(1)}, header)
+    else:
+        save_file({"a": torch.zeros(1)}, file, {HEADER: json.dumps(header)})
     line = shell.fails(1, "evaluate", "--photos", photos, "--split", "all", "--models", file)
     assert str(file) in line
     assert message in line
