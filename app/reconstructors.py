@@ -49,7 +49,7 @@ def load(
     if name in models.NAMES and name not in models.TRAINED:
         return models.build(name), None
     path = find_checkpoint(find_weights(name))
-    checkpoint = load_checkpoint(path, device=device, compared=path.parent == WEIGHTS_FOLDER and path.stem in shipped())
+    checkpoint = load_checkpoint(path, device=device)
     network = _network(checkpoint, path, device)
     network.views = views or network.views
     try:

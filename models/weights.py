@@ -47,18 +47,14 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write(path, checkpoint.weights, {"kind": "weights", **about})
 
 
-def load_checkpoint(
-    path: Path, model: str | None = None, device: torch.device | str = "cpu", *, compared: bool = False
-) -> Checkpoint:
+def load_checkpoint(path: Path, model: str | None = None, device: torch.device | str = "cpu") -> Checkpoint:
     """Read a weights file, or the best (else the last) of a run folder.
-
-    One without a digest of its own is warned of, unless the caller has `compared` it with one that lies elsewhere.
 
     Raises CheckpointError naming the file when there is none, when it is damaged or no photomend checkpoint, and, if
     `model` is given, when it belongs to another model.
     """
     path = find_checkpoint(path)
-    weights, about = read(path, "weights", device, compared)
+    weights, about = read(path, "weights", device)
     if model is not None and about["model"] != model:
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
     require_usable(path, weights)
@@ -127,10 +123,8 @@ def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any], kee
     write_file(path, arrays, {"version": VERSION, **about}, keep)
 
 
-def read(
-    path: Path, kind: str, device: torch.device | str, compared: bool = False
-) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays and description of a checkpoint of this kind ("weights" or "state"); see `load_checkpoint`."""
+def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Arrays and description of a checkpoint of this kind ("weights" or "state")."""
     arrays, about, checked = read_file(path, device)
     if not isinstance(about, dict) or "version" not in about:
         raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
@@ -144,7 +138,7 @@ def read(
             raise CheckpointError(f"{path}: a damaged checkpoint, its description has no {key}")
     if not checked and version == VERSION:
         raise CheckpointError(f"{path}: a damaged checkpoint, it has lost its digest")
-    if not (checked or compared):
+    if not checked:
         warnings.warn(f"{path}: of an earlier photomend, without a digest: damage may go unnoticed", stacklevel=3)
     return arrays, about
 

@@ -195,7 +195,7 @@ def test_they_can_be_taken_along_as_onnx(
         assert (ours - torch.from_numpy(theirs)).abs().max() < 1e-5
 
 
-def test_weights_that_were_compared_with_their_sum_need_no_digest_of_their_own() -> None:
+def test_the_shipped_weights_carry_their_digest() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in reconstructors.shipped():
