@@ -72,7 +72,8 @@ def require_file(path: Path) -> None:
 class BoundedFile(BufferedReader):
     """A file that is never asked for more bytes than it has, for which Python would reserve memory first.
 
-    Pillow asks for all that lies between two strips of a TIFF, and a damaged one says that this is petabytes.
+    Pillow asks for all that lies between two strips of a TIFF, or in a box of JPEG 2000, and a damaged file says that
+    this is petabytes.
     """
 
     def __init__(self, path: Path) -> None:
@@ -96,14 +97,12 @@ def open_image(source: Path | bytes, name: str) -> Image.Image:
     except UnidentifiedImageError:
         for reader in OTHERS.values():
             importlib.import_module(f"PIL.{reader}")
-        image = Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=tuple(OTHERS))
+        bounded = BytesIO(source) if isinstance(source, bytes) else BoundedFile(source)
+        image = Image.open(bounded, formats=tuple(OTHERS))
     try:
         require_modest(name, *image.size)
         if image.format == "TIFF":
             require_modest(name, *image.size, frames=_tiff_pages(source))
-            if isinstance(source, Path):
-                image.close()
-                image = Image.open(BoundedFile(source), formats=("TIFF",))
     except BaseException:
         image.close()
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import Field, field
 from types import NoneType
@@ -49,6 +50,8 @@ def check_setting(where: str, setting: Field[Any], value: Any) -> None:
     Raises PhotomendError: `where` names the file or the command that the value comes from.
     """
     what, types = _TYPES[str(setting.type)]
+    if isinstance(value, int) and abs(value) > sys.float_info.max:  # too long to be shown, or to be reckoned with
+        raise PhotomendError(f"{where}: {setting.name} must be {what} of a computer's range")
     finite = not isinstance(value, float) or math.isfinite(value)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types) or not finite:
         raise PhotomendError(f"{where}: {setting.name} (={value!r}) must be {what}")

@@ -78,6 +78,14 @@ def test_strips_that_lie_petabytes_apart_are_refused(tmp_path: Path) -> None:
         assert file.read(2**48) == bytes(8)
 
 
+@pytest.mark.parametrize("number", ["9" * 400, "0x" + "f" * 9000])
+def test_settings_beyond_all_bounds_are_refused(number: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"steps = 6\nmse_weight = {number}\n")
+    with pytest.raises(PhotomendError, match="mse_weight must be a number of a computer's range"):
+        targets.settings(path)
+
+
 @pytest.mark.parametrize("suffix", [".toml", ".json"])
 def test_settings_that_are_nested_without_end_are_refused(suffix: str, tmp_path: Path) -> None:
     (tmp_path / f"settings{suffix}").write_text(("a = " if suffix == ".toml" else "") + "[" * 10_000)
