@@ -77,13 +77,14 @@ def describe(
     up to 4 and 10 pixels around, as multiples of how uneven these are; how sharp its edge is; how far its lightest
     pixel is above the lightest of each ring.
     """
-    numbers = np.arange(n + 1)
-    area = np.bincount(labels.ravel(), minlength=n + 1)
+    inside = labels > 0
+    mark = labels[inside]
+    area = np.bincount(mark, minlength=n + 1)
     sides = np.array([[1, 1]] + [[side.stop - side.start for side in place] for place in ndimage.find_objects(labels)])
-    far, nearest = ndimage.distance_transform_edt(labels == 0, return_indices=True)
-    peak = ndimage.maximum(shades, labels, numbers).astype(np.float64)
-    slope = ndimage.maximum(ndimage.gaussian_gradient_magnitude(shades.astype(np.float32), 0.7), labels, numbers)
-    stands = ndimage.maximum(tophat / np.maximum(level, 3), labels, numbers)
+    far, nearest = ndimage.distance_transform_edt(~inside, return_indices=True)
+    peak = _greatest(shades[inside], mark, n)
+    slope = _greatest(ndimage.gaussian_gradient_magnitude(shades.astype(np.float32), 0.7)[inside], mark, n)
+    stands = _greatest(tophat[inside] / np.maximum(level[inside], 3), mark, n)
     around: list[Numbers] = []
     for low, high in ((1.5, 4.5), (4.5, 10)):
         ring = (far > low) & (far <= high)
@@ -91,12 +92,11 @@ def describe(
         count = np.maximum(np.bincount(own, minlength=n + 1), 1)
         mean = np.bincount(own, values, n + 1) / count
         uneven = np.sqrt(np.maximum(np.bincount(own, values**2, n + 1) / count - mean**2, 0))
-        lightest = np.zeros(n + 1)
-        np.maximum.at(lightest, own, values)
+        lightest = _greatest(values, own, n)
         if not around:
             contrast = np.maximum(peak - mean, 1)
         around += [np.log(contrast / (uneven + 3)), ((peak - lightest) / (contrast + 5)).clip(-1, 1)]
-    usual = ndimage.mean(level, labels, numbers)
+    usual = np.bincount(mark, level[inside], n + 1) / np.maximum(area, 1)
     table = [
         np.log(area + 1),
         np.log(sides.max(axis=1)),
@@ -107,6 +107,13 @@ def describe(
         *around,
     ]
     return np.stack(table, axis=1)[1:]
+
+
+def _greatest(values: Numbers, labels: NDArray[np.int32], n: int) -> NDArray[np.float64]:
+    """The greatest of the values (m,) that have each of the labels (m,) up to n; 0 for a label that none has."""
+    greatest = np.zeros(n + 1)
+    np.maximum.at(greatest, labels, values)
+    return greatest
 
 
 def _labels(weak: Mask, strong: Mask) -> tuple[NDArray[np.int32], int]:
