@@ -28,6 +28,7 @@ import click
 import numpy as np
 import torch
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.reconstructors import load_reconstructor
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.data.evaluation_set import to_array
@@ -105,7 +106,7 @@ def main(
 def named(names: list[str], device: torch.device) -> Iterator[tuple[str, Fill]]:
     for name in names:
         if name != "patchmatch":
-            yield name, Repairer.load(name, device).repair
+            yield name, Repairer(load_reconstructor(name, device), device).repair
             continue
         try:
             module = importlib.import_module("patchmatch_cython")

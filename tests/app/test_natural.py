@@ -79,6 +79,11 @@ def test_its_error_is_not_that_which_the_weights_know() -> None:
     assert calibration is None
 
 
+def test_the_gan_is_not_for_repair() -> None:
+    with pytest.raises(PhotomendError, match="model 'gan' is for comparison, not for repair"):
+        Repairer.load("gan")
+
+
 def test_from_python(grainy: tuple[Photo, Mask], tmp_path: Path) -> None:
     photo, mask = grainy
     drawn = photomend.repair(photo, mask, model="harmonic", look="natural", output=tmp_path / "drawn.png")
