@@ -32,3 +32,12 @@ def test_training_and_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         for kind in KINDS:
             shapes = [arrays[f"{kind}.{name}"].shape for name in Judge._fields]
             assert shapes == [array.shape for array in before[kind]] == [(10,), (10,), (16, 10), (16,), (1, 16), (1,)]
+
+
+def test_measuring_paint(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        Image.fromarray(data.coffee()[100:220, 100:260]).save(tmp_path / f"{name}.png")
+    outcome = CliRunner().invoke(damage.main, ["--photos", str(tmp_path), "--paint"], catch_exceptions=False)
+    assert outcome.exit_code == 0
+    assert "without loss: found on 100 % of 1 photos" in outcome.output
+    assert "after JPEG: found on 100 % of 1 photos" in outcome.output
