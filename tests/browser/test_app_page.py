@@ -373,8 +373,10 @@ def test_two_fingers_zoom_and_one_paints(person: Person, cat: Path) -> None:
     send("touchStart", (0.4, 0.5))
     send("touchMove", (0.5, 0.55))
     send("touchEnd")
-    tab.page.wait_for_timeout(500)  # a browser takes two quick taps for one gesture
-    tab.page.get_by_role("button", name="Repair").tap()
+    button = tab.page.get_by_role("button", name="Repair")
+    button.scroll_into_view_if_needed()
+    tab.page.wait_for_timeout(500)  # a tap while a page scrolls is taken for stopping it
+    button.tap()
     tab.repaired()
     [stroke] = tab.asked[0]["edits"]
     (x, _), (u, _) = stroke["points"][0], stroke["points"][-1]
