@@ -15,6 +15,7 @@ from photomend import models
 from photomend.app.photo.files import write
 from photomend.app.photo.metadata import Metadata
 from photomend.app.photo.picture import Picture
+from photomend.data.prepared import write_shard
 from photomend.models.weights import Checkpoint, save_checkpoint
 from photomend.tests.data.hostile import READ, REFUSED
 from photomend.train.checkpoint import save_state
@@ -96,6 +97,18 @@ def settings() -> list[bytes]:
 def logs() -> list[bytes]:
     records = [{"step": 1, "loss": 0.5, "lr": 1e-3}, {"validation": 0, "step": 1, "mse": 4.5}, {"epoch": 1}]
     return ["".join(json.dumps(record) + "\n" for record in records).encode()]
+
+
+def prepared() -> list[bytes]:
+    """A part of a prepared dataset."""
+    kinds, contents = pictures(), []
+    for kind in ("RGB", "grey"):
+        target = BytesIO()
+        Image.fromarray(kinds[kind].pixels).save(target, "PNG")
+        contents.append({"bytes": target.getvalue(), "path": None})
+    box = {"x": 1, "y": 1, "width": 3, "height": 3}
+    row = {"photo": contents[0], "mask": contents[1], "class": "", "box": box}
+    return _written(lambda path: write_shard(path, [{**row, "path": f"{i}.png"} for i in range(3)]))
 
 
 def _written(write: Callable[[Path], object]) -> list[bytes]:

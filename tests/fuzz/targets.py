@@ -16,6 +16,7 @@ from photomend.app.reconstructors import load_run
 from photomend.core import PhotomendError
 from photomend.data.claims import allow_pixels
 from photomend.data.photos import decode_photo
+from photomend.data.prepared import count_rows
 from photomend.train.checkpoint import load_state
 from photomend.train.config import TrainConfig
 from photomend.train.log import JsonLog, by_kind, read_log
@@ -71,6 +72,7 @@ TARGETS = {
     "state": Target(load_state, corpus.states),
     "settings": Target(settings, corpus.settings),
     "log": Target(log, corpus.logs),
+    "prepared": Target(count_rows, corpus.prepared),
 }
 
 
