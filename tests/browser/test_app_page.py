@@ -373,10 +373,7 @@ def test_two_fingers_zoom_and_one_paints(person: Person, cat: Path) -> None:
     send("touchStart", (0.4, 0.5))
     send("touchMove", (0.5, 0.55))
     send("touchEnd")
-    button = tab.page.get_by_role("button", name="Repair")
-    button.scroll_into_view_if_needed()
-    tab.page.wait_for_timeout(500)  # a tap while a page scrolls is taken for stopping it
-    button.tap()
+    tab.press("Control+Enter")  # of a tap on a busy machine, a browser may make a long one, which is no click
     tab.repaired()
     [stroke] = tab.asked[0]["edits"]
     (x, _), (u, _) = stroke["points"][0], stroke["points"][-1]
