@@ -50,9 +50,9 @@ def require_sound(
         raise AnomalyError(f"{name}: {fault} of its value are {_kind(value, given)}; {', '.join(ranges)}")
 
 
-def require_sound_gradient(node: Node, position: int, cotangent_sound: bool, gradient: Array) -> None:
+def require_sound_gradient(node: Node, position: int, gradient: Array) -> None:
     """Raise AnomalyError where a pullback has made a gradient of NaN or infinities of a finite cotangent."""
-    if cotangent_sound and (fault := _fault(gradient, [])):
+    if fault := _fault(gradient, []):
         of = "an argument" if node.maker is None else node.maker.naming(node, position)
         error = AnomalyError(f"{node.name}: {fault} of the gradient of {of} are {_kind(gradient, [])}")
         error.node = node

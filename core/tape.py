@@ -208,7 +208,7 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
         if watched:
             from .anomaly import require_sound_gradient  # here, because it imports this
 
-            require_sound_gradient(node, position, watched, gradient)
+            require_sound_gradient(node, position, gradient)
         held[parent] = _sum(held.pop(parent, None), gradient)
     node.free()
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from ... import __version__
 from ...models import RepairNetwork
 from ...models.weights import find_checkpoint, load_checkpoint, weights_digest
-from ..reconstructors import WEIGHTS_FOLDER, find_weights, shipped
+from .. import reconstructors
+from ..reconstructors import find_weights, shipped
 
 CARD = "README.md"
 
@@ -18,7 +19,7 @@ def facts(name: str, network: RepairNetwork) -> dict[str, str]:
     """Metadata about the network that is called `name` on the command line."""
     path = find_checkpoint(find_weights(name))
     checkpoint = load_checkpoint(path)
-    own = path.parent == WEIGHTS_FOLDER and path.stem in shipped()
+    own = path.parent == reconstructors.WEIGHTS_FOLDER and path.stem in shipped()
     found = {
         "model": path.stem if own else name,
         "step": str(checkpoint.step),

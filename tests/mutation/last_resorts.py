@@ -9,7 +9,14 @@ import torch
 import torch.nn.functional as F
 from photomend.core import sum as sum_
 from photomend.layers import cross_entropy
-from photomend.tests.core import test_changed_in_place, test_empty, test_rules, test_shared_memory, test_tape
+from photomend.tests.core import (
+    test_anomaly,
+    test_changed_in_place,
+    test_empty,
+    test_rules,
+    test_shared_memory,
+    test_tape,
+)
 from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour, test_locality, test_loss
 from photomend.tests.verification import test_half_precision, test_special_values
 from photomend.tests.verification.cases_kinks import KINK_CASES
@@ -44,6 +51,9 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         partial(test_shared_memory.test_a_pullback_that_changes_its_cotangent, lambda ȳ: ȳ.mul_(2)),
         partial(test_shared_memory.test_a_pullback_that_changes_its_cotangent, lambda ȳ: lambda: ȳ.mul_(2)),
         test_rules.test_retain_grad,
+        test_anomaly.test_a_pullback_that_spoils_a_finite_cotangent_is_named,
+        test_anomaly.test_nobody_looks_unless_asked,
+        test_anomaly.test_a_cotangent_that_was_infinite_before_is_no_fault_of_the_pullback,
     ),
     "core/ops/masking.py": tuple(map(_special, ("relu", "clamp", "maximum/alike", "max_pool2d/plain"))),
     "core/ops/elementwise.py": (test_kinks.test_the_exponent_of_0, _special("clamp"), _special("power/0")),

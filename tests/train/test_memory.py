@@ -38,7 +38,8 @@ SMALL: dict[str, dict[str, Any]] = {
 
 def storages(arrays: Iterable[Array]) -> Storages:
     """The memory behind arrays: address → bytes, once however many views there are."""
-    owned = (array.untyped_storage() for array in arrays if array.layout == torch.strided)  # sparse ones have none
+    # Sparse arrays, and those of the meta device, have none.
+    owned = (array.untyped_storage() for array in arrays if array.layout == torch.strided and not array.is_meta)
     return {storage.data_ptr(): storage.nbytes() for storage in owned if storage.nbytes()}
 
 
