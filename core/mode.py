@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 
 class _Mode(threading.local):
@@ -34,14 +34,18 @@ def is_checking() -> bool:
 
 
 @contextmanager
-def checking(on: bool) -> Iterator[None]:
-    """Inside this context they are, or aren't."""
-    before = is_checking()
-    _mode.checking = on
+def _switched(name: str, on: bool) -> Iterator[None]:
+    before = getattr(_mode, name)
+    setattr(_mode, name, on)
     try:
         yield
     finally:
-        _mode.checking = before
+        setattr(_mode, name, before)
+
+
+def checking(on: bool) -> AbstractContextManager[None]:
+    """Inside this context values and gradients are looked through, or aren't."""
+    return _switched("checking", on)
 
 
 @contextmanager
@@ -54,23 +58,11 @@ def no_grad() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def recording(on: bool) -> Iterator[None]:
+def recording(on: bool) -> AbstractContextManager[None]:
     """Inside this context primitives leave nodes on the tape, or don't."""
-    before = is_recording()
-    _mode.recording = on
-    try:
-        yield
-    finally:
-        _mode.recording = before
+    return _switched("recording", on)
 
 
-@contextmanager
-def keep_values() -> Iterator[None]:
+def keep_values() -> AbstractContextManager[None]:
     """Inside this context every node keeps its value and its arguments until it is walked, for `photomend.draw`."""
-    before = is_keeping()
-    _mode.keeping = True
-    try:
-        yield
-    finally:
-        _mode.keeping = before
+    return _switched("keeping", True)

@@ -21,6 +21,8 @@ from .claims import PhotoError as PhotoError
 
 Photo = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
+#: What red, green and blue each give to how bright a colour is (ITU-R BT.601).
+LUMINANCE = np.array((0.299, 0.587, 0.114))
 
 _COMMON_SUFFIXES = ".png, .jpg, .webp, .tif, .bmp, .ppm"
 

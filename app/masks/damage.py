@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...core import PhotomendError
-from ...data.photos import Mask
+from ...data.photos import LUMINANCE, Mask
 from ..photo.picture import Picture
 from . import CERTAINTY
 from .marks import SCRATCH, SPOT, TOUCHING, Numbers, Shades, common, describe, scratches, spots
@@ -28,8 +28,7 @@ TILE, MARGIN = 1024, 128
 COARSEST = 800
 #: The kinds of marks, and what is narrower than so many pixels can be one.
 KINDS = {"spot": SPOT, "scratch": SCRATCH}
-#: Light that red, green and blue leave (ITU-R BT.601).
-LUMA = np.array((0.299, 0.587, 0.114), np.float32)
+LUMA = LUMINANCE.astype(np.float32)
 
 
 class Judge(NamedTuple):

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from photomend.app.masks.damage import LUMA
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
@@ -79,7 +80,7 @@ def _aged(photo: Photo, rng: np.random.Generator) -> Numbers:
     """The photo soft and grainy, half of the time grey, faded, perhaps sepia."""
     pixels = photo.astype(np.float32)
     if rng.random() < 0.5:
-        pixels = np.repeat((pixels @ np.array((0.299, 0.587, 0.114), np.float32))[..., None], 3, axis=2)
+        pixels = np.repeat((pixels @ LUMA)[..., None], 3, axis=2)
         pixels *= np.array((1, 0.93, 0.8), np.float32) if rng.random() < 0.5 else 1
         low, high = rng.uniform(0, 40), rng.uniform(200, 255)
         pixels *= (high - low) / 255

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...core import PhotomendError
 from ..masks import Box
-from ..photos import Photo, PhotoError, decode_photo, find_photos
+from ..photos import LUMINANCE, Photo, PhotoError, decode_photo, find_photos
 from ..sources import FolderSource
 
 MASKED = "_masked"
@@ -24,7 +24,6 @@ LEAST_SCORE = 1.0
 # at quality 40 comes to 19 and 4; the masked half of another photo to more than 28 outside.
 MOST_INSIDE, MOST_OUTSIDE = 30.0, 10.0
 NO_HOLE = "its masked half has no black rectangle, or isn't the same photo around it"
-LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 Scores = NDArray[np.float64]
 
