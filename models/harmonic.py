@@ -7,8 +7,9 @@ once.
 
 Two preconditioners. For deep holes that are much of their bounding rectangle the same equation is solved exactly on
 that rectangle, as if all of it were missing (`rectangle.py`). For a rectangular hole that *is* the system, and one
-iteration suffices; other shapes take some tens. All other holes (scratches, noise, frames) may span a whole photo.
-There only the missing pixels are stored, and multigrid (`multigrid.py`) is the preconditioner.
+iteration suffices, which pays for a few shallow ones, too; other shapes take some tens. All other holes (scratches,
+noise, frames) may span a whole photo. There only the missing pixels are stored, and multigrid (`multigrid.py`) is the
+preconditioner.
 
 Holes in one photo are systems of their own: those with a rectangle are solved one by one, because together they would
 be a hole of no simple shape; the others together.
@@ -41,6 +42,8 @@ TOLERANCE = 0.002 / 255
 SHALLOW = 12
 #: A deep hole sprawls if its bounding rectangle has so many times its pixels, and more than so many pixels.
 SPRAWLING, LARGE = 4, 2**17
+#: A shallow hole that is a rectangle is solved as one if its sides are no longer and its photo has no more holes.
+SHORT, FEW = 256, 4
 #: Iterations that mostly suffice, with the rectangle and with multigrid as the preconditioner.
 EXPECTED, EXPECTED_MULTIGRID = 24, 12
 
@@ -142,7 +145,9 @@ def _systems(mask: Array) -> tuple[Iterator[_Holes], Positions]:
     own, (rows, columns) = photo[found.starts], found.spans()
     area = (rows[1] - rows[0]) * (columns[1] - columns[0])
     deep = np.maximum.reduceat(distance[found.rows, found.columns], found.starts) > SHALLOW
-    chosen = deep & (area <= np.maximum(LARGE, SPRAWLING * found.sizes))
+    whole, longest = found.sizes == area, np.maximum(rows[1] - rows[0], columns[1] - columns[0])
+    simple = whole & (longest <= SHORT) & (np.bincount(own, minlength=photos)[own] <= FEW)
+    chosen = (deep & (area <= np.maximum(LARGE, SPRAWLING * found.sizes))) | simple
 
     def holes(numbers: list[int]) -> _Holes:
         missing = np.zeros((len(numbers), 1, height, width), np.bool_)
@@ -153,7 +158,7 @@ def _systems(mask: Array) -> tuple[Iterator[_Holes], Positions]:
             above = own[number] * (height + 1)
             edges = rows[0][number] - above, columns[0][number], rows[1][number] - above, columns[1][number]
             bounds.append(Bounds(*map(int, edges)))
-        rectangles = bool((found.sizes[numbers] == area[numbers]).all())
+        rectangles = bool(whole[numbers].all())
         return _Holes(own[numbers].tolist(), torch.from_numpy(missing).to(mask), bounds, rectangles)
 
     of_photo = [np.flatnonzero(chosen & (own == i)).tolist() for i in range(photos)]

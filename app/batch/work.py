@@ -9,6 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from ...core import PhotomendError, replacing
@@ -74,7 +75,8 @@ def _work(job: Job, plan: Plan, outcome: Outcome, on_step: OnStep) -> None:
     try:
         missing = plan.choice.missing(picture, job.mask)
         check_mask(missing, picture.shape)
-        outcome.missing, outcome.share = int(missing.sum()), float(missing.mean())
+        outcome.missing = int(np.count_nonzero(missing))
+        outcome.share = outcome.missing / missing.size
         outcome.holes = len(components(missing, corners=True).starts)
         if not plan.dry_run:
             picture = plan.choice.mend(picture, missing, plan.repairer, on_step)

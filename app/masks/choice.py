@@ -97,7 +97,7 @@ class Choice:
         if mask is None and not self.boxes and not missing.any():
             raise RepairError(self._nothing())
         missing = shape(missing, grow=self.grow)
-        if MUCH < (share := missing.mean()) < 1:
+        if MUCH < (share := np.count_nonzero(missing) / missing.size) < 1:
             name = f"{picture.origin.path}: " if picture.origin is not None else ""
             question = "" if mask is None or self.invert else "; is white what is known? Then --invert (invert=True)"
             warnings.warn(f"{name}{100 * share:.0f} % of the photo is missing{question}", stacklevel=2)

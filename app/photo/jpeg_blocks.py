@@ -87,12 +87,17 @@ def by_component(picture: Picture, window: Window, stored: Any, folder: Path) ->
 
 def whole_blocks(picture: Picture, sampling: NDArray[Any]) -> Window:
     """The bounds of what was rebuilt of a picture, up to whole blocks of every component."""
-    assert picture.rebuilt is not None
-    unit = BLOCK * sampling.max(axis=0)
-    bounds = [np.flatnonzero(picture.rebuilt.any(axis=axis))[[0, -1]] for axis in (1, 0)]
-    ends = zip(bounds, unit, picture.shape, strict=True)
+    ends = zip(bounds(picture), BLOCK * sampling.max(axis=0), picture.shape, strict=True)
     rows, columns = (slice(int(a // n * n), int(min((b // n + 1) * n, most))) for (a, b), n, most in ends)
     return rows, columns
+
+
+def bounds(picture: Picture) -> list[tuple[int, int]]:
+    """The first and last row, and the first and last column, of what was rebuilt of a picture."""
+    assert picture.rebuilt is not None
+    rows = np.flatnonzero(picture.rebuilt.any(axis=1))
+    columns = np.flatnonzero(picture.rebuilt[rows[0] : rows[-1] + 1].any(axis=0))
+    return [(int(positions[0]), int(positions[-1])) for positions in (rows, columns)]
 
 
 def sides(jpeg: Any) -> list[tuple[int, int]]:
@@ -145,8 +150,12 @@ def turn(blocks: Blocks, turned: int) -> Blocks:
 def touched_blocks(picture: Picture, blocks: Blocks, side: tuple[int, int]) -> Mask:
     """Which of a component's blocks hold rebuilt pixels; each covers `side` pixels, down and across."""
     assert picture.rebuilt is not None
-    (rows, columns), (down, across) = blocks.shape[:2], side
-    whole = np.zeros((rows * down, columns * across), np.bool_)
-    height, width = np.minimum(whole.shape, picture.shape)
-    whole[:height, :width] = picture.rebuilt[:height, :width]
-    return np.asarray(whole.reshape(rows, down, columns, across).any(axis=(1, 3)))
+    touched = np.zeros(blocks.shape[:2], np.bool_)
+    # Only what lies between the first and the last of them is looked at: a small hole costs a large photo little.
+    rows, columns = (slice(a // n, b // n + 1) for (a, b), n in zip(bounds(picture), side, strict=True))
+    part, (down, across) = touched[rows, columns], side
+    seen = picture.rebuilt[rows.start * down : rows.stop * down, columns.start * across : columns.stop * across]
+    whole = np.zeros((part.shape[0] * down, part.shape[1] * across), np.bool_)
+    whole[: seen.shape[0], : seen.shape[1]] = seen
+    part |= whole.reshape(part.shape[0], down, part.shape[1], across).any(axis=(1, 3))
+    return touched
