@@ -11,6 +11,7 @@ import torch
 
 from ..errors import PhotomendError
 from .cores import cores
+from .ranks import ranks
 
 #: mallopt's parameter numbers, from glibc's <malloc.h>.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -19,9 +20,13 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 def choose_device(name: str = "auto") -> torch.device:
     """The device called ``auto`` (CUDA where there is one, else the CPU), ``cpu``, ``cuda`` or ``cuda:N``.
 
+    Of several ranks on a machine each takes its own GPU, unless the name has a number.
+
     Raises:
         PhotomendError: an unknown name, or a CUDA device that is not there.
     """
+    if name in ("auto", "cuda") and torch.cuda.is_available() and (place := ranks()).size > 1:
+        name = f"cuda:{place.local_rank}"
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
