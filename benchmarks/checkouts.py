@@ -23,7 +23,7 @@ import click
 import numpy as np
 import torch
 from photomend.app.options import FOLDER, runtime_options, set_up_runtime
-from photomend.core import Array, PhotomendError
+from photomend.core import Array
 from photomend.data.masks import box_mask, random_box
 from tqdm import tqdm
 
@@ -51,7 +51,7 @@ def main(other: Path, pairs: int, model: str, batch_size: int, device: str, thre
 def trainer(links: Path, name: str, checkout: Path, model: str, device: torch.device) -> Any:
     """A checkout's own trainer; the checkout is imported as the package photomend_NAME."""
     if not (checkout / "train" / "trainer.py").is_file():
-        raise PhotomendError(f"OTHER: {checkout} is no checkout of photomend: it has no train/trainer.py")
+        raise click.ClickException(f"OTHER: {checkout} is no checkout of photomend: it has no train/trainer.py")
     package = f"photomend_{name}"
     (links / package).symlink_to(checkout.resolve())
     sys.path.insert(0, str(links))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -96,3 +97,17 @@ def test_two_steps_each_way(accuracy: ModuleType, photos: FolderSource) -> None:
     assert [line.split(" | ")[:2] for line in lines[2:8]] == [
         [f"| {seed}", way] for way in list(accuracy.WAYS)[1:] for seed in (0, 1)
     ]
+
+
+def test_two_checkouts_take_turns() -> None:
+    """A checkout beside itself: the same numbers of steps, and a ratio."""
+    checkouts, here = script("benchmarks/checkouts"), str(Path(__file__).parents[1])
+    outcome = CliRunner().invoke(checkouts.main, [here, "--pairs", "2", "--batch-size", "1", "--device", "cpu"])
+    assert outcome.exit_code == 0, outcome.output
+    found = re.fullmatch(r"other (\S+) ms, this (\S+) ms; this / other (\S+) \(\S+-\S+\)\n", outcome.stdout)
+    assert found
+    assert 0.2 < float(found[2]) / float(found[1]) < 5
+    assert 0.2 < float(found[3]) < 5
+    refused = CliRunner().invoke(checkouts.main, [str(Path(here) / "docs"), "--device", "cpu"])
+    assert refused.exit_code == 1
+    assert "docs is no checkout of photomend" in refused.output

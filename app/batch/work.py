@@ -18,7 +18,7 @@ from ...data.photos import Mask, reason
 from ...models.components import components
 from ..masks.choice import Choice
 from ..photo.canvas import RepairError, check_mask
-from ..photo.files import read, write
+from ..photo.files import read, reading_ahead, write
 from ..photo.fit import fit
 from ..photo.formats import check_room, fits_itself, format_of
 from ..photo.picture import Picture
@@ -79,7 +79,8 @@ def _work(job: Job, plan: Plan, outcome: Outcome, on_step: OnStep) -> None:
         outcome.share = outcome.missing / missing.size
         outcome.holes = len(components(missing, corners=True).starts)
         if not plan.dry_run:
-            picture = plan.choice.mend(picture, missing, plan.repairer, on_step)
+            with reading_ahead(picture, job.target, plan.quality) as damaged:
+                picture = plan.choice.mend(damaged, missing, plan.repairer, on_step)
     except (BoxError, RepairError) as error:
         place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
         raise PhotomendError(f"{place}: {error}") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +95,25 @@ def read_with_pillow(path: Path) -> Picture:
         picture = picture_of(image, metadata_of(image), Origin(path, form, turned, pages))
     pixels, metadata = stand_upright(picture.pixels, picture.metadata, turned)
     return picture.copy(pixels=pixels, metadata=metadata)
+
+
+@contextmanager
+def reading_ahead(picture: Picture, path: Path, quality: int | None) -> Iterator[Picture]:
+    """A context in which a picture is repaired, while what its `write` needs is read, if there is anything.
+
+    Its end waits for that, also when the repair failed: no thread is left whose files nobody removes.
+    """
+    if quality is not None or output_form(path) != "JPEG":
+        yield picture
+        return
+    from .jpeg import read_ahead
+
+    picture = read_ahead(picture)
+    try:
+        yield picture
+    finally:
+        if picture.origin is not None and picture.origin.coefficients is not None:
+            wait([picture.origin.coefficients])
 
 
 class Written(NamedTuple):

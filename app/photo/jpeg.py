@@ -9,6 +9,8 @@ those with an odd frequency (Wallace 1992, "The JPEG still picture compression s
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -41,6 +43,8 @@ from .picture import Picture
 LIBRARY = "turbo210"
 #: How a new JPEG is written, where no file says how.
 FRESH: dict[str, Any] = {"quality": 95, "subsampling": 0}
+#: Reads coefficients, which takes no lock of Python's.
+READER = ThreadPoolExecutor(1)
 XMP_HEADER, IPTC_HEADER = b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0"
 
 
@@ -58,6 +62,23 @@ def write_jpeg(file: BinaryIO, picture: Picture, quality: int | None = None) -> 
         return [f"JPEG, quality {FRESH['quality']}: known pixels change a little"]
     with TemporaryDirectory() as folder, jpeglib.version(LIBRARY):
         return _exchange(file, picture, Path(folder))
+
+
+def read_ahead(picture: Picture) -> Picture:
+    """The same picture; if it is from a JPEG, the coefficients that `write_jpeg` needs are read from now on, while the
+    hole is rebuilt: in a photo of many megapixels that takes as long as a small hole does."""
+    if picture.origin is None or picture.origin.form != "JPEG":
+        return picture
+    ahead = READER.submit(_coefficients, picture.origin.path)
+    return replace(picture, origin=replace(picture.origin, coefficients=ahead))
+
+
+def _coefficients(path: Path) -> Any:
+    """A JPEG's coefficients, as jpeglib has them."""
+    with jpeglib.version(LIBRARY):
+        stored = jpeglib.read_dct(str(path))
+        names(stored)  # only this reads them
+    return stored
 
 
 def sampling_of(picture: Picture) -> int:
@@ -89,7 +110,8 @@ def _exchange(file: BinaryIO, picture: Picture, folder: Path) -> list[str]:
     """Write the file that a picture was read from, with the blocks of rebuilt pixels exchanged."""
     assert picture.origin is not None
     turned = picture.origin.turned
-    stored = jpeglib.read_dct(str(picture.origin.path))
+    ahead = picture.origin.coefficients
+    stored = _coefficients(picture.origin.path) if ahead is None else ahead.result()
     done = of = 0
     window = whole_blocks(picture, stored.samp_factor) if turned == 1 else WHOLE
     sampling = sampling_when(stored, turned)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -28,12 +29,14 @@ class Origin:
         form: its format, by Pillow's name.
         turned: the EXIF orientation that was applied to its pixels; 1 if none.
         pages: how many pages or frames it has, of which the picture is the first.
+        coefficients: of a JPEG, where they are being read already; see `jpeg.read_ahead`.
     """
 
     path: Path
     form: str
     turned: int = 1
     pages: int = 1
+    coefficients: Future[Any] | None = None
 
 
 @dataclass(frozen=True)

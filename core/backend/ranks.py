@@ -1,5 +1,5 @@
-"""Which of how many processes this one is, when a launcher has started the same command several times: torchrun, Slurm's
-srun, or Kubernetes.
+"""Which of how many processes this one is, when a launcher has started the same command several times: torchrun,
+Slurm's srun, or Kubernetes.
 
 Sources: PyTorch's *torchrun (Elastic Launch)*, "Environment Variables"; Slurm's *srun*, "OUTPUT ENVIRONMENT VARIABLES".
 """

@@ -12,7 +12,7 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
-from photomend.app.photo.files import Written, read, write
+from photomend.app.photo.files import Written, read, reading_ahead, write
 from photomend.app.photo.mend import mend
 from photomend.app.photo.metadata import Metadata
 from photomend.app.photo.picture import Picture
@@ -230,3 +230,18 @@ def test_a_profile_for_grey_is_used_where_grey_becomes_rgb(tmp_path: Path) -> No
     light = (KINDS["L"].pixels / 255) ** 1.8
     srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     assert np.abs(back.pixels[..., 0] / 255 - srgb).max() < 0.02
+
+
+def test_what_is_read_ahead_is_read_when_the_repair_ends_even_in_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(noise(3, "uint8")).save(path)
+    picture = read(path)
+    with pytest.raises(MemoryError), reading_ahead(picture, tmp_path / "out.jpg", None) as damaged:
+        raise MemoryError
+    assert damaged.origin is not None
+    assert damaged.origin.coefficients is not None
+    assert damaged.origin.coefficients.done()
+    assert damaged.origin.coefficients.result().Y.shape == (3, 4, 8, 8)
+    for target, quality in (("out.png", None), ("out.jpg", 90)):
+        with reading_ahead(picture, tmp_path / target, quality) as same:
+            assert same is picture
