@@ -7,7 +7,6 @@ card is never repeated with other weights than the card's.
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +48,8 @@ def load(
     if name in models.NAMES and name not in models.TRAINED:
         return models.build(name), None
     path = find_checkpoint(find_weights(name))
-    checkpoint = load_checkpoint(path, device=device)
+    own = shipped().get(path.stem) if path.parent == WEIGHTS_FOLDER else None
+    checkpoint = load_checkpoint(path, device=device, shipped=own)
     network = _network(checkpoint, path, device)
     network.views = views or network.views
     try:
@@ -87,7 +87,7 @@ def find_weights(name: str) -> Path:
     path = Path(name)
     if holds_run(path):
         return path
-    if (weights := find_shipped(name)) is not None:
+    if (weights := shipped_file(name)) is not None:
         return weights
     if name in models.TRAINED:
         raise PhotomendError(
@@ -102,12 +102,7 @@ def find_weights(name: str) -> Path:
 
 def _network(checkpoint: Checkpoint, path: Path, device: torch.device | str) -> models.RepairNetwork:
     """The network of the checkpoint in the file `path`."""
-    network = build_network(path, checkpoint)
-    try:
-        network.load_state_dict(checkpoint.weights)
-    except PhotomendError as error:
-        raise PhotomendError(f"{path}: {error}") from error
-    return network.to(torch.device(device)).eval()
+    return build_network(path, checkpoint).to(torch.device(device)).eval()
 
 
 def name_of(path: Path) -> str:
@@ -141,19 +136,28 @@ def other_shipped() -> tuple[str, ...]:
     return tuple(name for name in shipped() if name not in models.TRAINED and name not in MEANT.values())
 
 
-def find_shipped(name: str) -> Path | None:
-    """The weights file that `name` means, if one of that name comes with the package.
+def shipped_file(name: str) -> Path | None:
+    """The weights file that `name` means, if one of that name comes with the package. Loading it compares its SHA-256.
 
-    Raises PhotomendError: the file is missing or isn't the one that was shipped.
+    Raises PhotomendError: the file is missing.
     """
     stem = MEANT.get(name, name)
     if stem not in shipped():
         return None
     path = WEIGHTS_FOLDER / f"{stem}.safetensors"
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.stat()
     except OSError as error:
         raise PhotomendError(f"{path}: photomend's own weights can't be read ({error.strerror})") from error
-    if found != shipped()[stem]:
-        raise PhotomendError(f"{path}: isn't the file that came with photomend (its SHA-256 differs); install it again")
+    return path
+
+
+def find_shipped(name: str) -> Path | None:
+    """The same, whose SHA-256 has been compared, for whoever loads it as any other file.
+
+    Raises PhotomendError: the file is missing or isn't the one that was shipped.
+    """
+    path = shipped_file(name)
+    if path is not None:
+        load_checkpoint(path, shipped=shipped()[path.stem])
     return path

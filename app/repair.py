@@ -189,7 +189,7 @@ class Repairer:
         if self.trained is not None:
             if (others := missing & ~own).any():
                 [crop] = yield [Request(HARMONIC, crop, others)]
-            missing = own | (others & near(own, REACH)) if scratch and others.any() else own
+            missing = own | (others & near(torch.from_numpy(own), REACH).numpy()) if scratch and others.any() else own
         if scratch:
             [filled] = yield [Request(BIHARMONIC, crop, missing)]
             advance(1)

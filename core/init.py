@@ -10,10 +10,26 @@ training deep feedforward neural networks* (2010), eq. 16.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 
 from .tape import Array
+
+#: Whether weights are drawn: drawing three million takes longer than reading them.
+_drawing = ContextVar("drawing", default=True)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Inside this context all weights are 0, and no random number is used: for a network whose weights are loaded."""
+    token = _drawing.set(False)
+    try:
+        yield
+    finally:
+        _drawing.reset(token)
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -55,12 +71,9 @@ def xavier_normal(shape: tuple[int, ...], gain: float = 1.0) -> Array:
 
 def uniform(shape: tuple[int, ...], bound: float) -> Array:
     """Float32 numbers drawn evenly from [−bound, bound)."""
-    return torch.empty(shape).uniform_(-bound, bound)
+    return torch.empty(shape).uniform_(-bound, bound) if _drawing.get() else torch.zeros(shape)
 
 
 def _normal(shape: tuple[int, ...], deviation: float) -> Array:
     """Float32 numbers drawn from N(0, deviation²)."""
-    weights = torch.empty(shape)
-    if weights.is_meta:  # of which only the shape is wanted; torch would import its compiler, for a second
-        return weights
-    return weights.normal_().mul_(deviation)
+    return torch.empty(shape).normal_().mul_(deviation) if _drawing.get() else torch.zeros(shape)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..core import Array, PhotomendError
-from .holes import hole_bounds
+from .holes import hole_bounds, near
 from .reconstructor import Fill
 
 #: Known pixels that OpenCV sees on each side of the hole; it looks 3 pixels far, and takes differences there.
@@ -41,19 +41,8 @@ class BorderFill(Fill):
 
     def fill(self, known: Array, mask: Array) -> Array:
         missing = mask > 0.5
-        border = (_dilate(missing) & ~missing).to(known.dtype)
+        border = (near(missing, 1) & ~missing).to(known.dtype)
         return ((known * border).sum(dim=(2, 3), keepdim=True) / border.sum(dim=(2, 3), keepdim=True)).expand_as(known)
-
-
-def _dilate(missing: Array) -> Array:
-    """Each bool pixel or any of its eight neighbours: along the rows first, then along the columns."""
-    for axis in (2, 3):
-        size = missing.shape[axis]
-        grown = missing.clone()
-        grown.narrow(axis, 0, size - 1).logical_or_(missing.narrow(axis, 1, size - 1))
-        grown.narrow(axis, 1, size - 1).logical_or_(missing.narrow(axis, 0, size - 1))
-        missing = grown
-    return missing
 
 
 class OpenCVFill(Fill):

@@ -122,13 +122,14 @@ def _distance(missing: Mask) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.sqrt(squared[1:-1, 1:-1])
 
 
-def near(mask: Mask, reach: int) -> Mask:
-    """Which pixels (h, w) are in a mask, or at most `reach` away from it along rows, columns and diagonals."""
-    for _ in range(2):
-        length = mask.shape[0]
-        counted = np.pad(np.cumsum(mask, axis=0), ((1, 0), (0, 0)))
-        place = np.arange(length)
-        mask = (counted[np.minimum(place + reach + 1, length)] > counted[np.maximum(place - reach, 0)]).T
+def near(mask: Array, reach: int) -> Array:
+    """Which pixels of bool (…, H, W) are set, or at most `reach` away from one along rows, columns and diagonals."""
+    for axis in (-2, -1):
+        size, wide = mask.shape[axis], mask.clone()
+        for step in range(1, min(reach, size - 1) + 1):
+            wide.narrow(axis, 0, size - step).logical_or_(mask.narrow(axis, step, size - step))
+            wide.narrow(axis, step, size - step).logical_or_(mask.narrow(axis, 0, size - step))
+        mask = wide
     return mask
 
 

@@ -40,8 +40,8 @@ class CheckpointError(PhotomendError):
 
 
 class Contents(NamedTuple):
-    """What is in a file: arrays, the description that photomend gave them (None: it is another's), and whether there
-    was a digest, which fitted."""
+    """What is in a file: arrays, the description that photomend gave them (None: it is another's), and whether it was
+    compared with a digest, and fitted."""
 
     arrays: dict[str, Array]
     about: Any
@@ -67,22 +67,29 @@ def write_file(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any]
         raise CheckpointError(f"{path}: the checkpoint cannot be written ({why}){kept}") from error
 
 
-def read_file(path: Path, device: torch.device | str = "cpu") -> Contents:
+def read_file(path: Path, device: torch.device | str = "cpu", shipped: str | None = None) -> Contents:
     """Arrays and description of a safetensors file.
 
-    Raises CheckpointError naming it: there is none, it isn't safetensors, too large, or damaged.
+    `shipped` is the SHA-256 of the whole file, if it came with the package; it says more than the file's own digest,
+    which isn't computed then.
+
+    Raises CheckpointError naming it: there is none, it isn't safetensors, too large, damaged, or not the one shipped.
     """
     data = _bytes(path)
+    if shipped is not None and hashlib.sha256(data).hexdigest() != shipped:
+        raise CheckpointError(
+            f"{path}: isn't the file that came with photomend (its SHA-256 differs); install it again"
+        )
     try:
         metadata = _metadata(path, data)
         about = json.loads(metadata[HEADER]) if HEADER in metadata else None
         digest = about.pop(DIGEST, None) if isinstance(about, dict) else None
-        if digest is not None:
+        if digest is not None and shipped is None:
             _require_digest(path, data, digest)
         arrays = {name: array.to(device) for name, array in sorted(load(data).items())}
     except (ValueError, TypeError, KeyError, RecursionError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({_short(error)})") from error
-    return Contents(arrays, about, digest is not None)
+    return Contents(arrays, about, digest is not None or shipped is not None)
 
 
 def _bytes(path: Path) -> bytes:

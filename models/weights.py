@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from ..core import Array, Module, PhotomendError, StateDictError, did_you_mean
+from ..core.init import undrawn
 from . import TRAINED, build
 from .network import RepairNetwork
 from .safetensors_file import CheckpointError, read_file, write_file
@@ -47,14 +48,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     write(path, checkpoint.weights, {"kind": "weights", **about})
 
 
-def load_checkpoint(path: Path, model: str | None = None, device: torch.device | str = "cpu") -> Checkpoint:
-    """Read a weights file, or the best (else the last) of a run folder.
+def load_checkpoint(
+    path: Path, model: str | None = None, device: torch.device | str = "cpu", shipped: str | None = None
+) -> Checkpoint:
+    """Read a weights file, or the best (else the last) of a run folder; `shipped` is that of `read_file`.
 
     Raises CheckpointError naming the file when there is none, when it is damaged or no photomend checkpoint, and, if
     `model` is given, when it belongs to another model.
     """
     path = find_checkpoint(path)
-    weights, about = read(path, "weights", device)
+    weights, about = read(path, "weights", device, shipped)
     if model is not None and about["model"] != model:
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
     require_usable(path, weights)
@@ -123,9 +126,11 @@ def write(path: Path, arrays: Mapping[str, Array], about: Mapping[str, Any], kee
     write_file(path, arrays, {"version": VERSION, **about}, keep)
 
 
-def read(path: Path, kind: str, device: torch.device | str) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Arrays and description of a checkpoint of this kind ("weights" or "state")."""
-    arrays, about, checked = read_file(path, device)
+def read(
+    path: Path, kind: str, device: torch.device | str, shipped: str | None = None
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Arrays and description of a checkpoint of this kind ("weights" or "state"); `shipped` is that of `read_file`."""
+    arrays, about, checked = read_file(path, device, shipped)
     if not isinstance(about, dict) or "version" not in about:
         raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
     version = about["version"]
@@ -151,7 +156,7 @@ def require_usable(path: Path, weights: Mapping[str, Array]) -> None:
 
 
 def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
-    """The network that the weights in the file `path` belong to, with random ones still.
+    """The network that was saved in the file `path`, with its weights.
 
     It is built without memory first, and must have the arrays that the file has: so a description can't ask for more
     than the file holds.
@@ -166,11 +171,13 @@ def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
         if hasattr(value, "__len__") and len(value) > len(checkpoint.weights):
             raise CheckpointError(f"{path}: {key} has {len(value):,} entries, for {len(checkpoint.weights)} arrays")
     try:
-        with torch.device("meta"):
-            sizes = {key: array.shape for key, array in build(name, **config).state_dict().items()}
-        if sizes == {key: array.shape for key, array in checkpoint.weights.items()}:
-            network: RepairNetwork = build(name, **config)
-            return network
+        with undrawn():
+            with torch.device("meta"):
+                sizes = {key: array.shape for key, array in build(name, **config).state_dict().items()}
+            if sizes == {key: array.shape for key, array in checkpoint.weights.items()}:
+                network: RepairNetwork = build(name, **config)
+                network.load_state_dict(checkpoint.weights)
+                return network
     except PhotomendError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (RuntimeError, OverflowError, MemoryError) as error:

@@ -45,9 +45,7 @@ def warm_start(network: RepairNetwork, initial: Checkpoint, path: str) -> None:
     _load(network, {**(network.state_dict() if other else {}), **initial.weights}, path)
     if not other:
         return
-    with torch.random.fork_rng(devices=()):  # the random weights that are drawn first aren't used
-        earlier = build_network(Path(path), initial)
-    _load(earlier, initial.weights, path)
+    earlier = build_network(Path(path), initial)
     earlier.to(network.parameters()[0].data.device)
     # A network that is hardly trained gives hardly more than its harmonic fill, so the two must be very close.
     if not torch.allclose(_answer(network, network.window), _answer(earlier, network.window), rtol=0, atol=1e-6):

@@ -25,7 +25,8 @@ import torch
 
 from ...core import Array
 from ..harmonic import HarmonicFill
-from .resampling import blurred, doubled, halved, widened
+from ..holes import near
+from .resampling import blurred, doubled, halved
 from .search import RADIUS
 
 #: The coarsest level is the first where the hole's longer side has at most so many pixels, but there are two halvings
@@ -59,7 +60,7 @@ class Level(NamedTuple):
 
     def known(self) -> Array:
         """The middles of all known patches, as row · W + column."""
-        usable = ~widened(self.missing, RADIUS)
+        usable = ~near(self.missing, RADIUS)
         usable[:RADIUS] = usable[-RADIUS:] = False
         usable[:, :RADIUS] = usable[:, -RADIUS:] = False
         return usable.flatten().nonzero()[:, 0]

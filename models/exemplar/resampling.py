@@ -1,4 +1,4 @@
-"""Photos at half and at twice the resolution, blurred, and areas made wider: what the levels are made with."""
+"""Photos at half and at twice the resolution and blurred: what the levels are made with."""
 
 from __future__ import annotations
 
@@ -36,14 +36,3 @@ def blurred(x: Array, sigma: float) -> Array:
         for start, weight in enumerate(weights.tolist()):
             x += weight * wide.narrow(axis, start, size)
     return x
-
-
-def widened(flags: Array, reach: int) -> Array:
-    """Which pixels of bool (H, W) are set, or at most `reach` away from one along rows, columns and diagonals."""
-    for axis in (0, 1):
-        size, wide = flags.shape[axis], flags.clone()
-        for step in range(1, min(reach, size - 1) + 1):
-            wide.narrow(axis, 0, size - step).logical_or_(flags.narrow(axis, step, size - step))
-            wide.narrow(axis, step, size - step).logical_or_(flags.narrow(axis, 0, size - step))
-        flags = wide
-    return flags

@@ -16,8 +16,8 @@ from collections.abc import Callable
 import torch
 
 from ...core import Array
+from ..holes import near
 from .pyramid import Level, halvings, levels
-from .resampling import widened
 from .search import AT_A_TIME, EXHAUSTIVE, RADIUS, SIDE, Description, Known, patches
 from .vote import vote
 
@@ -84,7 +84,7 @@ def _refined(
     places = level.known()
     describe = Description(level.photo, level.about, places)
     known = Known(places, describe(level.photo, places), level.own.shape)
-    middles = widened(level.own, RADIUS).flatten().nonzero()[:, 0]
+    middles = near(level.own, RADIUS).flatten().nonzero()[:, 0]
     pixels = level.own.flatten().nonzero()[:, 0]
     trust = LESS ** -steps_inwards(level.own).flatten()
     field, weights = torch.full_like(known.numbers, -1), torch.ones_like(trust)
@@ -125,7 +125,7 @@ def _grown_shut(level: Level, known: Known) -> Array:
     about, colours = level.about.flatten(1), level.photo.flatten(1)[:, known.places]
     around = about[:, known.places]
     while not filled.all():
-        ring = (widened(filled, 1) & ~filled).flatten().nonzero()[:, 0]
+        ring = (near(filled, 1) & ~filled).flatten().nonzero()[:, 0]
         for part in ring.split(max(1, AT_A_TIME // len(known.places))):
             counted = patches(filled.to(photo)[None], part)
             wanted = patches(photo, part) * counted.repeat(1, 3)
@@ -142,5 +142,5 @@ def steps_inwards(own: Array) -> Array:
     steps, rest = torch.zeros(own.shape, device=own.device), own
     for _ in range(DEEPEST):
         steps += rest
-        rest = rest & ~widened(~rest, 1)
+        rest = rest & ~near(~rest, 1)
     return steps

@@ -86,6 +86,15 @@ def test_a_file_that_is_not_the_one_that_was_shipped_is_refused(folder: Path) ->
         load_reconstructor("linear")
 
 
+def test_loading_hashes_them_once_and_draws_no_random_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed, sha256 = [], hashlib.sha256
+    monkeypatch.setattr(hashlib, "sha256", lambda *data: hashed.append(data) or sha256(*data))
+    before = torch.get_rng_state()
+    load_reconstructor("photomend-s")
+    assert len(hashed) == 1
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_repair_takes_them_and_says_what_to_expect(folder: Path, shell: Shell) -> None:
     picture(Path("photo.png"))
     holes(Path("mask.png"), 80, 100, (30, 20, 20, 20))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from photomend.core import Array, init, runtime
+from photomend.core.init import kaiming_normal, undrawn, uniform
 from photomend.layers import Conv2d, Linear
 
 SHAPE = (64, 48, 3, 3)
@@ -89,3 +90,11 @@ def test_layers_start_from_kaiming_and_zero() -> None:
     for layer in (conv, linear):
         assert layer.bias is not None
         assert not layer.bias.data.any()
+
+
+def test_undrawn_weights_are_0_and_the_generator_stays() -> None:
+    before = torch.get_rng_state()
+    with undrawn():
+        assert not any(array.any() for array in (kaiming_normal((4, 3)), uniform((5,), 1.0)))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert kaiming_normal((4, 3)).all()

@@ -12,10 +12,11 @@ from photomend.models import HarmonicFill
 from photomend.models.exemplar import ExemplarFill, TextureFill
 from photomend.models.exemplar import search as search_module
 from photomend.models.exemplar.blend import AT_EDGE, FALLS, LENGTH, blend
-from photomend.models.exemplar.resampling import blurred, doubled, halved, widened
+from photomend.models.exemplar.resampling import blurred, doubled, halved
 from photomend.models.exemplar.search import RADIUS, SIDE, Description, Known, patches
 from photomend.models.exemplar.synthesis import steps_inwards, synthesize
 from photomend.models.exemplar.vote import vote
+from photomend.models.holes import near
 from photomend.train.evaluation.metrics import gradient_energy
 from photomend.train.evaluation.texture import texture_distance
 
@@ -193,5 +194,5 @@ def test_resampling() -> None:
     assert torch.allclose(blurred(torch.ones(5, 6), 2.0), torch.ones(5, 6))
     flags = torch.zeros(9, 9, dtype=torch.bool)
     flags[4, 4] = True
-    assert widened(flags, 2).sum() == 25
-    assert torch.equal(steps_inwards(widened(flags, 2))[4], torch.tensor([0, 0, 1, 2, 3, 2, 1, 0, 0.0]))
+    assert near(flags, 2).sum() == 25
+    assert torch.equal(steps_inwards(near(flags, 2))[4], torch.tensor([0, 0, 1, 2, 3, 2, 1, 0, 0.0]))

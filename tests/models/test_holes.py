@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from photomend.models import holes
 from photomend.models.components import components
 from photomend.models.holes import Hole, find_holes, is_scratch, near
@@ -57,7 +58,7 @@ def test_distances_are_those_of_scipy_as_far_as_they_go() -> None:
 def test_a_scratch_is_one_however_long_it_is() -> None:
     y, x = np.mgrid[:900, :1000]
     line = abs(9 * x - 10 * y) < 10
-    for thick, thin in ((line, True), (near(line, 1), False)):
+    for thick, thin in ((line, True), (near(torch.from_numpy(line), 1).numpy(), False)):
         [hole] = find_holes(thick)
         assert (
             is_scratch(hole) == thin == bool(ndimage.distance_transform_edt(thick).sum() < holes.SCRATCH * thick.sum())
@@ -67,7 +68,7 @@ def test_a_scratch_is_one_however_long_it_is() -> None:
 def test_near_is_a_distance_along_rows_columns_and_diagonals() -> None:
     mask = MASKS["noise"] & (np.random.default_rng(2).random((60, 70)) < 0.02)
     expected = ndimage.distance_transform_cdt(~mask, "chessboard") <= 4
-    assert np.array_equal(near(mask, 4), expected)
+    assert np.array_equal(near(torch.from_numpy(mask), 4).numpy(), expected)
 
 
 @pytest.mark.parametrize("overlap", [0, 5, 10])
