@@ -8,19 +8,33 @@ this project's own engine on simulated damage (`benchmarks/damage.py`, which als
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from ...core import PhotomendError
 from ...data.photos import LUMINANCE, Mask
 from ..photo.picture import Picture
+from ..steps import OnStep
 from . import CERTAINTY
-from .marks import SCRATCH, SPOT, TOUCHING, Numbers, Shades, common, describe, scratches, spots
+from .marks import (
+    SCRATCH,
+    SPOT,
+    Numbers,
+    Shades,
+    both_sides,
+    common,
+    describe,
+    extreme,
+    scratches,
+    spots,
+    white_tophat,
+)
 
 #: Pixels: photos are searched in squares of this side, each with so much of its surroundings.
 TILE, MARGIN = 1024, 128
@@ -70,7 +84,9 @@ class Marks(NamedTuple):
     numbers: Numbers
 
 
-def find_damage(pixels: NDArray[np.uint8], certainty: float = CERTAINTY) -> Mask:
+def find_damage(
+    pixels: NDArray[np.uint8], certainty: float = CERTAINTY, on_step: OnStep = lambda done, total: None
+) -> Mask:
     """The dust, hairs and scratches on a scan.
 
     Light and dark ones of up to 10 pixels across, or as much of a smaller version where the photo is large. They are
@@ -79,6 +95,9 @@ def find_damage(pixels: NDArray[np.uint8], certainty: float = CERTAINTY) -> Mask
     Args:
         pixels: uint8 (H, W), or (H, W, 3) in RGB.
         certainty: how likely a mark has to be damage, between 0 and 1.
+        on_step: told after each square of the photo how many are done, and of how many.
+
+    As many squares are searched at a time as torch has threads.
 
     Returns bool (H, W), True where the photo is damaged.
 
@@ -89,16 +108,41 @@ def find_damage(pixels: NDArray[np.uint8], certainty: float = CERTAINTY) -> Mask
     if not 0 < certainty < 1:
         raise PhotomendError(f"certainty (={certainty}) must be between 0 and 1")
     shades: Shades = pixels if pixels.ndim == 2 else np.rint(pixels @ LUMA).astype(np.uint8)
-    found, factor = np.zeros(shades.shape, np.bool_), 1
-    while True:
-        level = _search(shades, certainty).repeat(factor, axis=0).repeat(factor, axis=1)
-        down, across = level.shape
-        found[:down, :across] |= level
-        if max(shades.shape) < 2 * COARSEST:
-            return ndimage.binary_dilation(found, TOUCHING)
-        height, width = (side // 2 for side in shades.shape)
-        pairs = shades[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
-        shades, factor = np.rint(pairs.mean(axis=(1, 3))).astype(np.uint8), 2 * factor
+    levels = [shades]
+    while max(levels[-1].shape) >= 2 * COARSEST:
+        levels.append(_halved(levels[-1]))
+    found = [np.zeros(level.shape, np.bool_) for level in levels]
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        searches = {
+            pool.submit(_search, level, square, certainty): own[square]
+            for level, own in zip(levels, found, strict=True)
+            for square in _squares(level.shape)
+        }
+        try:
+            for done, search in enumerate(as_completed(searches), 1):
+                searches[search][:] = search.result()
+                on_step(done, len(searches))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for number, level in enumerate(found[1:], 1):
+        larger = level.repeat(2**number, axis=0).repeat(2**number, axis=1)
+        found[0][: larger.shape[0], : larger.shape[1]] |= larger
+    return extreme(np.maximum, found[0], 3)
+
+
+def _halved(shades: Shades) -> Shades:
+    """A photo at half its size."""
+    height, width = (side // 2 for side in shades.shape)
+    pairs = shades[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
+    return np.rint(pairs.mean(axis=(1, 3))).astype(np.uint8)
+
+
+def _squares(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
+    """The squares of a photo (H, W) that are searched one by one."""
+    for top in range(0, shape[0], TILE):
+        for left in range(0, shape[1], TILE):
+            yield slice(top, top + TILE), slice(left, left + TILE)
 
 
 def shades_of(picture: Picture) -> Shades:
@@ -111,29 +155,23 @@ def shades_of(picture: Picture) -> Shades:
     return shades
 
 
-def _search(shades: Shades, certainty: float) -> Mask:
-    """The damage (H, W) at one size, square by square."""
-    height, width = shades.shape
-    found = np.zeros(shades.shape, np.bool_)
-    for top in range(0, height, TILE):
-        for left in range(0, width, TILE):
-            first, start = max(0, top - MARGIN), max(0, left - MARGIN)
-            around = shades[first : top + TILE + MARGIN, start : left + TILE + MARGIN]
-            damaged = np.zeros(around.shape, np.bool_)
-            for kind, labels, numbers in candidates(around):
-                likely = judges()[kind].likelihood(numbers) >= certainty
-                damaged |= np.concatenate(([False], likely))[labels]
-            own = damaged[top - first :, left - start :][:TILE, :TILE]
-            found[top : top + TILE, left : left + TILE] = own
-    return found
+def _search(shades: Shades, square: tuple[slice, slice], certainty: float) -> Mask:
+    """The damage in a square of a photo, (h, w)."""
+    top, left = (max(0, side.start - MARGIN) for side in square)
+    around = shades[top : square[0].stop + MARGIN, left : square[1].stop + MARGIN]
+    damaged = np.zeros(around.shape, np.bool_)
+    for kind, labels, numbers in candidates(around):
+        likely = judges()[kind].likelihood(numbers) >= certainty
+        damaged |= np.concatenate(([False], likely))[labels]
+    return damaged[square[0].start - top :, square[1].start - left :][:TILE, :TILE]
 
 
 def candidates(shades: Shades) -> Iterator[Marks]:
     """All marks in a part of a photo, light and dark."""
-    for light in (shades, 255 - shades):
+    for side in both_sides(shades):
         for kind, size in KINDS.items():
-            tophat: Shades = light - ndimage.grey_opening(light, (size, size), mode="nearest")
+            tophat = white_tophat(side.shades, size)
             level = common(tophat)
-            labels, n = spots(tophat, level) if kind == "spot" else scratches(light, tophat, level)
+            labels, n = spots(tophat, level) if kind == "spot" else scratches(side.shades, tophat, level)
             if n:
-                yield Marks(kind, labels, describe(light, tophat, level, labels, n))
+                yield Marks(kind, labels, describe(side, tophat, level, labels, n))

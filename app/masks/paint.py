@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ...data.photos import Mask
-from .marks import TOUCHING, Shades
+from .marks import TOUCHING, Shades, extreme
 
 #: Of 255: the lightest black of paint, also in a lossy format, and what is surely lighter than dark.
 BLACK, LOSSY_BLACK, LIGHT = 0, 2, 48
@@ -27,16 +27,17 @@ def find_paint(shades: Shades, lossy: bool = False) -> Mask:
     From a `lossy` file, the blurred edge of the paint is part of it.
     """
     black = shades <= (LOSSY_BLACK if lossy else BLACK)
-    labels, n = ndimage.label(black, TOUCHING)
-    wide = np.unique(labels[ndimage.binary_erosion(black, np.ones((BRUSH, BRUSH), np.bool_), border_value=1)])
-    if not wide.any():
+    brushed = extreme(np.minimum, black, BRUSH)
+    if not brushed.any():
         return np.zeros_like(black)
-    blurred = ndimage.binary_dilation(black, TOUCHING, EDGE - 1) if lossy else black
-    edge = ndimage.grey_dilation(labels, size=(2 * EDGE + 1,) * 2) * ~blurred
+    labels, n = ndimage.label(black, TOUCHING)
+    wide = np.unique(labels[brushed])
+    blurred = extreme(np.maximum, black, 2 * EDGE - 1) if lossy else black
+    edge = extreme(np.maximum, labels, 2 * EDGE + 1) * ~blurred
     around = np.bincount(edge.ravel(), minlength=n + 1)
     light: NDArray[np.intp] = np.bincount(edge[shades >= LIGHT], minlength=n + 1)
     kept = np.zeros(n + 1, np.bool_)
     kept[wide] = (light >= SHARP * around)[wide] & (around > 0)[wide]
     kept[0] = False
     found: Mask = kept[labels]
-    return ndimage.binary_dilation(found, TOUCHING, EDGE) if lossy else found
+    return extreme(np.maximum, found, 2 * EDGE + 1) if lossy else found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from photomend.app.masks import damage
 from photomend.app.masks.choice import Choice, damage_of
 from photomend.app.masks.damage import find_damage, shades_of
@@ -50,6 +51,32 @@ def test_light_and_dark_and_squares_of_a_large_photo_are_alike(monkeypatch: pyte
     assert np.array_equal(find_damage(255 - shades), found)
     monkeypatch.setattr(damage, "TILE", 128)
     assert (find_damage(shades) != found).mean() < 3e-3
+
+
+def test_threads_and_steps_change_nothing_and_an_error_in_a_step_ends_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(damage, "TILE", 64)
+    shades = scan(1, dust=60).pixels[:200, :300, 0]
+    found, threads, steps = find_damage(shades), torch.get_num_threads(), list[tuple[int, int]]()
+    try:
+        torch.set_num_threads(3)
+        assert np.array_equal(find_damage(shades, on_step=lambda done, total: steps.append((done, total))), found)
+    finally:
+        torch.set_num_threads(threads)
+    assert steps == [(done, 20) for done in range(1, 21)]
+
+    def stop(done: int, total: int) -> None:
+        steps.append((done, total))
+        raise KeyboardInterrupt
+
+    searched = []
+    monkeypatch.setattr(damage, "_search", lambda *given: searched.append(given) or np.zeros((64, 64), bool)[:8])
+    monkeypatch.setattr(damage, "_squares", lambda shape: iter([(slice(0, 8), slice(0, 64))] * 5000))
+    with pytest.raises(KeyboardInterrupt):
+        find_damage(shades, on_step=stop)
+    assert len(steps) == 21
+    assert len(searched) < 5000
 
 
 def test_larger_dust_is_found_on_a_smaller_version() -> None:
