@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,7 @@ def test_threads_and_steps_change_nothing_and_an_error_in_a_step_ends_the_search
 
     def search(*given: object) -> np.ndarray:
         searched.append(given)
+        time.sleep(0.002)
         return np.zeros((8, 64), bool)
 
     monkeypatch.setattr(damage, "_search", search)
