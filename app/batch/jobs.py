@@ -68,7 +68,7 @@ def pair(
         target = target_of(name, output, several, suffix)
         if target in jobs:
             raise PhotomendError(f"{path} and {jobs[target].photo} would both be written to {target}")
-        own, problem = mask, cannot_write(target, quality)
+        own, problem = mask, cannot_write(target, quality) or (leads_elsewhere(target, output) if several else "")
         if masks is not None and not problem:
             try:
                 own = masks.mask_of(name)
@@ -122,6 +122,19 @@ def cannot_write(target: Path, quality: int | None) -> str:
         check_quality(target, quality)
     except PhotomendError as error:
         return str(error)
+    return ""
+
+
+def leads_elsewhere(target: Path, output: Path) -> str:
+    """Why nothing is written to a file of the folder `output`: a folder in between is a symbolic link. "" if none is.
+
+    The folder that a person has named may be one.
+    """
+    for folder in target.parents:
+        if folder == output:
+            break
+        if folder.is_symlink():
+            return f"{target}: {folder} is a symbolic link; nothing is written through one"
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from ...models.calibration import SHARE, Expected
 
-Status = Literal["repaired", "possible", "skipped", "failed"]
+Status = Literal["repaired", "possible", "unchanged", "skipped", "failed"]
 
 
 @dataclass
@@ -18,7 +18,8 @@ class Outcome:
 
     Attributes:
         photo, mask, output: where it is, its mask file if it has one, where the result goes, - for standard output.
-        status: "repaired"; "possible" in a dry run; "skipped" because the output was there; "failed".
+        status: "repaired"; "possible" in a dry run; "unchanged", as no damage was found; "skipped", as the output was
+            there; "failed".
         missing, holes: how many pixels are missing, and in how many holes; None where it failed before.
         share: of the photo that is missing.
         seconds: that it took, reading and writing included.
@@ -43,8 +44,10 @@ class Outcome:
     error: str | None = None
 
     def as_text(self) -> str:
-        """A line about a photo that is repaired, or could be."""
+        """A line about a photo that is repaired, or could be, or needs no repair."""
         amount = f"{self.missing} pixels"
+        if self.status == "unchanged":
+            return "; ".join([f"{self.output}  nothing to repair on {self.photo}", *self.done])
         if self.status == "possible":
             line = (
                 f"{self.output}  {amount} to rebuild, {100 * (self.share or 0):.2g} % of {self.photo}, {self._holes()}"

@@ -40,7 +40,7 @@ class Report:
             self._tell(f"error: {outcome.error}")
         if self.as_json:
             self._say(outcome.as_json())
-        elif outcome.status in ("repaired", "possible"):
+        elif outcome.status in ("repaired", "possible", "unchanged"):
             self._say(outcome.as_text())
 
     def end(self, notes: Sequence[str] = ()) -> int:
@@ -55,7 +55,7 @@ class Report:
         """How many photos of how many came to which end."""
         done = self.counts["possible" if self.dry_run else "repaired"]
         words = [f"{done} of {self.total} photos {'can be repaired' if self.dry_run else 'repaired'}"]
-        for status, what in (("skipped", "there already"), ("failed", "not")):
+        for status, what in (("unchanged", "without damage"), ("skipped", "there already"), ("failed", "not")):
             if self.counts[status]:
                 words.append(f"{self.counts[status]} {what}")
         if left := self.total - self.counts.total():

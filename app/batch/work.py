@@ -16,11 +16,11 @@ from ...core import PhotomendError, replacing
 from ...data.masks import BoxError
 from ...data.photos import Mask, reason
 from ...models.components import components
-from ..masks.choice import Choice
+from ..masks.choice import Choice, NothingFoundError
 from ..photo.canvas import RepairError, check_mask
-from ..photo.files import read, reading_ahead, write
+from ..photo.files import Written, read, reading_ahead, write
 from ..photo.fit import fit
-from ..photo.formats import check_room, fits_itself, format_of
+from ..photo.formats import check_room, fits_itself, format_of, output_form
 from ..photo.picture import Picture
 from ..process import is_out_of_memory
 from ..repair import Repairer
@@ -81,6 +81,9 @@ def _work(job: Job, plan: Plan, outcome: Outcome, on_step: OnStep) -> None:
         if not plan.dry_run:
             with reading_ahead(picture, job.target, plan.quality) as damaged:
                 picture = plan.choice.mend(damaged, missing, plan.repairer, on_step)
+    except NothingFoundError as error:
+        _leave(job, plan, picture, outcome, str(error))
+        return
     except (BoxError, RepairError) as error:
         place = f"{job.photo} with the mask {job.mask}" if job.mask else job.photo
         raise PhotomendError(f"{place}: {error}") from error
@@ -96,6 +99,29 @@ def _work(job: Job, plan: Plan, outcome: Outcome, on_step: OnStep) -> None:
     job.target.parent.mkdir(parents=True, exist_ok=True)
     outcome.lost, outcome.done = write(job.target, picture, plan.quality)
     outcome.status = "repaired"
+
+
+def _leave(job: Job, plan: Plan, picture: Picture, outcome: Outcome, why: str) -> None:
+    """A photo without damage: a copy of it is written, or of a preview the mask, in which nothing is white."""
+    outcome.status, outcome.missing, outcome.holes, outcome.share, outcome.done = "unchanged", 0, 0, 0.0, [why]
+    if plan.preview:
+        write_mask(job.target, np.zeros(picture.shape, np.bool_))
+    elif not plan.dry_run:
+        job.target.parent.mkdir(parents=True, exist_ok=True)
+        outcome.lost, said = _copy(job.target, picture, plan.quality)
+        outcome.done = [why, "copied", *said]
+
+
+def _copy(target: Path, picture: Picture, quality: int | None) -> Written:
+    """Write a picture in which nothing is repaired, byte for byte where its file has the format asked for already."""
+    origin, form = picture.origin, output_form(target)
+    if origin is None or origin.form != form or quality is not None:
+        return write(target, picture, quality)
+    if form == "PPM" and not fits_itself(picture, target):
+        return write(target, picture)
+    with replacing(target) as draft:
+        shutil.copyfile(origin.path, draft)
+    return Written([], [])
 
 
 def write_mask(path: Path, missing: Mask) -> None:

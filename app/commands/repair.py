@@ -112,6 +112,6 @@ def command(
             preview = dry_run and len(jobs) == 1 and output.suffix.lower() == ".png" and not output.is_dir()
             repairer = Repairer.load(model, set_up_runtime(device, threads), views, look)
             run(todo, Plan(choice, repairer, quality, dry_run, preview), report)
-        if stream and report.counts["repaired"]:
+        if stream and (report.counts["repaired"] or report.counts["unchanged"]):
             send(todo[0].target)
     return report.end([say_unused(unused)] if unused else [])

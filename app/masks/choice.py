@@ -27,8 +27,14 @@ File = Path | Image.Image
 MUCH = 0.5
 
 
-def damage_of(picture: Picture, certainty: float = CERTAINTY) -> Mask:
+class NothingFoundError(RepairError):
+    """No damage on a photo, which is a good end of a search for it, but leaves nothing to repair."""
+
+
+def damage_of(picture: Picture, certainty: float = CERTAINTY, on_step: OnStep = lambda done, total: None) -> Mask:
     """The damage that is found on a picture of any kind: bool (H, W). Transparent pixels have none.
+
+    `on_step` is that of `find_damage`.
 
     Raises PhotomendError: the certainty isn't between 0 and 1.
     """
@@ -36,7 +42,7 @@ def damage_of(picture: Picture, certainty: float = CERTAINTY) -> Mask:
     from .paint import find_paint
 
     shades, hidden = shades_of(picture), picture.hidden()
-    found = find_damage(shades, certainty) | find_paint(shades, is_lossy(picture))
+    found = find_damage(shades, certainty, on_step) | find_paint(shades, is_lossy(picture))
     return found if hidden is None else found & ~hidden
 
 
@@ -80,6 +86,7 @@ class Choice:
         Raises:
             PhotoError: the mask can't be read.
             BoxError, RepairError: a box leaves the photo, the mask has another size, nothing is transparent.
+            NothingFoundError: no damage is found, and nothing else is missing.
             PhotomendError: a threshold, tolerance or number of pixels that makes no sense.
         """
         missing = boxes_mask(self.boxes, *picture.shape)
@@ -95,7 +102,7 @@ class Choice:
         if self.alpha:
             missing |= find_transparent(picture, self.threshold)
         if mask is None and not self.boxes and not missing.any():
-            raise RepairError(self._nothing())
+            raise (NothingFoundError if self.damage else RepairError)(self._nothing())
         missing = shape(missing, grow=self.grow)
         if MUCH < (share := np.count_nonzero(missing) / missing.size) < 1:
             name = f"{picture.origin.path}: " if picture.origin is not None else ""

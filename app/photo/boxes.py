@@ -7,8 +7,9 @@ the extra `heif`, has HEIC.
 
 from __future__ import annotations
 
-import uuid
 import warnings
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -16,25 +17,27 @@ import glymur
 import imagecodecs
 import numpy as np
 import pyvips
-from glymur.jp2box import ColourSpecificationBox, UUIDBox
+from glymur.jp2box import ColourSpecificationBox, Jp2kBox
 from PIL import ExifTags, Image
 
 from .canvas import Pixels
 from .images import image_of, info_of
 from .metadata import (
     EXIF_HEADER,
+    UNREADABLE,
     Metadata,
     metadata_of,
     orientation_of,
     stand_upright,
+    tags_of,
     upright_exif,
     upright_xmp,
 )
 from .picture import Origin, Picture
 
 #: The boxes of JPEG 2000 that hold EXIF and XMP.
-JP2_EXIF = uuid.UUID(bytes=b"JpgTiffExif->JP2")
-JP2_XMP = uuid.UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
+JP2_EXIF = b"JpgTiffExif->JP2"
+JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 PLACED = (JP2_EXIF, JP2_XMP)
 #: The enumerated colour spaces that are what they seem: sRGB and grey.
 PLAIN = (16, 17)
@@ -79,15 +82,27 @@ def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> 
         if data:
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
     loss: dict[str, Any] = {"lossless": True} if quality is None else {"Q": quality}
-    file.write(image.heifsave_buffer(**loss, compression="av1", effort=0, bitdepth=min(picture.bits, 12)))
-    return ["the camera maker's own notes in its EXIF are ordered anew"] if has_maker_notes(metadata.exif) else []
+    written = image.heifsave_buffer(**loss, compression="av1", effort=0, bitdepth=min(picture.bits, 12))
+    file.write(written)
+    said = ["the camera maker's own notes in its EXIF are ordered anew"] if has_maker_notes(metadata.exif) else []
+    return said + lost_tags(metadata.exif, written)
 
 
 def has_maker_notes(exif: bytes) -> bool:
     """Whether EXIF has a camera maker's own notes."""
-    tags = Image.Exif()
-    tags.load(exif)
-    return ExifTags.Base.MakerNote in tags.get_ifd(ExifTags.IFD.Exif)
+    return ExifTags.Base.MakerNote in tags_of(exif).get_ifd(ExifTags.IFD.Exif)
+
+
+def lost_tags(exif: bytes, written: bytes) -> list[str]:
+    """What there is to say about EXIF that libvips, which knows the tags of the standard, has put into an AVIF file."""
+    before = tags_of(exif)
+    if exif and not before:
+        return [UNREADABLE]
+    with Image.open(BytesIO(written)) as image:
+        after = image.getexif()
+    gone = sorted(tag for tag in before if tag not in after)
+    names = ", ".join(ExifTags.TAGS.get(tag, f"tag {tag}") for tag in gone)
+    return [f"{names} of its EXIF left out"] if gone else []
 
 
 def with_header(info: dict[str, Any]) -> dict[str, Any]:
@@ -98,9 +113,8 @@ def with_header(info: dict[str, Any]) -> dict[str, Any]:
 
 def read_jp2(path: Path) -> Picture | None:
     """The picture in a JPEG 2000 file or codestream; None where its colours are left to Pillow."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Unrecognized UUID box")  # tags of EXIF that glymur has no names for
-        file, data = glymur.Jp2k(path), path.read_bytes()
+    file, data = opened(path), path.read_bytes()
+    raw = raw_boxes(file, data)
     boxes = {box.box_id: box for box in file.box}
     header = {box.box_id: box for box in boxes["jp2h"].box} if "jp2h" in boxes else {}
     colour = header.get("colr")
@@ -112,20 +126,55 @@ def read_jp2(path: Path) -> Picture | None:
     pixels = imagecodecs.jpeg2k_decode(data)
     if pixels.dtype.kind != "u" or (pixels.ndim == 3 and pixels.shape[2] not in KINDS):
         return None
-    found = {box.uuid: box.raw_data for box in file.box if box.box_id == "uuid"}
+    found = {box.name: box.contents[16:] for box in raw if box.kind == b"uuid"}
     metadata = Metadata(
         exif=upright_exif(found.get(JP2_EXIF, b"").removeprefix(EXIF_HEADER)),  # nobody turns by it
         xmp=upright_xmp(found.get(JP2_XMP, b"")),
         icc=(colour.icc_profile or b"") if colour is not None else b"",
-        other=tuple(f"the box {box.box_id.strip()}" for box in further(file)),
+        other=tuple(f"the box {box.box_id.strip()}" for box in further(raw)),
     )
     bits = header["ihdr"].bits_per_component if header else 8 * pixels.dtype.itemsize
     return picture_from(pixels, bits, metadata, Origin(path, "JPEG2000"))
 
 
-def further(file: glymur.Jp2k) -> list[Any]:
-    """A file's boxes with text or data that have no place in other formats."""
-    return [box for box in file.box if box.box_id == "xml " or (box.box_id == "uuid" and box.uuid not in PLACED)]
+class RawBox(Jp2kBox):
+    """A box whose contents stay bytes: glymur would parse EXIF, XMP and XML, and refuse what is ill-formed."""
+
+    def __init__(self, kind: bytes, contents: bytes) -> None:
+        super().__init__()
+        self.box_id, self.kind, self.contents = kind.decode(), kind, contents
+
+    @property
+    def name(self) -> bytes:
+        """The first 16 bytes, which say what is in a box of the kind uuid."""
+        return self.contents[:16]
+
+    def write(self, file: BinaryIO) -> None:
+        file.write((8 + len(self.contents)).to_bytes(4, "big") + self.kind + self.contents)
+
+
+def opened(path: Path) -> glymur.Jp2k:
+    """A JPEG 2000 file or codestream, without glymur's opinion of what is in boxes that hold text and data."""
+    with warnings.catch_warnings():
+        for said in ("Unrecognized UUID box", ".*while parsing an? .*(UUIDBox|XML)", "A UUID that identified"):
+            warnings.filterwarnings("ignore", said)
+        return glymur.Jp2k(path)
+
+
+def raw_boxes(file: glymur.Jp2k, data: bytes) -> list[RawBox]:
+    """The boxes with text and data of a file whose bytes are `data`."""
+    found = []
+    for box in file.box:
+        kind = data[box.offset + 4 : box.offset + 8]
+        start = box.offset + (16 if data[box.offset : box.offset + 4] == b"\0\0\0\1" else 8)  # a length of 8 bytes
+        if kind in (b"uuid", b"xml "):
+            found.append(RawBox(kind, data[start : box.offset + box.length]))
+    return found
+
+
+def further(boxes: Sequence[RawBox]) -> list[RawBox]:
+    """Those that have no place in other formats."""
+    return [box for box in boxes if box.kind != b"uuid" or box.name not in PLACED]
 
 
 def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None:
@@ -145,9 +194,11 @@ def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None
         if metadata.icc:
             profile = ColourSpecificationBox(method=2, icc_profile=metadata.icc)
             header.box = [profile if box.box_id == "colr" else box for box in header.box]
-        boxes += [UUIDBox(name, data) for name, data in ((JP2_EXIF, metadata.exif), (JP2_XMP, metadata.xmp)) if data]
+        own = ((JP2_EXIF, metadata.exif), (JP2_XMP, metadata.xmp))
+        boxes += [RawBox(b"uuid", name + data) for name, data in own if data]
         if picture.origin is not None and picture.origin.form == "JPEG2000":
-            boxes += further(glymur.Jp2k(picture.origin.path))
+            path = picture.origin.path
+            boxes += further(raw_boxes(opened(path), path.read_bytes()))
         file.wrap(draft, boxes)
     finally:
         plain.unlink(missing_ok=True)

@@ -7,21 +7,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from PIL import Image, ImageSequence
+from typing import NamedTuple
 
 from ...core import PhotomendError, replacing
 from ...data.claims import check_claims, open_image
 from ...data.photos import PhotoError, reason
 from .fit import fit
 from .formats import PAM, check_quality, check_room, fits_itself, format_of, output_form
-from .images import image_of, info_of, picture_of
-from .metadata import EXIF_HEADER, metadata_of, orientation_of, stand_upright
+from .images import image_of, picture_of
+from .metadata import metadata_of, orientation_of, stand_upright
 from .picture import Origin, Picture
 
-#: Numbers above which WebP is compressed in the fastest way: an eighth of the time, 16 % more room.
-LARGE = 6_000_000
 #: The brands in the first bytes of a file that tell AVIF and HEIC.
 AVIF_BRANDS, HEIF_BRANDS = (b"avif", b"avis"), (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -177,8 +173,7 @@ def _write_tiff(draft: Path, picture: Picture) -> list[str]:
     if can_patch(picture):
         return patch_tiff(draft, picture)
     with draft.open("x+b") as file:
-        write_tiff(file, picture)
-    return []
+        return write_tiff(file, picture)
 
 
 def _write_jpeg(draft: Path, picture: Picture, quality: int | None = None) -> list[str]:
@@ -189,23 +184,9 @@ def _write_jpeg(draft: Path, picture: Picture, quality: int | None = None) -> li
 
 
 def _write_webp(draft: Path, picture: Picture, quality: int | None = None) -> None:
-    """WebP without loss, or with a quality; an animation keeps its other frames."""
-    options: dict[str, Any] = {"lossless": True, "exact": True, **info_of(picture.metadata)}
-    if quality is not None:
-        options |= {"lossless": False, "quality": quality, "alpha_quality": 100}
-    elif picture.pixels.size > LARGE:
-        options |= {"method": 0, "quality": 0}
-    if "exif" in options:
-        options["exif"] = EXIF_HEADER + options["exif"]
-    origin = picture.origin
-    if origin is not None and origin.form == "WEBP" and origin.pages > 1:
-        with Image.open(origin.path) as old:
-            frames, times = [], []
-            for frame in ImageSequence.Iterator(old):
-                frames.append(frame.copy() if frame.mode == "RGB" else frame.convert("RGBA"))
-                times.append(frame.info["duration"])
-            options |= {"save_all": True, "append_images": frames[1:], "duration": times, "loop": old.info["loop"]}
-    image_of(picture).save(draft, "WEBP", **options)
+    from .webp import write_webp
+
+    write_webp(draft, picture, quality)
 
 
 def _write_avif(draft: Path, picture: Picture, quality: int | None = None) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from typing import Any
@@ -104,22 +106,40 @@ PHOTOSHOP, KNOWN_RESOURCES = b"Photoshop 3.0\0", {0x03ED, IPTC_RESOURCE, 0x0425}
 
 def _segments(image: Image.Image) -> tuple[str, ...]:
     """Names of a JPEG's segments that only a JPEG can hold."""
-    names = []
+    names, comments = [], set[bytes]()
     for kind, data in getattr(image, "applist", ()):
         if data.startswith(PHOTOSHOP):
             resources = image.info.get("photoshop")
             names += ["Photoshop's settings"] if set(resources or ()) - KNOWN_RESOURCES else []
         elif data.startswith(b"http://ns.adobe.com/xmp/extension/\0"):
             names.append("extended XMP")
-        elif kind != "COM" and not data.startswith(PLACED):
+        elif kind == "COM":
+            comments.add(data)
+        elif not data.startswith(PLACED):
             names.append(f"the segment {kind}")
+    names += ["further comments"] if len(comments) > 1 else []
     return tuple(dict.fromkeys(names))
 
 
 def orientation_of(image: Image.Image) -> int:
     """The EXIF orientation, 1 where there is none that EXIF knows."""
-    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (SyntaxError, ValueError, struct.error):  # no EXIF, whatever its place says
+        return 1
     return found if found in TURNS else 1
+
+
+def tags_of(exif: bytes) -> Image.Exif:
+    """EXIF's tags; none where it can't be read."""
+    tags = Image.Exif()
+    with suppress(SyntaxError, ValueError, struct.error):
+        tags.load(exif)
+    return tags
+
+
+#: What is said of EXIF without a tag in a format whose writer puts tags one by one.
+UNREADABLE = "its EXIF, which can't be read, is left out"
 
 
 def stand_upright(pixels: Pixels, metadata: Metadata, turned: int) -> tuple[Pixels, Metadata]:
@@ -140,14 +160,17 @@ def upright_exif(exif: bytes, turned: int = 1) -> bytes:
     if not exif:
         return exif
     buffer = BytesIO(exif)
-    with TiffFile(buffer, mode="r+") as file:
-        tags = file.pages.first.tags
-        if "Orientation" in tags:
-            tags["Orientation"].overwrite(1)
-        if turned in SIDEWAYS and "XResolution" in tags and "YResolution" in tags:
-            across, down = tags["XResolution"].value, tags["YResolution"].value
-            tags["XResolution"].overwrite(down)
-            tags["YResolution"].overwrite(across)
+    try:
+        with TiffFile(buffer, mode="r+") as file:
+            tags = file.pages.first.tags
+            if "Orientation" in tags:
+                tags["Orientation"].overwrite(1)
+            if turned in SIDEWAYS and "XResolution" in tags and "YResolution" in tags:
+                across, down = tags["XResolution"].value, tags["YResolution"].value
+                tags["XResolution"].overwrite(down)
+                tags["YResolution"].overwrite(across)
+    except Exception:  # no table of tags, so nothing in it says how the photo stands; it goes along as it is
+        return exif
     return buffer.getvalue()
 
 

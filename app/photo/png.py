@@ -6,6 +6,7 @@ Pillow and imagecodecs encode the pixels, pypng takes files apart and puts them 
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -36,8 +37,9 @@ Chunk = tuple[bytes, bytes]
 XMP = "XML:com.adobe.xmp"
 #: Chunks that hold pixels or say how they are stored.
 PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
-#: Chunks that have a place of their own in Metadata.
-PLACED = {b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"iCCP", b"sRGB"}
+#: Chunks of text, and all that have a place of their own in Metadata.
+TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
+PLACED = {*TEXTS, b"eXIf", b"iCCP", b"sRGB"}
 #: The chunks that say what numbers mean as colours, and the gamma of sRGB, which photos have that say nothing.
 MEANING, SRGB_GAMMA = {b"gAMA", b"cHRM"}, (45455).to_bytes(4, "big")
 #: Chunks of an animation.
@@ -55,12 +57,13 @@ def read_png(path: Path) -> Picture:
     Raises whatever Pillow and imagecodecs raise on a damaged file.
     """
     data = path.read_bytes()
-    found = dict(chunks(data))
+    every = list(chunks(data))
+    found = dict(every)
     header = found[b"IHDR"]
     depth, kind = header[8], header[9]
     with Image.open(path) as image:
         image.load()
-        turned, metadata = orientation_of(image), replace(metadata_of(image), other=other(found))
+        turned, metadata = orientation_of(image), replace(metadata_of(image), other=(*other(found), *repeated(every)))
         origin = Origin(path, "PNG", turned, getattr(image, "n_frames", 1))
         if depth < 16:
             picture = picture_of(image, metadata, origin)
@@ -83,6 +86,13 @@ def other(found: dict[bytes, bytes]) -> tuple[str, ...]:
     if found.get(b"pHYs", b"")[8:] == b"\1":  # pixels a metre; otherwise it is the shape of a pixel
         names.remove(b"pHYs")
     return tuple(f"the chunk {name.decode('latin-1')}" for name in found if name in names)
+
+
+def repeated(every: Iterable[Chunk]) -> tuple[str, ...]:
+    """Names of texts that share their keyword with another, of which Metadata has the last alone."""
+    texts = dict.fromkeys(chunk for chunk in every if chunk[0] in TEXTS)  # the same twice says nothing more
+    keywords = Counter(data.partition(b"\0")[0] for _, data in texts)
+    return tuple(f"repeated text ({word.decode('latin-1')})" for word, times in keywords.items() if times > 1)
 
 
 def decode_deep(data: bytes, interlaced: bool) -> Pixels:

@@ -6,16 +6,17 @@ are `tiff_patch.py`'s.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
-from tifffile import COMPRESSION, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, imwrite
+from PIL import ExifTags, TiffImagePlugin
+from tifffile import COMPRESSION, DATATYPE, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, imwrite
 
 from ...data.claims import require_modest
 from .canvas import Pixels
-from .metadata import TURNS, Metadata, exif_of_tags, stand_upright
+from .metadata import TURNS, UNREADABLE, Metadata, exif_of_tags, stand_upright, tags_of
 from .picture import CHANNELS, Origin, Picture
 
 #: The photometric interpretations that tifffile gives as they are, and their colours here.
@@ -38,6 +39,7 @@ STRUCTURE = {
 OTHER = {330: "pages within its page", 34377: "Photoshop's settings"}
 #: Where tables of tags are said to be until they have been written: some place in the file.
 PLACEHOLDER = 8
+RESOLUTION = {ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit}
 #: The tags that point at tables, and what tifffile calls them.
 POINTERS = {int(ExifTags.IFD.Exif): "ExifTag", int(ExifTags.IFD.GPSInfo): "GPSTag"}
 
@@ -140,23 +142,21 @@ def exif_of_tiff(path: Path) -> bytes:
                 tags[tag] = dict(table)
             elif tag not in STRUCTURE:
                 tags[tag] = directory[tag]
-    resolution = {ExifTags.Base.XResolution, ExifTags.Base.YResolution, ExifTags.Base.ResolutionUnit}
-    return exif_of_tags(tags) if set(tags) - resolution else b""
+    return exif_of_tags(tags) if set(tags) - RESOLUTION else b""
 
 
-def write_tiff(file: BinaryIO, picture: Picture) -> None:
-    """Write a picture as a new TIFF file of one page, not compressed."""
+def write_tiff(file: BinaryIO, picture: Picture) -> list[str]:
+    """Write a picture as a new TIFF file of one page, not compressed; what there is to say about it."""
     metadata, palette = picture.metadata, picture.palette
     colormap = None
     if palette is not None:
         colormap = np.zeros((3, 256), np.uint16)
         colormap[:, : len(palette)] = palette[:, :3].T.astype(np.uint16) * 257
-    exif = Image.Exif()
-    exif.load(metadata.exif)
+    exif = tags_of(metadata.exif)
     tables = {tag: exif.get_ifd(tag) for tag in POINTERS if tag in exif}
     tags: list[tuple[int | str, Any, int, Any, bool]] = [(POINTERS[tag], "I", 1, PLACEHOLDER, True) for tag in tables]
     tags += [(tag, "B", len(raw), raw, True) for tag, raw in ((XMP, metadata.xmp), (IPTC, metadata.iptc)) if raw]
-    tags += [(tag, "s", 0, text, True) for tag, text in exif.items() if tag not in STRUCTURE and isinstance(text, str)]
+    tags += further_tags(metadata.exif) if exif else []
     extra = len(picture.extra)
     imwrite(
         file,
@@ -174,6 +174,29 @@ def write_tiff(file: BinaryIO, picture: Picture) -> None:
     )
     if tables:
         _append_tables(file, tables)
+    return [UNREADABLE] if metadata.exif and not exif else []
+
+
+def further_tags(exif: bytes) -> list[tuple[int | str, Any, int, Any, bool]]:
+    """The tags of EXIF's first table that stand in a TIFF's own, as tifffile takes them: text, numbers, and bytes."""
+    table = TiffImagePlugin.ImageFileDirectory_v2(exif[:8])
+    file = BytesIO(exif)
+    file.seek(table.next)
+    table.load(file)
+    found: list[tuple[int | str, Any, int, Any, bool]] = []
+    for tag in table:
+        kind, value = table.tagtype[tag], table[tag]
+        if tag in STRUCTURE or tag in POINTERS or tag in RESOLUTION:
+            continue
+        values = value if isinstance(value, tuple) else (value,)
+        if kind in (DATATYPE.RATIONAL, DATATYPE.SRATIONAL):
+            pairs = [(each.numerator, each.denominator) for each in values]
+            found.append((tag, kind, len(pairs), [number for pair in pairs for number in pair], True))
+        elif isinstance(value, str | bytes):
+            found.append((tag, kind, 0 if isinstance(value, str) else len(value), value, True))
+        else:
+            found.append((tag, kind, len(values), values, True))
+    return found
 
 
 def _append_tables(file: BinaryIO, tables: dict[int, dict[int, Any]]) -> None:

@@ -233,3 +233,49 @@ def test_outputs_that_cannot_be_written_are_said_before_the_work(
     monkeypatch.setattr("photomend.app.masks.choice.Choice.mend", None)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     assert "b.png: no space left: needs 0.0 MiB" in shell.fails(1, *one, tmp_path / "b.png")
+
+
+def test_a_photo_without_damage_is_copied_said_and_counted(shell: Shell, tmp_path: Path) -> None:
+    clean = np.full((60, 80, 3), 200, np.uint8)
+    scratched = clean.copy()
+    scratched[30:33, 5:75] = 20
+    (tmp_path / "in").mkdir()
+    Image.fromarray(clean).save(tmp_path / "in/clean.jpg", quality=60, comment=b"as it was")
+    Image.fromarray(scratched).save(tmp_path / "in/damaged.png")
+    auto = ("--auto", "--auto-certainty", "0.05", "--model", "border")
+    outcome = shell("repair", tmp_path / "in", *auto, "-o", tmp_path / "out")
+    assert outcome.status == 0, outcome
+    target = tmp_path / "out/clean.jpg"
+    why = "no damage is found, nor black paint"
+    assert f"{target}  nothing to repair on {tmp_path / 'in/clean.jpg'}; {why}; copied\n" in outcome.out
+    assert outcome.out.endswith("1 of 2 photos repaired, 1 without damage\n")
+    assert target.read_bytes() == (tmp_path / "in/clean.jpg").read_bytes()
+
+    [record] = records(shell("repair", tmp_path / "in/clean.jpg", *auto, "-o", tmp_path / "new.png", "--json"))
+    assert (record["status"], record["missing"], record["holes"], record["error"]) == ("unchanged", 0, 0, None)
+    assert record["lost"] == []
+    with Image.open(tmp_path / "in/clean.jpg") as old, Image.open(tmp_path / "new.png") as new:
+        assert np.array_equal(np.asarray(old), np.asarray(new))
+    dry = shell("repair", tmp_path / "in/clean.jpg", *auto, "-o", tmp_path / "mask.png", "--dry-run")
+    assert (dry.status, why in dry.out) == (0, True)
+    assert not np.asarray(Image.open(tmp_path / "mask.png")).any()
+    dry = shell("repair", tmp_path / "in", *auto, "-o", tmp_path / "no", "--dry-run")
+    assert dry.out.endswith("1 of 2 photos can be repaired, 1 without damage\n")
+    assert not (tmp_path / "no").exists()
+    failed = shell("repair", tmp_path / "in/clean.jpg", "--auto-colour", "magenta", "-o", tmp_path / "no.png")
+    assert failed.status == 1
+    assert "no pixel has the colour 255,0,255" in failed.err
+
+
+def test_nothing_is_written_through_a_link_within_the_output_folder(shell: Shell, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")  # which the person has named, and may be one
+    (tmp_path / "real/sub").symlink_to(tmp_path / "elsewhere")
+    for dry in ((), ("--dry-run",)):
+        outcome = shell("repair", photos, *BOX, "-o", tmp_path / "out", "--overwrite", *dry)
+        assert outcome.status == 1
+        link = tmp_path / "out/sub"
+        assert f"error: {link / 'c.bmp'}: {link} is a symbolic link; nothing is written through one\n" in outcome.err
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert {path.name for path in (tmp_path / "real").iterdir()} == {"a.png", "b.jpg", "sub"}

@@ -138,6 +138,97 @@ def test_an_animation_without_alpha_gets_none(tmp_path: Path) -> None:
     assert read(tmp_path / "b.webp").kind == picture.kind == "8-bit RGB"
 
 
+@pytest.mark.parametrize("options", [{"quality": 80}, {"lossless": True}], ids=["lossy", "without loss"])
+def test_an_animation_gets_no_alpha_for_what_its_frames_share(tmp_path: Path, options: dict[str, Any]) -> None:
+    pixels = np.tile(KINDS["RGB"].pixels, (6, 6, 1))
+    frames = [Image.fromarray(np.where(np.arange(192)[:, None] // 32 == n, 255 - pixels, pixels)) for n in range(4)]
+    path = tmp_path / "a.webp"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=[9, 8, 7, 6], kmin=0, kmax=1, **options)
+    picture, missing = read(path), np.zeros((144, 192), bool)
+    missing[4:9, 4:9] = True
+    repaired = picture.copy(pixels=np.where(missing[..., None], np.uint8(90), picture.pixels), rebuilt=missing)
+    assert write(tmp_path / "b.webp", repaired).lost == []
+    with opened(path) as old, opened(tmp_path / "b.webp") as new:
+        assert (old.mode, new.mode, new.n_frames) == ("RGB", "RGB", 4)
+        for number in range(4):
+            old.seek(number)
+            new.seek(number)
+            same = np.asarray(old) == np.asarray(new)
+            assert same[~missing].all()
+            assert (number > 0) == same[missing].all()
+            assert old.info["duration"] == new.info["duration"]
+
+
+def test_text_and_comments_under_the_same_name_are_said(tmp_path: Path) -> None:
+    info = PngImagePlugin.PngInfo()
+    for keyword, text in (("Comment", "one"), ("Author", "A"), ("Comment", "two"), ("Author", "A")):
+        info.add_text(keyword, text)
+    Image.fromarray(KINDS["RGB"].pixels).save(tmp_path / "a.png", pnginfo=info)
+    assert mended(tmp_path / "a.png", tmp_path / "b.png")[1] == Written([], [])
+    said = mended(tmp_path / "a.png", tmp_path / "b.jpg")[1].lost
+    assert said == ["JPEG can't hold everything: text (Author), repeated text (Comment) left out"]
+    comments = segment(0xFE, b"one") + segment(0xFE, b"two")
+    Image.fromarray(KINDS["RGB"].pixels).save(tmp_path / "a.jpg", extra=comments)
+    assert mended(tmp_path / "a.jpg", tmp_path / "b.jpg")[1].lost == []
+    assert mended(tmp_path / "a.jpg", tmp_path / "c.png")[1].lost == [
+        "PNG can't hold everything: further comments left out"
+    ]
+
+
+#: Tags that GDAL, Windows and others add to those of a camera: text, numbers of every kind, and bytes.
+TAGS: dict[int, tuple[str, int, Any]] = {
+    18246: ("H", 1, 4),
+    33550: ("d", 3, (1.0, 1.0, 0.0)),
+    34735: ("H", 4, (1, 1, 0, 0)),
+    40091: ("B", 4, b"a\0b\0"),
+    42112: ("s", 0, "<GDALMetadata/>"),
+    65000: ("I", 2, (7, 8)),
+    65001: ("2I", 1, (1, 3)),
+}
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "jp2", "heic", "avif"])
+def test_tags_of_a_tiff_go_to_another_format_and_back_or_are_named(tmp_path: Path, suffix: str) -> None:
+    tags = [(code, *tag, True) for code, tag in TAGS.items()]
+    imwrite(tmp_path / "a.tif", KINDS["RGB"].pixels, photometric="rgb", metadata=None, extratags=tags)
+    _, said = mended(tmp_path / "a.tif", tmp_path / f"b.{suffix}")
+    if suffix == "avif":
+        names = "Rating, tag 33550, tag 34735, tag 42112, tag 65000, tag 65001"
+        assert said.done == [f"{names} of its EXIF left out"]
+        return
+    assert said.lost == []
+    assert mended(tmp_path / f"b.{suffix}", tmp_path / "c.tif")[1] == Written([], [])
+    with TiffFile(tmp_path / "a.tif") as old, TiffFile(tmp_path / "c.tif") as new:
+        for code in TAGS:
+            assert new.pages.first.tags[code].value == old.pages.first.tags[code].value
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "jp2", "heic", "avif", "tif"])
+@pytest.mark.parametrize("exif", [b"II*\0garbage", b"no TIFF at all", b""])
+def test_ill_formed_exif_and_xmp_stay_as_they_are_or_are_named(tmp_path: Path, suffix: str, exif: bytes) -> None:
+    metadata = replace(KINDS["RGB"].metadata, exif=exif, xmp=b"<x:xmpmeta is not XML")
+    said = write(tmp_path / f"a.{suffix}", KINDS["RGB"].copy(metadata=metadata))
+    with warnings.catch_warnings(action="ignore"):
+        mended(tmp_path / f"a.{suffix}", tmp_path / f"b.{suffix}")
+        found = [read(tmp_path / f"{name}.{suffix}").metadata for name in "ab"]
+    assert [each.xmp for each in found] == [metadata.xmp] * 2
+    if suffix in ("avif", "tif") and exif:
+        assert said.done == ["its EXIF, which can't be read, is left out"]
+    elif suffix != "avif":  # which has EXIF of its own
+        assert [each.exif for each in found] == [exif] * 2
+
+
+def test_boxes_of_jpeg_2000_that_are_no_xml_stay(tmp_path: Path) -> None:
+    write(tmp_path / "a.jp2", KINDS["RGB"])
+    box = b"xml <not XML"
+    data = (tmp_path / "a.jp2").read_bytes()
+    (tmp_path / "a.jp2").write_bytes(data + (len(box) + 4).to_bytes(4, "big") + box)
+    with warnings.catch_warnings(action="error"):
+        picture, said = mended(tmp_path / "a.jp2", tmp_path / "b.jp2")
+    assert (said, picture.metadata.other) == (Written([], []), ("the box xml",))
+    assert box in (tmp_path / "b.jp2").read_bytes()
+
+
 def test_colours_that_change_are_said_with_their_profile(tmp_path: Path) -> None:
     grey = KINDS["L"].copy(metadata=replace(KINDS["L"].metadata, icc=grey_profile(1.8)))
     said = write(tmp_path / "a.webp", grey).lost[0]
