@@ -4,11 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# What is installed has the version that constraints.txt says and a hash that it lists, and so has what builds it.
+HASHED := $(PIP) install --quiet --require-hashes --constraint constraints.txt --build-constraint constraints.txt
+TORCH := $(shell sed -n 's/^torch==\([^ ;]*\).*/\1/p' constraints.txt)
 # A process for every core, and no more than four: each of them imports torch and collects all tests.
 PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables fuzz kills check \
-	hooks clean
+	constraints hooks clean
 
 help:
 	@echo "make install     install photomend into .venv"
@@ -26,6 +29,7 @@ help:
 	@echo "make docs        build the textbook: build/site/index.html"
 	@echo "make browser     the tests of the web page and the built textbook in Chromium, which must be installed"
 	@echo "make docs-tables fill the generated tables and draw the figures of the documentation"
+	@echo "make constraints versions and hashes of what pyproject.toml asks for (CONSTRAINTS_ARGS=\"--upgrade\")"
 	@echo "make check       all that a change must pass: .ci/run"
 	@echo "make hooks       run the format, rules and types before each commit"
 	@echo "make clean       remove .venv and caches"
@@ -69,13 +73,13 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 docs: $(STAMP)
-	$(PIP) install --quiet --constraint constraints.txt --group docs
+	$(HASHED) --group docs
 	$(BIN)/python -m sphinx -b html --quiet --fail-on-warning --keep-going --fresh-env --show-traceback --jobs auto docs build/site
 	@echo "build/site/index.html"
 
 # Of what `make docs` built; without a browser on the path the tests are skipped, and say so.
 browser: $(STAMP)
-	$(PIP) install --quiet --constraint constraints.txt --group browser
+	$(HASHED) --group browser
 	$(BIN)/python -m pytest -q -rs tests/browser $(TEST_ARGS)
 
 docs-tables: $(STAMP)
@@ -87,17 +91,40 @@ docs-tables: $(STAMP)
 check:
 	.ci/run
 
+constraints: $(VENV)/.release
+	$(BIN)/python -m photomend.release.constraints $(CONSTRAINTS_ARGS)
+
 hooks: $(STAMP)
-	$(PIP) install --quiet --constraint constraints.txt --group hooks
+	$(HASHED) --group hooks
 	$(BIN)/pre-commit install
 
-# The stamp is younger than what it was made from, so a second run installs nothing and an edited
-# pyproject.toml or constraints.txt installs again. pip itself comes first: dependency groups need pip 25.1.
-$(STAMP): pyproject.toml constraints.txt
+# The stamps are younger than what they were made from, so a second run installs nothing and an edited
+# pyproject.toml or constraints.txt installs again. pip itself comes first, by the pip that Python brought: dependency
+# groups and hashes in constraints need a newer one.
+$(VENV)/.pip: bootstrap.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and "photomend: error: needs Python 3.11 or later, but $(PYTHON) is %d.%d (set PYTHON=python3.x)" % v[:2])'
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --constraint constraints.txt pip setuptools
-	$(PIP) install --quiet --constraint constraints.txt --no-build-isolation --editable . --group dev
+	$(PIP) install --quiet --require-hashes --requirement bootstrap.txt
+	@touch $@
+
+# Of all builds of torch that pip finds, it would prefer one whose hash the index states to a local one, even of CUDA to
+# one for the CPU. So it chooses first, without hashes, and then installs what it chose if the hash is a known one.
+$(VENV)/.torch-$(TORCH): $(VENV)/.pip
+	@rm -rf $(VENV)/wheel
+	$(PIP) download --quiet --no-deps --only-binary :all: --dest $(VENV)/wheel torch==$(TORCH)
+	$(HASHED) --no-deps --no-index --find-links $(VENV)/wheel torch
+	@rm -rf $(VENV)/wheel
+	@touch $@
+
+# A folder has no hash: its dependencies are installed first, and then the package without them.
+$(STAMP): $(VENV)/.torch-$(TORCH) pyproject.toml constraints.txt
+	@$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' >$(VENV)/dependencies.txt
+	$(HASHED) --requirement $(VENV)/dependencies.txt --group dev
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.release: $(STAMP)
+	$(HASHED) --group release
 	@touch $@
 
 clean:

@@ -26,7 +26,20 @@ PAGES = [
 LOG = sorted((ROOT / "docs" / "log").glob("*.md"))
 #: What a reader makes, as opposed to a file of the repository.
 NOT_OURS = r"(demo|photos|masks|repaired|runs)/.*|RUN.*|.*(config|provenance)\.json|.*NAME.*"
-FOLDERS = ("core", "layers", "models", "data", "train", "app", "tests", "benchmarks", "examples", "weights", "docs")
+FOLDERS = (
+    "core",
+    "layers",
+    "models",
+    "data",
+    "train",
+    "app",
+    "tests",
+    "benchmarks",
+    "examples",
+    "weights",
+    "docs",
+    "release",
+)
 FILES = {path.name for folder in FOLDERS for path in (ROOT / folder).rglob("*.*")}
 DOCS_TABLES = script("docs/tables")
 

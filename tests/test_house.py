@@ -15,7 +15,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_SHIPPED = {"tests", "docs", "benchmarks", "examples", "notebooks", "weights", "build", "dist", "demo", "runs"}
+NOT_SHIPPED = {
+    "tests",
+    "docs",
+    "benchmarks",
+    "examples",
+    "notebooks",
+    "weights",
+    "release",
+    "build",
+    "dist",
+    "demo",
+    "runs",
+}
 
 #: Who may import whom (a package may always import itself). Nobody but app imports app.
 ARROWS = {
