@@ -5,11 +5,11 @@ nothing flows across it). For all missing pixels together this is a sparse symme
 solved by the preconditioned conjugate gradient method (`conjugate_gradient.py`), all photos and colours of a batch at
 once.
 
-Two preconditioners. For deep holes that are much of their bounding rectangle the same equation is solved exactly on
-that rectangle, as if all of it were missing (`rectangle.py`). For a rectangular hole that *is* the system, and one
-iteration suffices, which pays for a few shallow ones, too; other shapes take some tens. All other holes (scratches,
-noise, frames) may span a whole photo. There only the missing pixels are stored, and multigrid (`multigrid.py`) is the
-preconditioner.
+Two preconditioners. For deep holes that are much of their bounding rectangle, and for small solid ones of a photo that
+has few, the same equation is solved exactly on that rectangle, as if all of it were missing (`rectangle.py`). For a
+rectangular hole that *is* the system, and one iteration suffices; other shapes take some tens. All other holes
+(scratches, noise, frames) may span a whole photo, or are many. There only the missing pixels are stored, and multigrid
+(`multigrid.py`) is the preconditioner.
 
 Holes in one photo are systems of their own: those with a rectangle are solved one by one, because together they would
 be a hole of no simple shape; the others together.
@@ -42,8 +42,9 @@ TOLERANCE = 0.002 / 255
 SHALLOW = 12
 #: A deep hole sprawls if its bounding rectangle has so many times its pixels, and more than so many pixels.
 SPRAWLING, LARGE = 4, 2**17
-#: A shallow hole that is a rectangle is solved as one if its sides are no longer and its photo has no more holes.
-SHORT, FEW = 256, 4
+#: A hole is small if its sides are no longer, a photo has few if it has no more, and a hole is solid if its depth is at
+#: least this part of its shorter side: a disc's is half of it.
+SHORT, FEW, SOLID = 256, 4, 4
 #: Iterations that mostly suffice, with the rectangle and with multigrid as the preconditioner.
 EXPECTED, EXPECTED_MULTIGRID = 24, 12
 
@@ -144,10 +145,11 @@ def _systems(mask: Array) -> tuple[Iterator[_Holes], Positions]:
     photo, y = np.divmod(found.rows, height + 1)
     own, (rows, columns) = photo[found.starts], found.spans()
     area = (rows[1] - rows[0]) * (columns[1] - columns[0])
-    deep = np.maximum.reduceat(distance[found.rows, found.columns], found.starts) > SHALLOW
-    whole, longest = found.sizes == area, np.maximum(rows[1] - rows[0], columns[1] - columns[0])
-    simple = whole & (longest <= SHORT) & (np.bincount(own, minlength=photos)[own] <= FEW)
-    chosen = (deep & (area <= np.maximum(LARGE, SPRAWLING * found.sizes))) | simple
+    depth = np.maximum.reduceat(distance[found.rows, found.columns], found.starts)
+    shorter, longer = np.sort([rows[1] - rows[0], columns[1] - columns[0]], axis=0)
+    compact, one_of_few = area <= SPRAWLING * found.sizes, np.bincount(own, minlength=photos)[own] <= FEW
+    simple = compact & (depth >= shorter / SOLID) & (longer <= SHORT) & one_of_few
+    chosen = ((depth > SHALLOW) & (compact | (area <= LARGE))) | simple
 
     def holes(numbers: list[int]) -> _Holes:
         missing = np.zeros((len(numbers), 1, height, width), np.bool_)
@@ -158,7 +160,7 @@ def _systems(mask: Array) -> tuple[Iterator[_Holes], Positions]:
             above = own[number] * (height + 1)
             edges = rows[0][number] - above, columns[0][number], rows[1][number] - above, columns[1][number]
             bounds.append(Bounds(*map(int, edges)))
-        rectangles = bool(whole[numbers].all())
+        rectangles = bool((found.sizes[numbers] == area[numbers]).all())
         return _Holes(own[numbers].tolist(), torch.from_numpy(missing).to(mask), bounds, rectangles)
 
     of_photo = [np.flatnonzero(chosen & (own == i)).tolist() for i in range(photos)]

@@ -17,10 +17,10 @@ from .holes import Bounds
 def rectangle_solver(bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array) -> Operator:
     """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing."""
     h, w = unknown.shape[2:]
-    rows = [modes(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
-    columns = [modes(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
-    row_modes, row_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*rows, strict=True))
-    column_modes, column_values = (torch.stack(each)[:, None].to(unknown.device) for each in zip(*columns, strict=True))
+    rows = [(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
+    columns = [(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
+    row_modes, row_values = (each[:, None].to(unknown.device) for each in _all_modes(rows))
+    column_modes, column_values = (each[:, None].to(unknown.device) for each in _all_modes(columns))
     eigenvalues = row_values[..., None] + column_values[..., None, :]
     # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive number in
     # its place keeps the preconditioner positive definite.
@@ -30,6 +30,13 @@ def rectangle_solver(bounds: list[Bounds], photo_height: int, photo_width: int, 
         return (row_modes @ ((row_modes.mT @ r @ column_modes) * inverse) @ column_modes.mT) * unknown
 
     return solve
+
+
+def _all_modes(sides: list[tuple[int, bool, bool, int]]) -> tuple[Array, Array]:
+    """The `modes` of these sides, one after the other; many specks have few different ones."""
+    different = {side: modes(*side) for side in set(sides)}
+    vectors, values = zip(*(different[side] for side in sides), strict=True)
+    return torch.stack(vectors), torch.stack(values)
 
 
 def modes(n: int, open_low: bool, open_high: bool, size: int) -> tuple[Array, Array]:
