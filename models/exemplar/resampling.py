@@ -10,8 +10,10 @@ from ...core import Array
 
 
 def halved(x: Array) -> Array:
-    """(…, H, W) → (…, H/2, W/2): the mean of each 2×2 block; H and W are even."""
-    return x.unflatten(-2, (-1, 2)).unflatten(-1, (-1, 2)).mean(dim=(-3, -1))
+    """(…, H, W) → (…, H/2, W/2): the mean of each 2×2 block, without a last odd row or column."""
+    height, width = (side // 2 for side in x.shape[-2:])
+    blocks = x[..., : 2 * height, : 2 * width].unflatten(-2, (height, 2)).unflatten(-1, (width, 2))
+    return blocks.mean(dim=(-3, -1))
 
 
 def doubled(x: Array) -> Array:

@@ -189,6 +189,7 @@ def test_the_blend_solves_its_equation() -> None:
 def test_resampling() -> None:
     slope = torch.arange(8.0).expand(2, 6, 8)
     assert torch.equal(halved(slope), torch.tensor([0.5, 2.5, 4.5, 6.5]).expand(2, 3, 4))
+    assert torch.equal(halved(torch.arange(7.0).expand(3, 7)), torch.tensor([[0.5, 2.5, 4.5]]))
     assert torch.equal(doubled(halved(slope))[:, :, 1:-1], slope[:, :, 1:-1])
     assert torch.allclose(blurred(slope, 1.0)[:, :, 3:-3], slope[:, :, 3:-3])
     assert torch.allclose(blurred(torch.ones(5, 6), 2.0), torch.ones(5, 6))

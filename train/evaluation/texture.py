@@ -20,6 +20,7 @@ from math import inf, nan
 import torch
 
 from ...core import Array
+from ...models.exemplar.resampling import halved
 
 PEAK = 255.0  # photos are in [0, 1]
 #: Sides of a patch, pixels.
@@ -65,7 +66,7 @@ def texture_distances(truth: Array, rebuilt: Array, mask: Array) -> tuple[float,
             there, here = (_directions(photos).T @ patches(photo, places).T for photo in photos)
             distance += (there.sort(dim=1).values - here.sort(dim=1).values).abs().mean().item()
             flat += there.abs().mean().item()  # every patch of a flat hole is 0
-        photos, missing = _halved(photos), _blocks(missing).all(dim=(1, 3))
+        photos, missing = halved(photos), halved(missing.to(photos)) == 1
     return distance, flat
 
 
@@ -89,13 +90,3 @@ def _fits(missing: Array) -> Array:
     if min(missing.shape) < SIDE:
         return torch.empty(0, 2, dtype=torch.long, device=missing.device)
     return missing.unfold(0, SIDE, 1).unfold(1, SIDE, 1).all(dim=(2, 3)).nonzero()
-
-
-def _blocks(x: Array) -> Array:
-    """(…, H, W) → (…, H/2, 2, W/2, 2), without a last odd row or column."""
-    height, width = (side // 2 for side in x.shape[-2:])
-    return x[..., : 2 * height, : 2 * width].unflatten(-2, (height, 2)).unflatten(-1, (width, 2))
-
-
-def _halved(photos: Array) -> Array:
-    return _blocks(photos).mean(dim=(-3, -1))
