@@ -25,8 +25,9 @@ from ...core import Array
 SIDE, RADIUS = 7, 3
 #: Principal components that a patch is described by.
 DIMENSIONS = 24
-#: Comparisons at which all known patches are still searched, and how many are made at a time.
-EXHAUSTIVE, AT_A_TIME = 4 * 10**7, 2**22
+#: Comparisons at which all known patches are still searched, and how many are made at a time: their distances, 2 MB,
+#: stay in a processor's cache.
+EXHAUSTIVE, AT_A_TIME = 4 * 10**7, 2**19
 #: Patches that are looked at together, to find their components or to describe them.
 BLOCK = 2**15
 #: How far neighbours are asked, pixels, and how far random guesses go from a pixel's present match.
