@@ -1,4 +1,4 @@
-"""A bar on the terminal, for work of more than a second: photos, what is done of the present one, and the time left."""
+"""A bar on the terminal, for work of more than a second: photos or holes, what is done of one, and the time left."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ LOOK = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}<{remaining}]"
 
 
 class Bar:
-    """Counts photos, each in as many steps as it tells.
+    """Counts photos, or other units, each in as many steps as it tells.
 
     Args:
-        bar: tqdm's, whose total is how many photos there are.
+        bar: tqdm's, whose total is how many there are.
+        unit: what one of them is called.
     """
 
-    def __init__(self, bar: tqdm[Any]) -> None:
-        self.bar, self.photos = bar, 0
+    def __init__(self, bar: tqdm[Any], unit: str) -> None:
+        self.bar, self.unit, self.finished = bar, unit, 0
 
     def step(self, done: int, total: int) -> None:
-        """So much of the present photo is done."""
-        photos = f"photo {self.photos + 1}/{self.bar.total}, " if self.bar.total > 1 else ""
-        self._show(f"{photos}step {done}/{total}", self.photos + done / total)
+        """So much of the present one is done."""
+        number = f"{self.unit} {self.finished + 1}/{self.bar.total}, " if self.bar.total > 1 else ""
+        self._show(f"{number}step {done}/{total}", self.finished + done / total)
 
     def next(self) -> None:
-        """The present photo is done."""
-        self.photos += 1
-        self._show(f"photo {min(self.photos + 1, self.bar.total)}/{self.bar.total}", self.photos)
+        """The present one is done."""
+        self.finished += 1
+        self._show(f"{self.unit} {min(self.finished + 1, self.bar.total)}/{self.bar.total}", self.finished)
 
     def _show(self, words: str, now: float) -> None:
         self.bar.set_description_str(words, refresh=False)
@@ -40,19 +41,19 @@ class Bar:
 
 
 @contextmanager
-def bar_over(photos: int) -> Iterator[Bar]:
-    """A bar over so many photos, on standard error, if that is a terminal; nothing of it stays.
+def bar_over(count: int, unit: str = "photo") -> Iterator[Bar]:
+    """A bar over so many photos, or other units, on standard error, if that is a terminal; nothing of it stays.
 
     Its clock goes on where a step takes long.
     """
     options: dict[str, Any] = {"delay": DELAY, "leave": False, "disable": None, "dynamic_ncols": True}
-    with tqdm(total=photos, bar_format=LOOK, smoothing=0.1, **options) as bar:
+    with tqdm(total=count, bar_format=LOOK, smoothing=0.1, **options) as bar:
         ended = threading.Event()
         clock = threading.Thread(target=_tick, args=(bar, ended), daemon=True)
         if not bar.disable:
             clock.start()
         try:
-            yield Bar(bar)
+            yield Bar(bar, unit)
         finally:
             ended.set()
             if not bar.disable:

@@ -11,6 +11,7 @@ from ...data.masks import BoxError
 from ...models import TRAINED, RepairNetwork
 from ...models.calibration import SHARE
 from ...models.holes import find_holes
+from ..batch.bar import bar_over
 from ..masks.choice import Choice
 from ..masks.options import mask_options
 from ..options import FILE, check_target, runtime_options, set_up_runtime
@@ -61,18 +62,23 @@ def command(
     from ..report.inside_images import whole_photo
     from ..report.inside_page import write_page
 
-    picture = read(photo)
-    try:
-        missing = choice.missing(picture, mask)
-        check_mask(missing, picture.shape)
-    except (BoxError, RepairError) as error:
-        place = f"{photo} with the mask {mask}" if mask else photo
-        raise PhotomendError(f"{place}: {error}") from error
-    canvas = picture.canvas(missing)
-    expected = Repairer(network, where, calibration).expect(canvas, missing)
-    found = find_holes(missing, network.trained_hole)
-    shown = sorted(found, key=lambda hole: -len(hole.rows))[:holes]
-    insides = look_inside(network, calibration, canvas, missing, shown, where)
+    with bar_over(holes, "hole") as bar:
+        picture = read(photo)
+        try:
+            missing = choice.missing(picture, mask)
+            check_mask(missing, picture.shape)
+        except (BoxError, RepairError) as error:
+            place = f"{photo} with the mask {mask}" if mask else photo
+            raise PhotomendError(f"{place}: {error}") from error
+        canvas = picture.canvas(missing)
+        expected = Repairer(network, where, calibration).expect(canvas, missing)
+        found = find_holes(missing, network.trained_hole)
+        shown = sorted(found, key=lambda hole: -len(hole.rows))[:holes]
+        bar.bar.total = len(shown)
+        insides = []
+        for inside in look_inside(network, calibration, canvas, missing, shown, where, bar.step):
+            insides.append(inside)
+            bar.next()
     height, width = picture.shape
     facts = [
         f"{width} × {height} pixels, {picture.kind}; {missing.sum()} pixels missing, {100 * missing.mean():.2g} %,"

@@ -6,7 +6,7 @@ about a hole, which shows all of it, is then asked again, and every part is list
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from ...models.holes import Hole
 from ...models.reconstructor import Reconstructor, fill_holes
 from ..photo.canvas import Canvas
 from ..repair import Repairer
+from ..steps import OnStep
 from .architecture import listening, parts_of
 
 #: The classical fills that are shown, where they can be built.
@@ -109,14 +110,17 @@ def look_inside(
     mask: Mask,
     holes: Sequence[Hole],
     device: torch.device | str = "cpu",
-) -> list[Inside]:
-    """What the network does with each of these holes of a photo, which are rebuilt on the canvas meanwhile."""
+    on_step: OnStep = lambda done, total: None,
+) -> Iterator[Inside]:
+    """What the network does with each of these holes of a photo, which are rebuilt on the canvas meanwhile.
+
+    `on_step` is told after each step of a hole how many are done, and of how many; repairing it is half of them.
+    """
     remembering = Remembering(network)
     repairer = Repairer(remembering, device)
-    found = []
     for hole in holes:
         remembering.forget()
-        repairer.paint(canvas, mask, holes=[hole])
+        repairer.paint(canvas, mask, lambda done, total: on_step(done, 2 * total), holes=[hole])
         inside = Inside(hole, remembering.questions)
         if remembering.first is not None:
             crop, missing = remembering.first
@@ -126,8 +130,7 @@ def look_inside(
             whole = max(side.stop - side.start for side in hole.window) <= network.trained_hole
             if calibration is not None and whole:
                 [inside.expected] = calibration.expected(features(crop[None].cpu(), missing[None].cpu()))
-        found.append(inside)
-    return found
+        yield inside
 
 
 def fills(network: RepairNetwork, crop: Array, missing: Array) -> dict[str, Array]:

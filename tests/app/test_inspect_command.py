@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from photomend import models
+from photomend.app.batch import bar
+from photomend.app.commands.inspect import command
 from photomend.app.photo.canvas import RGBCanvas
 from photomend.app.repair import Repairer
 from photomend.app.report.inside import look_inside
@@ -16,6 +19,7 @@ from photomend.models.calibration import Calibration
 from photomend.models.holes import find_holes
 from photomend.models.weights import Checkpoint, save_checkpoint
 
+from .batch.test_bar import Terminal
 from .helpers import Shell, holes, picture, tree
 from .pages import Page, without_pictures
 
@@ -64,6 +68,16 @@ def test_a_page_with_everything_of_two_holes(shell: Shell, weights: Path, tmp_pa
         assert len([words for words in captions if words.startswith(start)]) == 2, start
     assert len(page.all("svg", **{"class": "bars"})) == 2 * 5
     assert all(image["src"].startswith("data:image/") and image["alt"] for image in page.all("img"))
+
+
+def test_a_bar_counts_holes_and_steps(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "photo.png")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    monkeypatch.setattr(bar, "DELAY", 0)
+    given = ["--box", "5,5,20,20", "--box", "50,40,20,20", "--model", str(weights), "-o", str(tmp_path / "page.html")]
+    command.main([str(tmp_path / "photo.png"), *given], standalone_mode=False)
+    assert "hole 1/2, step 1/2" in terminal.getvalue()
+    assert "hole 2/2" in terminal.getvalue()
 
 
 def test_a_network_without_attention_shows_what_it_has(shell: Shell, tmp_path: Path) -> None:

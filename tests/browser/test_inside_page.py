@@ -32,7 +32,7 @@ def test_it_looks_right(tab: Tab, tmp_path: Path, name: str, config: dict[str, o
     mask[20:50, 30:70] = mask[60:150, 80:170] = mask[155, :60] = True
     network: models.RepairNetwork = models.build(name, **config)
     canvas, found = RGBCanvas(photo.copy()), find_holes(mask, network.trained_hole)
-    insides = look_inside(network.eval(), None, canvas, mask, found)
+    insides = list(look_inside(network.eval(), None, canvas, mask, found))
     whole = whole_photo(canvas, [hole.window for hole in found], "a photo, rebuilt")
     title = "a photo of an animal, with a rather long name.png"
     write_page(tmp_path / "page.html", title, ["A sentence."], whole, network, insides)
