@@ -91,7 +91,7 @@ class Choice:
         """
         missing = boxes_mask(self.boxes, *picture.shape)
         if mask is not None:
-            given = mask if isinstance(mask, np.ndarray) else turn_like(read_mask(mask, self.threshold), picture)
+            given = mask if isinstance(mask, np.ndarray) else _read(mask, self.threshold, picture)
             if given.dtype != np.bool_ or given.shape != missing.shape:
                 check_mask(given, picture.shape)
             missing |= shape(given, invert=self.invert)
@@ -129,3 +129,9 @@ class Choice:
         if self.alpha:
             make_opaque(mended, missing)
         return mended
+
+
+def _read(mask: File, threshold: int | None, picture: Picture) -> Mask:
+    """A mask file, turned as the photo was where that makes it fit."""
+    turned = picture.origin.turned if picture.origin is not None else 1
+    return turn_like(read_mask(mask, threshold), picture.shape, turned)

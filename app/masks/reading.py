@@ -103,14 +103,13 @@ def opacity_of(picture: Picture) -> Pixels | None:
     return Scale.of(alpha, np.ones(picture.shape, np.bool_), picture.white).to_unit(alpha)
 
 
-def turn_like(missing: Mask, picture: Picture) -> Mask:
-    """A mask that fits the photo as it is stored, turned as the photo was; another as it is.
+def turn_like(missing: Mask, shape: tuple[int, ...], turned: int) -> Mask:
+    """A mask that fits the photo as it is stored, turned as the photo was, to this shape (H, W); another as it is.
 
     Some programs ignore EXIF's orientation: a mask painted there lies on its side. Only sizes tell, so a square photo's
     mask, and one of a photo that stood on its head, is taken as upright.
     """
-    turned = picture.origin.turned if picture.origin is not None else 1
-    if turned in SIDEWAYS and missing.shape != picture.shape and missing.shape == picture.shape[::-1]:
+    if turned in SIDEWAYS and missing.shape != shape and missing.shape == shape[::-1]:
         return np.ascontiguousarray(TURNS[turned](missing))
     return missing
 

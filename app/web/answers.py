@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ...core import PhotomendError
 from .jobs import in_one_line
-from .limits import TooLargeError
+from .limits import Limits, TooLargeError
 from .sessions import GoneError, TooManyError
 
 #: Bytes of a request that isn't a photo: a mask of a million points.
@@ -50,6 +52,28 @@ async def read_json(request: Request) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise PhotomendError("the request isn't a JSON object")
     return found
+
+
+async def receive(request: Request, path: Path, limits: Limits, still_wanted: Callable[[], object]) -> bool:
+    """Write the file that a request brings to `path`; False if its sender has left.
+
+    `still_wanted` is called with each part that arrives. Raises PhotomendError for an empty file and for one that is
+    too large, and whatever `still_wanted` raises.
+    """
+    declared, size = request.headers.get("content-length", ""), 0
+    limits.check_upload(int(declared) if declared.isdecimal() else 0)
+    try:
+        with path.open("wb") as file:
+            async for chunk in request.stream():
+                size += len(chunk)
+                limits.check_upload(size)
+                file.write(chunk)
+                still_wanted()
+    except ClientDisconnect:
+        return False
+    if not size:
+        raise PhotomendError("the file is empty")
+    return True
 
 
 async def failed(request: Request, error: Exception) -> Response:

@@ -7,7 +7,7 @@ is as exact as the hand was, and is drawn here at the photo's own size.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -28,11 +28,18 @@ class EditError(PhotomendError):
     """A list of marks that no page of ours has sent."""
 
 
-def draw(edits: object, height: int, width: int, found: Mask | None = None) -> Mask:
+def draw(
+    edits: object,
+    height: int,
+    width: int,
+    found: Mask | None = None,
+    given: Callable[[int], Mask | None] = lambda number: None,
+) -> Mask:
     """The mask (H, W) of a photo in which all `edits` have been made, in their order.
 
     Each is a dict: `{"kind": "stroke", "points": [[x, y], …], "radius": r}` is what a round brush covers, `{"kind":
-    "box", "x": …, "y": …, "width": …, "height": …}` a rectangle, `{"kind": "found"}` what is damaged in `found` (H, W).
+    "box", "x": …, "y": …, "width": …, "height": …}` a rectangle, `{"kind": "found"}` what is damaged in `found` (H, W),
+    `{"kind": "mask", "number": n}` what the mask (H, W) says that `given` has under this number.
     With `"erase": true` these pixels are known again.
     Coordinates are pixels; the photo goes from 0 to its width and height, and what lies outside is cut off.
 
@@ -58,8 +65,14 @@ def draw(edits: object, height: int, width: int, found: Mask | None = None) -> M
             if found is None:
                 raise EditError("edits: no damage has been found on this photo yet")
             mask[found] = missing
+        elif edit.get("kind") == "mask":
+            number = edit.get("number")
+            own = given(number) if isinstance(number, int) else None
+            if own is None:
+                raise EditError(f"edits: no mask {number!r} has been sent for this photo")
+            mask[own] = missing
         else:
-            raise EditError(f"edits: kind (={edit.get('kind')!r}) must be stroke, box or found")
+            raise EditError(f"edits: kind (={edit.get('kind')!r}) must be stroke, box, found or mask")
     return mask
 
 

@@ -3,11 +3,14 @@
     POST /api/photos?name=…           the bytes of a photo; its random id
     GET  /api/photos/ID               how far its job is, what the photo is, what the repair gave
     POST /api/photos/ID/find          looks for dust and scratches
+    POST /api/photos/ID/mask?name=…   the bytes of a mask; as a job
+    POST /api/photos/ID/marks         {"edits": [...]}: the mask that they make, as PNG
     POST /api/photos/ID/repair        {"edits": [...], "model": name, "look": name}
     POST /api/photos/ID/cancel        the job
     POST /api/photos/ID/close         removes everything of it
     GET  /api/photos/ID/view          a part of it as a screen shows it: of=before|after, x, y, width, height
     GET  /api/photos/ID/found         the damage that was found, as a picture
+    GET  /api/photos/ID/mask          a mask that was sent, as a picture: number=n
     GET  /api/photos/ID/certainty     the errors to expect, as a picture
     GET  /api/photos/ID/repaired      the repaired photo
 
@@ -20,34 +23,33 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ... import __version__
 from ...core import PhotomendError
-from .answers import failed, page_files, read_json, refused
+from .answers import failed, page_files, read_json, receive, refused
 from .guard import Guard
 from .jobs import Job, Jobs
 from .models import LOOKS, Offer
-from .sessions import Session, Sessions
-from .views import Part, view
+from .pictures import Pictures
+from .sessions import Session, Sessions, suffix_of
 from .work import (
-    AFTER,
-    BEFORE,
-    CERTAINTY,
-    FOUND_SHOWN,
-    PROFILE,
+    MASKS,
     Repairers,
     find_in_photo,
+    mask_file,
     open_photo,
     repair_photo,
+    take_mask,
 )
 
 #: Seconds between two looks for what nobody uses any more.
@@ -59,7 +61,7 @@ class Server:
 
     def __init__(self, sessions: Sessions, jobs: Jobs, repairers: Repairers, offers: tuple[Offer, ...]) -> None:
         self.sessions, self.jobs, self.repairers, self.offers = sessions, jobs, repairers, offers
-        self.limits, self.files = sessions.limits, page_files()
+        self.limits, self.files, self.pictures = sessions.limits, page_files(), Pictures(sessions)
 
     def app(self, host: str) -> Starlette:
         """The application, for a server that listens on this address."""
@@ -71,13 +73,16 @@ class Server:
             Route("/api/photos", self.upload, methods=["POST"]),
             Route(of_photo, self.state),
             Route(f"{of_photo}/find", self.find, methods=["POST"]),
-            Route(f"{of_photo}/found", self.found),
+            Route(f"{of_photo}/found", self.pictures.found),
+            Route(f"{of_photo}/mask", self.pictures.mask),
+            Route(f"{of_photo}/mask", self.send_mask, methods=["POST"]),
+            Route(f"{of_photo}/marks", self.marks, methods=["POST"]),
             Route(f"{of_photo}/repair", self.repair, methods=["POST"]),
             Route(f"{of_photo}/cancel", self.cancel, methods=["POST"]),
             Route(f"{of_photo}/close", self.close, methods=["POST"]),
-            Route(f"{of_photo}/view", self.view),
-            Route(f"{of_photo}/certainty", self.certainty),
-            Route(f"{of_photo}/repaired", self.repaired),
+            Route(f"{of_photo}/view", self.pictures.view),
+            Route(f"{of_photo}/certainty", self.pictures.certainty),
+            Route(f"{of_photo}/repaired", self.pictures.repaired),
         ]
         handlers: dict[Any, Callable[..., Awaitable[Response]]] = {
             PhotomendError: failed,
@@ -129,24 +134,14 @@ class Server:
         )
 
     async def upload(self, request: Request) -> Response:
-        declared = request.headers.get("content-length", "")
-        self.limits.check_upload(int(declared) if declared.isdecimal() else 0)
         owner = request.client.host if request.client else ""
         session = self.sessions.open(owner, request.query_params.get("name", ""))
         try:
-            size = 0
-            with session.file.open("xb") as file:
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    self.limits.check_upload(size)
-                    file.write(chunk)
-                    self.sessions.find(session.id)
-            if not size:
-                raise PhotomendError("the file is empty")
+            arrived = await receive(request, session.file, self.limits, lambda: self.sessions.find(session.id))
         except (PhotomendError, OSError):
             self.sessions.close(session)
             raise
-        except ClientDisconnect:
+        if not arrived:
             self.sessions.close(session)
             return Response(status_code=400)
         self._start(session, "open", partial(open_photo, session, self.limits))
@@ -161,6 +156,7 @@ class Server:
                 "photo": session.photo,
                 "result": session.result,
                 "found": session.found,
+                "mask": session.mask,
             }
         )
 
@@ -180,8 +176,20 @@ class Server:
         self._start(session, "find", partial(find_in_photo, session))
         return JSONResponse({}, 202)
 
-    async def found(self, request: Request) -> Response:
-        return self._file(self._session(request), FOUND_SHOWN)
+    async def send_mask(self, request: Request) -> Response:
+        session, name = self._idle(request), request.query_params.get("name", "")
+        if session.mask is not None and session.mask["number"] >= MASKS:
+            raise PhotomendError(f"{MASKS} masks have been sent for this photo; save the marks, and open it anew")
+        path = session.folder / f"mask{suffix_of(name)}"
+        if not await receive(request, path, self.limits, lambda: self.sessions.find(session.id)):
+            return Response(status_code=400)
+        self._start(self._idle(request), "mask", partial(take_mask, session, path, Path(name).name or "the mask"))
+        return JSONResponse({}, 202)
+
+    async def marks(self, request: Request) -> Response:
+        session = self._idle(request)
+        content = await run_in_threadpool(mask_file, session, await read_json(request))
+        return Response(content, media_type="image/png")
 
     async def repair(self, request: Request) -> Response:
         session = self._idle(request)
@@ -204,36 +212,6 @@ class Server:
     async def close(self, request: Request) -> Response:
         self.sessions.close(self._session(request))
         return JSONResponse({})
-
-    async def view(self, request: Request) -> Response:
-        session, asked = self._session(request), request.query_params
-        path = session.folder / {"before": BEFORE, "after": AFTER}.get(asked.get("of", "before"), "")
-        if session.photo is None or not path.is_file():
-            raise HTTPException(404, "there is no such view of this photo")
-        sides = [asked.get(name) for name in Part._fields]
-        if any(side is not None and not side.isdecimal() for side in sides):
-            raise PhotomendError("view: x, y, width and height must be whole numbers of pixels")
-        numbers = [int(side) for side in sides if side is not None]
-        part = Part(*numbers) if len(numbers) == len(sides) else None
-        profile = (session.folder / PROFILE).read_bytes()
-        content, kind = await run_in_threadpool(view, path, part, profile)
-        return Response(content, media_type=kind)
-
-    async def certainty(self, request: Request) -> Response:
-        return self._file(self._session(request), CERTAINTY)
-
-    async def repaired(self, request: Request) -> Response:
-        session = self._session(request)
-        if session.photo is None or session.result is None:
-            raise HTTPException(404, "this photo hasn't been repaired yet")
-        name = session.photo["download"]
-        return self._file(session, f"repaired.{name.rpartition('.')[2]}", name)
-
-    def _file(self, session: Session, file: str, name: str | None = None) -> Response:
-        path = session.folder / file
-        if not path.is_file():
-            raise HTTPException(404, "there is no such view of this photo")
-        return FileResponse(path, filename=name)
 
     def _idle(self, request: Request) -> Session:
         """The session asked for, if it has a photo that nothing is done with."""

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +48,9 @@ class Session:
         photo: what the page is told of it, once it has been read.
         result: what the page is told of the repair, once there is one.
         found: what the page is told of the damage that was found.
+        mask: what the page is told of the last mask that was sent, its number and pixels.
+        turned: the EXIF orientation of the photo as it was sent.
+        views: the last parts that were shown, encoded, by what was asked for.
         job: the last one.
         used: when anything was last asked of it.
     """
@@ -60,6 +63,9 @@ class Session:
     photo: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     found: dict[str, Any] | None = None
+    mask: dict[str, Any] | None = None
+    turned: int = 1
+    views: dict[Hashable, tuple[bytes, str]] = field(default_factory=dict)
     job: Job | None = None
     used: float = field(default_factory=monotonic)
 
@@ -90,10 +96,8 @@ class Sessions:
         identity = secrets.token_urlsafe(16)
         folder = self.folder / identity
         folder.mkdir(mode=0o700)
-        # Some formats are told apart by their suffix; nothing else of a name from outside becomes that of a file.
-        suffix = Path(name).suffix.lower()
-        suffix = suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 6 else ""
-        session = Session(identity, owner, Path(name).name or "photo", folder, folder / f"photo{suffix}")
+        file = folder / f"photo{suffix_of(name)}"
+        session = Session(identity, owner, Path(name).name or "photo", folder, file)
         self._open[identity] = session
         return session
 
@@ -132,6 +136,12 @@ class Sessions:
     def close_all(self) -> None:
         for session in list(self._open.values()):
             self.close(session)
+
+
+def suffix_of(name: str) -> str:
+    """The suffix of a name from outside, by which some formats are told apart; nothing else of it names a file."""
+    suffix = Path(name).suffix.lower()
+    return suffix if suffix[1:].isascii() and suffix[1:].isalnum() and len(suffix) <= 6 else ""
 
 
 @contextmanager

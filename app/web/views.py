@@ -6,6 +6,7 @@ part of it can be sent at once, at any size, and a photo of 100 megapixels takes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,15 @@ class Part(NamedTuple):
     y: int
     width: int
     height: int
+
+
+def part_of(asked: Mapping[str, str]) -> Part | None:
+    """The part that a request asks for by x, y, width and height; None without all of them. Raises ViewError."""
+    sides = [asked.get(name) for name in Part._fields]
+    if any(side is not None and not (side.isdecimal() and len(side) < 10) for side in sides):
+        raise ViewError("view: x, y, width and height must be whole numbers of pixels")
+    numbers = [int(side) for side in sides if side is not None]
+    return Part(*numbers) if len(numbers) == len(sides) else None
 
 
 def keep_colours(picture: Picture, path: Path) -> None:

@@ -6,17 +6,20 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from ...core import PhotomendError
 from ...data.claims import allow_pixels
 from ...data.photos import Mask
 from ...models.calibration import SHARE, overall
+from ..masks.reading import read_mask, turn_like
 from ..photo.canvas import check_mask
 from ..photo.files import read, write
 from ..photo.formats import FORMATS, check_room, output_form
@@ -27,7 +30,7 @@ from .edits import draw
 from .jobs import Job
 from .limits import Limits
 from .sessions import Session
-from .views import keep_colours, marks, profile_of, shown_size
+from .views import Part, keep_colours, marks, profile_of, shown_size, view
 
 #: What files of each format are called, by Pillow's names, where the photo's own name is wrong.
 SUFFIX = {
@@ -36,8 +39,13 @@ SUFFIX = {
 }
 #: Files of a session: colours before and after, their profile, and the errors to expect.
 BEFORE, AFTER, PROFILE, CERTAINTY = "before.npy", "after.npy", "profile", "certainty.png"
-#: And the damage that was found, as it is and as it is shown.
+#: And the damage that was found, as it is and as it is shown; the same of masks that were sent, by their numbers.
 FOUND, FOUND_SHOWN = "found.npy", "found.png"
+MASK, MASK_SHOWN = "mask-{}.png", "mask-{}-shown.png"
+#: Masks that may be sent for a photo.
+MASKS = 20
+#: Parts of a photo that are kept as they were shown, some 300 kB each.
+VIEWS = 24
 
 
 class Repairers:
@@ -69,6 +77,7 @@ def open_photo(session: Session, limits: Limits, job: Job) -> None:
     form = FORMATS[output_form(target)].name
     origin = picture.origin
     own = origin is not None and output_form(target) == origin.form
+    session.turned = origin.turned if origin is not None else 1
     session.photo = {
         "name": session.name,
         "width": width,
@@ -99,13 +108,23 @@ def target_of(name: str, picture: Picture) -> Path:
     return Path(f"{path.stem}-repaired{suffix}")
 
 
+def shown(session: Session, path: Path, part: Part | None) -> tuple[bytes, str]:
+    """A part of the colours in a file of the session, and its media type; the last ones are kept. Raises ViewError."""
+    version = session.result["version"] if session.result is not None and path.name == AFTER else 0
+    key = path.name, version, part
+    found = session.views.pop(key, None) or view(path, part, (session.folder / PROFILE).read_bytes())
+    session.views[key] = found  # as the latest
+    while len(session.views) > VIEWS:
+        session.views.pop(next(iter(session.views)), None)
+    return found
+
+
 def repair_photo(session: Session, wanted: Mapping[str, Any], repairers: Repairers, job: Job) -> None:
     """Repair the photo where it is marked, and note what there is to say. Raises PhotomendError."""
     started = perf_counter()
     photo = session.photo
     assert photo is not None, "only photos that have been read are repaired"
-    path = session.folder / FOUND
-    missing = draw(wanted.get("edits"), photo["height"], photo["width"], np.load(path) if path.exists() else None)
+    missing = marked(session, wanted)
     check_mask(missing, missing.shape)
     with _in_its_own_words(session) as said:
         repairer = repairers.get(wanted["model"], wanted["look"])
@@ -132,6 +151,45 @@ def repair_photo(session: Session, wanted: Mapping[str, Any], repairers: Repaire
     }
 
 
+def marked(session: Session, wanted: Mapping[str, Any]) -> Mask:
+    """The mask (H, W) of the photo that `wanted` has as edits. Raises EditError."""
+    assert session.photo is not None, "only photos that have been read are marked"
+    found = session.folder / FOUND
+
+    def given(number: int) -> Mask | None:
+        path = session.folder / MASK.format(number)
+        return np.asarray(Image.open(path)) if 0 < number <= MASKS and path.exists() else None
+
+    height, width = session.photo["height"], session.photo["width"]
+    return draw(wanted.get("edits"), height, width, np.load(found) if found.exists() else None, given)
+
+
+def mask_file(session: Session, wanted: Mapping[str, Any]) -> bytes:
+    """The same as a PNG, white where something is marked."""
+    file = BytesIO()
+    Image.fromarray(marked(session, wanted)).save(file, "PNG")
+    return file.getvalue()
+
+
+def take_mask(session: Session, path: Path, name: str, job: Job) -> None:
+    """Read the mask in the file `path`, whose sender calls it `name`, and keep it for edits. Raises PhotomendError."""
+    assert session.photo is not None, "only photos that have been read have masks"
+    shape = session.photo["height"], session.photo["width"]
+    try:
+        missing = turn_like(read_mask(path), shape, session.turned)
+        check_mask(missing, shape)
+    except PhotomendError as error:
+        raise PhotomendError(str(error).replace(str(path), f"the mask {name}")) from error
+    finally:
+        path.unlink(missing_ok=True)
+    job.check()
+    number = 1 if session.mask is None else session.mask["number"] + 1
+    rows, columns = np.nonzero(missing)
+    Image.fromarray(missing).save(session.folder / MASK.format(number))
+    (session.folder / MASK_SHOWN.format(number)).write_bytes(marks(shape, [(rows, columns, 255)]))
+    session.mask = {"number": number, "pixels": len(rows)}
+
+
 def find_in_photo(session: Session, job: Job) -> None:
     """Find the damage of the photo, and note how much there is. Raises PhotomendError."""
     from ..masks.choice import damage_of  # here, because it brings scipy along
@@ -139,7 +197,7 @@ def find_in_photo(session: Session, job: Job) -> None:
     with _in_its_own_words(session):
         picture = read(session.file)
         job.check()
-        found = damage_of(picture)
+        found = damage_of(picture, on_step=job.progress)
         job.check()
     np.save(session.folder / FOUND, found)
     rows, columns = np.nonzero(found)

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
+from skimage import data
 
+from .restorer import Person, Restorer, Running
 from .tab import Tab, missing
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -52,3 +57,32 @@ def tab_without_scripts(chromium) -> Iterator[Tab]:
     context = chromium.new_context(java_script_enabled=False)
     yield Tab(context.new_page())
     context.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    server = Running(tmp_path_factory.mktemp("server"), upload=2 * 2**20, pixels=1_000_000)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def person(chromium: Any, running: Running) -> Iterator[Person]:
+    """Opens the page in a window of its own, by default a desktop's on the server of this module."""
+    contexts = []
+
+    def open_page(address: str = "", width: int = 1280, height: int = 900, **options: Any) -> Restorer:
+        size = {"width": width, "height": height}
+        contexts.append(chromium.new_context(viewport=size, reduced_motion="reduce", **options))
+        return Restorer(contexts[-1].new_page(), address or running.address)
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("photos") / "cat.png"
+    Image.fromarray(data.chelsea()).save(path)
+    return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import sleep
@@ -115,3 +115,7 @@ class Restorer(Tab):
 
     def text(self, name: str) -> str:
         return str(self.page.locator(f"#{name}").inner_text())
+
+
+#: Opens the page in a window of its own: its address, width, height and what else Playwright takes.
+Person = Callable[..., Restorer]

@@ -1,55 +1,21 @@
-"""`photomend app` in a browser, from dropping a photo to comparing its bytes, with every error a person can cause."""
+"""`photomend app` in a browser, from dropping a photo to comparing its bytes, at every width."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 from photomend.app.cli import run
-from photomend.app.masks.choice import damage_of
-from photomend.app.photo.files import read
 from photomend.app.web.edits import draw
 from PIL import Image, ImageCms
 from skimage import data
 
-from .restorer import Restorer, Running
+from .restorer import Person, Running
 
 pytestmark = pytest.mark.slow
-Person = Callable[..., Restorer]
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    server = Running(tmp_path_factory.mktemp("server"), upload=2 * 2**20, pixels=1_000_000)
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def person(chromium: Any, running: Running) -> Iterator[Person]:
-    """Opens the page in a window of its own, by default a desktop's on the server of this module."""
-    contexts = []
-
-    def open_page(address: str = "", width: int = 1280, height: int = 900, **options: Any) -> Restorer:
-        size = {"width": width, "height": height}
-        contexts.append(chromium.new_context(viewport=size, reduced_motion="reduce", **options))
-        return Restorer(contexts[-1].new_page(), address or running.address)
-
-    yield open_page
-    for context in contexts:
-        context.close()
-
-
-@pytest.fixture(scope="module")
-def cat(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("photos") / "cat.png"
-    Image.fromarray(data.chelsea()).save(path)
-    return path
 
 
 def jpeg(path: Path) -> None:
@@ -94,29 +60,6 @@ def test_a_photo_comes_back_as_the_command_gives_it(
     model = ["--model", tab.asked[0]["model"], "--look", look]
     assert run(["repair", str(tmp_path / name), "--mask", str(tmp_path / "mask.png"), "-o", str(wanted), *model]) == 0
     assert found.read_bytes() == wanted.read_bytes()
-    assert tab.said == []
-
-
-def test_undo_by_keyboard_and_marks_by_keyboard_alone(person: Person, cat: Path) -> None:
-    tab = person()
-    tab.load(cat)
-    tab.drag((0.4, 0.4), (0.45, 0.45))
-    tab.press("r")
-    tab.drag((0.5, 0.5), (0.6, 0.6))
-    two = tab.text("marked")
-    tab.press("Control+z")
-    assert tab.text("marked") != two
-    tab.press("Control+Shift+z")
-    assert tab.text("marked") == two
-    tab.press("Control+z", "Control+z")
-    assert tab.text("marked").startswith("Paint over")
-    assert tab.page.locator("#undo").is_disabled()
-    tab.page.locator("#canvas").focus()
-    tab.press("Enter", *["ArrowRight"] * 5, *["ArrowDown"] * 5, "Enter", "Control+Enter")
-    tab.repaired()
-    [box] = tab.asked[0]["edits"]
-    assert box["kind"] == "box"
-    assert box["width"] > 10
     assert tab.said == []
 
 
@@ -167,217 +110,6 @@ def test_the_certainty_of_a_network_is_what_it_expects(person: Person, cat: Path
     tab.page.get_by_role("button", name="Repair again").click()
     tab.page.get_by_text("How far off they are isn't known").wait_for()
     assert not tab.page.locator("#certainty-choice").is_visible()
-
-
-def test_damage_is_found_and_what_is_none_is_taken_away(person: Person, running: Running, tmp_path: Path) -> None:
-    scan = data.chelsea().copy()
-    scan[140:170, 190:240] = scan[60:80, 300:330] = 0  # painted over in black
-    Image.fromarray(scan).save(tmp_path / "scan.png")
-    tab = person()
-    tab.load(tmp_path / "scan.png")
-    tab.press("f")
-    tab.page.locator("#marked").filter(has_text="of the photo is marked").wait_for()
-    all_of_it = tab.text("marked")
-    tab.press("e")
-    tab.drag((0.4, 0.5), (0.55, 0.5))
-    assert tab.text("marked") != all_of_it
-    tab.press("Control+z")
-    assert tab.text("marked") == all_of_it
-    tab.repair()
-    assert tab.asked[0]["edits"] == [{"kind": "found"}]
-    found = damage_of(read(tmp_path / "scan.png"))
-    assert found[150, 200]
-    assert found[70, 310]
-    Image.fromarray(found).save(tmp_path / "mask.png")
-    arguments = ["--mask", str(tmp_path / "mask.png"), "-o", str(tmp_path / "wanted.png")]
-    assert run(["repair", str(tmp_path / "scan.png"), *arguments, "--model", tab.asked[0]["model"]]) == 0
-    tab.download(tmp_path / "found.png")
-    assert (tmp_path / "found.png").read_bytes() == (tmp_path / "wanted.png").read_bytes()
-    running.server.sessions.close_all()  # sent again, it is looked for again
-    tab.page.get_by_role("button", name="Repair again").click()
-    tab.page.get_by_role("button", name="Send the photo again").click()
-    tab.repair()
-    Image.new("RGB", (200, 150), "grey").save(tmp_path / "clean.png")
-    tab = person()
-    tab.load(tmp_path / "clean.png")
-    tab.page.get_by_role("button", name="Find dust").click()
-    tab.page.get_by_text("Nothing was found: paint over the damage instead.").wait_for()
-    assert tab.said == []
-
-
-def test_every_mistake_is_one_line_where_it_happens(person: Person, cat: Path, tmp_path: Path) -> None:
-    tab = person()
-    problem = tab.page.locator("#drop-problem")
-    (tmp_path / "notes.txt").write_text("no photo")
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "cut.png").write_bytes(cat.read_bytes()[:5000])
-    (tmp_path / "heavy.png").write_bytes(b"x" * (2 * 2**20 + 1))
-    Image.new("L", (1200, 900)).save(tmp_path / "wide.png")
-    for name, words in {
-        "notes.txt": "notes.txt: can't be read as a photo (not an image in a format that is read here, or",
-        "empty.png": "empty.png is empty, or a folder.",
-        "cut.png": "cut.png: can't be read as a photo",
-        "heavy.png": "heavy.png has 2.1 MB; the most here are 2.1 MB.",
-        "wide.png": "wide.png: claims 1200×900 pixels, and 1,000,000 are allowed",
-    }.items():
-        tab.offer(tmp_path / name)
-        problem.filter(has_text=words).wait_for()
-        assert problem.inner_text().count("\n") == 0
-    tab.load(cat)
-    assert problem.inner_text() == ""
-    problem = tab.page.locator("#repair-problem")
-    tab.press("Control+Enter")
-    assert problem.inner_text() == "Nothing is marked: paint over the damage first."
-    tab.press("r")
-    tab.drag((0.001, 0.001), (0.999, 0.999))
-    tab.press("Control+Enter")
-    assert problem.inner_text() == "Everything is marked: the repair needs something to go by."
-    tab.press("Control+z")
-    assert problem.inner_text() == ""
-    assert tab.asked == []
-    assert tab.said == []
-
-
-DROP = """async (files) => {
-  const data = new DataTransfer();
-  for (const [name, text] of files) {
-    data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name));
-  }
-  dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
-}"""
-
-
-def test_what_is_dropped_is_opened_and_marks_are_not_lost_without_a_question(person: Person, cat: Path) -> None:
-    tab = person()
-    photo = base64.b64encode(cat.read_bytes()).decode()
-    tab.page.evaluate(DROP, [["one.png", photo], ["two.png", photo]])
-    assert tab.text("drop-problem") == "One photo at a time, please."
-    tab.page.evaluate(DROP, [["one.png", photo]])
-    tab.page.locator("#about").filter(has_text="one.png").wait_for()
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
-    asked = list[str]()
-
-    def stay(dialog: Any) -> None:
-        asked.append(dialog.message)
-        dialog.dismiss()
-
-    tab.page.once("dialog", stay)
-    tab.page.evaluate(DROP, [["two.png", photo]])
-    assert asked[0].startswith("Open another photo?")
-    assert "is marked" in tab.text("marked")
-    tab.page.once("dialog", lambda dialog: dialog.accept())
-    tab.page.evaluate(DROP, [["two.png", photo]])
-    tab.page.locator("#about").filter(has_text="two.png").wait_for()
-    assert tab.text("marked").startswith("Paint over")
-    tab.page.get_by_role("button", name="New photo").click()
-    assert tab.page.get_by_role("button", name="Choose a photo").is_visible()
-
-
-def test_heic_without_its_library(person: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    pillow_heif = pytest.importorskip("pillow_heif")
-    pillow_heif.from_pillow(Image.fromarray(data.chelsea())).save(tmp_path / "cat.heic")
-    tab = person()
-    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
-    tab.offer(tmp_path / "cat.heic")
-    tab.page.get_by_text("cat.heic: HEIC needs pillow-heif: pip install 'photomend[heif]'.").wait_for()
-
-
-def test_a_forgotten_photo_is_sent_again_with_its_marks(person: Person, running: Running, cat: Path) -> None:
-    tab = person()
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
-    running.server.sessions.close_all()
-    tab.press("Control+Enter")
-    tab.page.get_by_text("The server doesn't have this photo").wait_for()
-    tab.page.get_by_role("button", name="Send the photo again").click()
-    tab.repair()
-    assert tab.asked[0] == tab.asked[1]
-    running.server.sessions.close_all()
-    tab.press("Control+s")
-    tab.page.locator("#download-problem").get_by_role("button", name="Send the photo again").wait_for()
-
-
-def test_a_server_that_is_gone_and_comes_back(person: Person, cat: Path, tmp_path: Path) -> None:
-    folders = [tmp_path / "one", tmp_path / "two"]
-    for folder in folders:
-        folder.mkdir()
-    server = Running(folders[0])
-    tab = person(server.address)
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
-    server.stop()
-    tab.press("Control+Enter")
-    again = tab.page.get_by_role("button", name="Try again")
-    again.wait_for()
-    assert tab.text("repair-problem").startswith(
-        "The server doesn't answer: see whether photomend app is still running."
-    )
-    server = Running(folders[1], server.port)
-    again.click()
-    tab.page.get_by_role("button", name="Send the photo again").click()
-    tab.repair()
-    tab.page.close(run_before_unload=False)
-    server.stop()
-
-
-def test_people_wait_in_line_see_their_place_and_may_leave_it(person: Person, running: Running, cat: Path) -> None:
-    ann, ben = person(), person()
-    for tab in (ann, ben):
-        tab.load(cat)
-        tab.press("r")
-        tab.drag((0.45, 0.4), (0.55, 0.6))
-    with running.busy():
-        ann.press("Control+Enter")
-        ann.page.get_by_text("Waiting: 1 before you").wait_for()
-        ben.press("Control+Enter")
-        ben.page.get_by_text("Waiting: 2 before you").wait_for()
-        ann.press("Escape")
-        ben.page.get_by_text("Waiting: 1 before you").wait_for()
-        ann.page.get_by_role("button", name="Repair", exact=True).wait_for()
-    ben.repaired()
-    assert not ann.page.locator("#result").is_visible()
-    assert ann.text("repair-problem") == ""
-
-
-def test_a_closed_page_leaves_nothing_behind(person: Person, running: Running, cat: Path) -> None:
-    folder = running.server.sessions.folder
-    running.server.sessions.close_all()
-    tab = person()
-    tab.load(cat)
-    assert len(list(folder.iterdir())) == 1
-    tab.page.close()
-    for _ in range(100):
-        if not list(folder.iterdir()):
-            break
-        __import__("time").sleep(0.05)
-    assert list(folder.iterdir()) == []
-
-
-def test_two_fingers_zoom_and_one_paints(person: Person, cat: Path) -> None:
-    tab = person(width=390, height=844, has_touch=True, is_mobile=True)
-    tab.load(cat)
-    touch = tab.page.context.new_cdp_session(tab.page)
-
-    def send(kind: str, *places: tuple[float, float]) -> None:
-        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(tab.place(*place) for place in places)]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-    send("touchStart", (0.4, 0.5))
-    send("touchStart", (0.4, 0.5), (0.6, 0.5))
-    send("touchMove", (0.2, 0.5), (0.8, 0.5))
-    send("touchEnd")
-    assert tab.text("marked").startswith("Paint over")
-    send("touchStart", (0.4, 0.5))
-    send("touchMove", (0.5, 0.55))
-    send("touchEnd")
-    tab.press("Control+Enter")  # of a tap on a busy machine, a browser may make a long one, which is no click
-    tab.repaired()
-    [stroke] = tab.asked[0]["edits"]
-    (x, _), (u, _) = stroke["points"][0], stroke["points"][-1]
-    assert 5 < u - x < 0.1 * 451 * 390 / 366 / 2  # a tenth of the canvas, zoomed in at least twice
 
 
 @pytest.mark.parametrize("state", ["empty", "wrong", "marked", "waiting", "compared", "certain", "shortcuts"])

@@ -1,10 +1,11 @@
 // The page: nothing, then a photo, marks, a repair, and a comparison; what each button and key does.
 
-import { Edits, keepFound, share } from "./edits.js";
+import { Edits, share } from "./edits.js";
+import { given, save } from "./given.js";
 import { opened, openingState, stopOpening } from "./opening.js";
 import { trying } from "./problems.js";
 import { options } from "./server.js";
-import { certaintyOf, MARK, Stage } from "./stage.js";
+import { certaintyOf, Stage } from "./stage.js";
 import { Tools } from "./tools.js";
 import { sayError, views } from "./views.js";
 import { shortcuts } from "./keys.js";
@@ -44,28 +45,7 @@ function marksChanged() {
   if (stage.mode !== "mark") show("mark");
 }
 
-// — Found
-
-async function find() {
-  if (!now || !$("working").hidden) return;
-  await trying($("find-problem"), help(find), async () => {
-    if ((await look()) === 0) $("find-problem").textContent = "Nothing was found: paint over the damage instead.";
-    else edits.add({ kind: "found" });
-  });
-}
-
-/* Let the server look for damage; how many pixels it has found. */
-async function look() {
-  working(true);
-  try {
-    await now.remote.find();
-    const { found } = await now.remote.finished(going);
-    keepFound(await now.remote.picture("found"), MARK, now.photo.width, now.photo.height);
-    return found.pixels;
-  } finally {
-    working(false);
-  }
-}
+// — The server at work
 
 /* Say how far the server is. */
 function going(job) {
@@ -137,17 +117,15 @@ async function cancel() {
 async function download() {
   if (!now?.result) return;
   await trying($("download-problem"), help(download), async () => {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await now.remote.file());
-    link.download = now.photo.download;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    save(await now.remote.file(), now.photo.download);
     now.saved = true;
   });
 }
 
 /* What helps if the server has forgotten the photo, or is away. */
 const help = (again) => ({ gone: ["Send the photo again", () => open(now.file, true)], away: ["Try again", again] });
+
+const marks = given({ current: () => now, edits, working, going, help, marked: () => marked });
 
 // — A photo
 
@@ -169,8 +147,11 @@ async function open(file, again = false) {
   stage.show({ width: now.photo.width, height: now.photo.height, before: photo.before });
   show("mark");
   $("find-problem").textContent = "";
-  if (!again) edits.reset();
-  else if (edits.done.some(({ kind }) => kind === "found")) await trying($("find-problem"), help(() => open(file, true)), look);
+  if (again) await trying($("find-problem"), help(() => open(file, true)), marks.again);
+  else {
+    edits.reset();
+    marks.forget();
+  }
   marksChanged();
   sizeChanged();
   stage.canvas.focus({ focusVisible: false, preventScroll: true });
@@ -202,7 +183,7 @@ function chosen(files) {
 
 // — Buttons, keys, and what is dropped
 
-const clicks = { undo: () => edits.undo(), redo: () => edits.redo(), clear: () => edits.clear(), another: close, find, "opening-cancel": stopOpening, repair, cancel, download };
+const clicks = { undo: () => edits.undo(), redo: () => edits.redo(), clear: () => edits.clear(), another: close, "opening-cancel": stopOpening, repair, cancel, download };
 for (const [id, action] of Object.entries(clicks)) $(id).addEventListener("click", action);
 $("choose").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
@@ -214,7 +195,7 @@ $("zoom-in").addEventListener("click", () => stage.zoom(1.5));
 $("zoom-out").addEventListener("click", () => stage.zoom(1 / 1.5));
 $("zoom-fit").addEventListener("click", () => stage.fit());
 $("size").addEventListener("input", sizeChanged);
-shortcuts({ stage, edits, show, find, repair, cancel, download, open: () => now !== null, sizeChanged });
+shortcuts({ stage, edits, show, find: marks.find, repair, cancel, download, open: () => now !== null, sizeChanged });
 
 addEventListener("dragover", (event) => {
   event.preventDefault();

@@ -39,25 +39,28 @@ export class Edits {
   }
 }
 
-/* The damage that the server has found: a picture of it, and the size of the photo that it covers. */
-export const found = { picture: null, width: 0, height: 0 };
+/* What the server knows as pixels, damage that it has found and masks that were sent to it: pictures of them, and the
+ * size of the photo that they cover, by what edits call them. */
+const pictures = new Map();
+const called = (edit) => (edit.kind === "mask" ? `mask ${edit.number}` : edit.kind);
 
-/* Keep a picture whose pixels are opaque where the photo is damaged, in the colour of marks. */
-export function keepFound(bitmap, colour, width, height) {
+/* Keep the picture of an edit, whose pixels are opaque where the photo is damaged, in the colour of marks. */
+export function keepPicture(edit, bitmap, colour, width, height) {
   const picture = new OffscreenCanvas(bitmap.width, bitmap.height);
   const context = picture.getContext("2d");
   context.drawImage(bitmap, 0, 0);
   context.globalCompositeOperation = "source-in";
   context.fillStyle = colour;
   context.fillRect(0, 0, picture.width, picture.height);
-  Object.assign(found, { picture, width, height });
+  pictures.set(called(edit), { picture, width, height });
 }
 
 /* Draw an edit, with the context's own transformation from pixels of the photo. */
 export function paint(context, edit) {
   context.globalCompositeOperation = edit.erase ? "destination-out" : "source-over";
-  if (edit.kind === "found") {
-    context.drawImage(found.picture, 0, 0, found.width, found.height);
+  if (pictures.has(called(edit))) {
+    const { picture, width, height } = pictures.get(called(edit));
+    context.drawImage(picture, 0, 0, width, height);
     return;
   }
   if (edit.kind === "box") {

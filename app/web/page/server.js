@@ -69,6 +69,16 @@ export class Remote {
     return ask(`${this.path}/find`, { method: "POST" });
   }
 
+  /* Send a mask; what it is called is in the state once its job is done. */
+  mask(file) {
+    return ask(`${this.path}/mask?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+  }
+
+  /* What is marked, as the file of a mask. */
+  async marks(edits) {
+    return (await ask(`${this.path}/marks`, { method: "POST", body: JSON.stringify({ edits }) })).blob();
+  }
+
   repair(wanted) {
     return ask(`${this.path}/repair`, { method: "POST", body: JSON.stringify(wanted) });
   }

@@ -26,7 +26,8 @@ export function jobWords(job) {
   if (job.state === "waiting") return job.ahead === 1 ? "Waiting: 1 before you" : `Waiting: ${job.ahead} before you`;
   const seconds = job.seconds >= 2 ? `, ${Math.round(job.seconds)} s` : "";
   if (job.kind === "open") return `Reading the photo${seconds}`;
-  if (job.kind === "find") return `Looking for damage${seconds}`;
+  if (job.kind === "mask") return `Reading the mask${seconds}`;
+  if (job.kind === "find") return (job.total > 1 ? `Looking for damage: ${Math.floor((100 * job.done) / job.total)} %` : "Looking for damage") + seconds;
   return (job.total > 1 ? `Repairing: ${Math.floor((100 * job.done) / job.total)} %` : "Repairing") + seconds;
 }
 

@@ -6,11 +6,14 @@ import io
 import threading
 from pathlib import Path
 from time import sleep
+from typing import Any
 
 import numpy as np
 import pytest
+from photomend.app.web import work
 from photomend.app.web.edits import draw
 from photomend.app.web.jobs import Job
+from photomend.app.web.views import view
 from PIL import Image
 
 from ..helpers import Shell, picture, pixels
@@ -76,7 +79,7 @@ def test_views_before_and_after(serve: Serve, photo: Path) -> None:
     [
         ([], "the mask is empty: nothing is missing"),
         ([{"kind": "box", "x": 0, "y": 0, "width": 100, "height": 80}], "the mask covers the whole photo"),
-        ([{"kind": "circle"}], "edits: kind (='circle') must be stroke, box or found"),
+        ([{"kind": "circle"}], "edits: kind (='circle') must be stroke, box, found or mask"),
     ],
 )
 def test_masks_that_no_repair_can_use(serve: Serve, photo: Path, edits: list[object], line: str) -> None:
@@ -209,3 +212,106 @@ def test_a_photo_that_is_closed_during_its_repair_goes_after_it(serve: Serve, ph
             break
         sleep(0.02)
     assert not session.folder.exists()
+
+
+def test_a_mask_is_sent_used_and_taken_home(serve: Serve, photo: Path, tmp_path: Path) -> None:
+    client = serve()
+    name = client.opened(photo)
+    assert problem(client.post(f"/api/photos/{name}/mask?name=a.png", content=b"")) == "the file is empty"
+    for number, (mode, box) in enumerate({"L": (10, 20, 40, 30), "RGBA": (60, 60, 70, 75)}.items(), 1):
+        mask = Image.new(mode, (100, 80))
+        mask.paste("white", box)
+        mask.save(tmp_path / "m.png")
+        sent = client.post(f"/api/photos/{name}/mask?name=../m.png", content=(tmp_path / "m.png").read_bytes())
+        assert sent.status_code == 202
+        left, top, right, bottom = box
+        said = client.finished(name)
+        assert said["mask"] == {"number": number, "pixels": (right - left) * (bottom - top)}, said
+        shown = Image.open(io.BytesIO(client.get(f"/api/photos/{name}/mask?number={number}").content))
+        assert shown.getchannel("A").getbbox() == box
+    edits = [
+        {"kind": "mask", "number": 1},
+        {"kind": "mask", "number": 2},
+        {"kind": "mask", "number": 1, "erase": True},
+    ]
+    answer = client.post(f"/api/photos/{name}/marks", json={"edits": edits})
+    assert answer.headers["content-type"] == "image/png"
+    taken = np.asarray(Image.open(io.BytesIO(answer.content)))
+    assert taken.dtype == bool
+    assert (taken.sum(), taken[60:75, 60:70].all()) == (150, True)
+    assert client.repair(name, *edits)["result"]["pixels"] == 150
+    for number in ("0", "3", "-1", "1/../../photo", "9" * 5000):
+        assert client.get(f"/api/photos/{name}/mask", params={"number": number}).status_code == 404
+    for wrong in (0, 3, "1", None, True, 10**400):
+        asked = client.post(f"/api/photos/{name}/marks", json={"edits": [{"kind": "mask", "number": wrong}]})
+        assert asked.status_code == 422, wrong
+    server_files = {path.name for path in client.server.sessions.find(name).folder.iterdir()}
+    assert {"mask-1.png", "mask-1-shown.png", "mask-2.png"} < server_files
+    assert "mask.png" not in server_files  # as it was sent
+
+
+def test_masks_that_are_none_and_too_many(serve: Serve, photo: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    client = serve()
+    name = client.opened(photo)
+
+    def problem_of(size: tuple[int, int], colour: int, content: bytes | None = None) -> str:
+        Image.new("L", size, colour).save(tmp_path / "m.png")
+        data = (tmp_path / "m.png").read_bytes() if content is None else content
+        assert client.post(f"/api/photos/{name}/mask?name=m.png", content=data).status_code == 202
+        return str(client.finished(name)["job"]["problem"])
+
+    assert problem_of((80, 100), 255) == "the mask is 80×100 pixels, the photo 100×80"
+    assert problem_of((100, 80), 0) == "the mask is empty: nothing is missing"
+    assert problem_of((100, 80), 255).startswith("the mask covers the whole photo")
+    assert problem_of((1, 1), 0, b"no mask").startswith("the mask m.png: can't be read as a photo")
+    monkeypatch.setattr("photomend.app.web.server.MASKS", 1)
+    mask = Image.new("L", (100, 80))
+    mask.paste(255, (3, 3, 9, 9))
+    mask.save(tmp_path / "m.png")
+    for status in (202, 422):
+        data = (tmp_path / "m.png").read_bytes()
+        assert client.post(f"/api/photos/{name}/mask?name=m.png", content=data).status_code == status
+        client.finished(name)
+
+
+def test_a_mask_for_the_photo_as_it_is_stored_is_turned_with_it(serve: Serve, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture(tmp_path / "a.png")
+    Image.open(tmp_path / "a.png").save(tmp_path / "a.jpg", exif=exif)
+    client = serve()
+    name = client.opened(tmp_path / "a.jpg")
+    mask = Image.new("L", (100, 80))
+    mask.paste(255, (0, 0, 20, 10))
+    mask.save(tmp_path / "m.png")
+    client.post(f"/api/photos/{name}/mask?name=m.png", content=(tmp_path / "m.png").read_bytes())
+    assert client.finished(name)["mask"]["pixels"] == 200
+    answer = client.post(f"/api/photos/{name}/marks", json={"edits": [{"kind": "mask", "number": 1}]})
+    assert Image.open(io.BytesIO(answer.content)).getbbox() == (70, 0, 80, 20)
+
+
+def test_a_part_is_encoded_once_until_the_photo_is_repaired_again(
+    serve: Serve, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, encoded = serve(), []
+
+    def counted(path: Path, part: Any, profile: bytes) -> tuple[bytes, str]:
+        encoded.append((path.name, part))
+        return view(path, part, profile)
+
+    monkeypatch.setattr(work, "view", counted)
+    monkeypatch.setattr(work, "VIEWS", 3)
+    name = client.opened(photo)
+    place = f"/api/photos/{name}/view?of="
+    for _ in range(2):
+        assert client.get(f"{place}before").content == client.get(f"{place}before").content
+        client.get(f"{place}before&x=0&y=0&width=10&height=10")
+    assert len(encoded) == 2
+    client.repair(name)
+    first = client.get(f"{place}after").content
+    client.repair(name, {"kind": "box", "x": 0, "y": 0, "width": 60, "height": 50})
+    assert client.get(f"{place}after").content != first
+    assert len(encoded) == 4
+    assert len(client.server.sessions.find(name).views) == 3
+    client.get(f"{place}before")  # which is no longer kept
+    assert len(encoded) == 5
