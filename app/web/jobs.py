@@ -7,6 +7,7 @@ done in the order in which they came.
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import sys
 import threading
@@ -19,8 +20,8 @@ from time import monotonic
 from ...core import PhotomendError
 
 
-class CancelledError(Exception):
-    """Nobody wants the result any more."""
+class CancelledError(BaseException):
+    """Nobody wants the result any more. No `except Exception` of a library's takes it for a fault of its own."""
 
 
 class Job:
@@ -40,6 +41,8 @@ class Job:
         self.unwanted = threading.Event()
         self.started: float | None = None
         self.over = threading.Event()
+        self._thread: int | None = None  # that may be interrupted
+        self._gate = threading.Lock()
 
     def progress(self, done: int, total: int) -> None:
         """How far the work is. Raises CancelledError if there is no need to go on."""
@@ -59,16 +62,45 @@ class Job:
     def run(self) -> None:
         self.state, self.started = "running", monotonic()
         try:
-            self.check()
-            self.work(self)
+            self._work()
             self.check()  # who cancelled it has been told that there will be no result
             self.state = "done"
         except CancelledError:
             self.state = "cancelled"
         except Exception as error:
-            self.problem, self.state = in_one_line(error), "failed"
+            if self.unwanted.is_set():  # whoever was interrupted may call it something else
+                self.state = "cancelled"
+            else:
+                self.problem, self.state = in_one_line(error), "failed"
         finally:
             self.over.set()
+
+    def _work(self) -> None:
+        """Do the work, during which the thread may be interrupted, and not after that."""
+        self._thread = threading.get_ident()
+        try:
+            self.check()
+            self.work(self)
+        finally:
+            with self._gate:
+                self._thread = None
+                _raise_in(threading.get_ident(), None)
+
+    def interrupt(self) -> None:
+        """End the work, at once if it runs: a network's answer or a patch search can take seconds between two signs of
+        progress. Python raises CancelledError in its thread as soon as the operation that it is in has returned.
+        """
+        self.unwanted.set()
+        with self._gate:
+            thread, self._thread = self._thread, None  # once: what is raised may be on its way to the end already
+            if thread is not None:
+                _raise_in(thread, CancelledError)
+
+
+def _raise_in(thread: int, error: type[BaseException] | None) -> None:
+    """Let Python raise an error in another of its threads, or with None forget one that has not been raised yet."""
+    wanted = None if error is None else ctypes.py_object(error)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), wanted)
 
 
 def in_one_line(error: Exception) -> str:
@@ -101,9 +133,9 @@ class Jobs:
         return job
 
     def cancel(self, job: Job) -> None:
-        """One that waits is never begun; one that runs ends at its next sign of progress."""
+        """One that waits is never begun; one that runs is interrupted."""
         with self._changed:
-            job.unwanted.set()
+            job.interrupt()
             own = self._waiting.get(job.owner)
             if own is not None and job in own:
                 own.remove(job)
@@ -123,7 +155,7 @@ class Jobs:
         with self._changed:
             self._closing = True
             for job in [*self._order(), *([self._running] if self._running else [])]:
-                job.unwanted.set()
+                job.interrupt()
             self._changed.notify()
         self._thread.join(timeout)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -65,6 +66,67 @@ def test_what_nobody_wants_is_not_begun_or_not_finished(jobs: Jobs) -> None:
     last = jobs.add(Job("ben", "repair", lambda job: done.append("last")))
     assert last.over.wait(10)
     assert done == ["last"]
+
+
+def test_work_without_a_sign_of_progress_is_interrupted(jobs: Jobs) -> None:
+    begun, cleaned, tries = threading.Event(), threading.Event(), list[int]()
+
+    def work(job: Job) -> None:
+        try:
+            while True:
+                begun.set()
+                try:
+                    time.sleep(0.01)
+                except Exception:  # a library that takes everything for a fault of its own
+                    tries.append(1)
+        finally:
+            cleaned.set()
+
+    running = jobs.add(Job("ann", "repair", work))
+    assert begun.wait(10)
+    jobs.cancel(running)
+    assert running.over.wait(5)
+    assert (running.state, running.problem, cleaned.is_set(), tries) == ("cancelled", "", True, [])
+    jobs.cancel(running)  # once more, of one that is over
+
+
+def test_an_interrupted_job_is_cancelled_whatever_it_raises(jobs: Jobs) -> None:
+    begun = threading.Event()
+
+    def work(job: Job) -> None:
+        begun.set()
+        try:
+            while True:
+                time.sleep(0.01)
+        except BaseException as error:
+            raise PhotomendError("the photo can't be read") from error
+
+    running = jobs.add(Job("ann", "open", work))
+    assert begun.wait(10)
+    jobs.cancel(running)
+    assert running.over.wait(5)
+    assert (running.state, running.problem) == ("cancelled", "")
+
+
+def test_cancelling_at_any_moment_hurts_no_other_job(jobs: Jobs) -> None:
+    """The worker is interrupted in the job that is cancelled, or not at all."""
+
+    def work(job: Job) -> None:
+        for _ in range(200):
+            sum(range(20))
+
+    done = list[str]()
+    for number in range(300):
+        job = jobs.add(Job("ann", "repair", work))
+        after = jobs.add(Job("ann", "repair", partial(note, done, str(number))))
+        while job.state == "waiting" and number % 3:
+            time.sleep(0)
+        time.sleep(number % 7 * 1e-5)
+        jobs.cancel(job)
+        assert after.over.wait(10)
+        assert after.state == "done"
+        assert job.state in ("cancelled", "done")
+    assert done == [str(number) for number in range(300)]
 
 
 @pytest.mark.parametrize(
