@@ -17,12 +17,19 @@ from photomend.tests.core import (
     test_shared_memory,
     test_tape,
 )
-from photomend.tests.layers import test_convolution, test_kinks, test_layer_behaviour, test_locality, test_loss
+from photomend.tests.layers import (
+    test_convolution,
+    test_convolution_memory,
+    test_kinks,
+    test_layer_behaviour,
+    test_locality,
+    test_loss,
+)
 from photomend.tests.verification import test_half_precision, test_special_values
 from photomend.tests.verification.cases_kinks import KINK_CASES
 from photomend.tests.verification.registry import CASES
 
-_ONE_TAP = partial(test_convolution.test_one_tap_copies_nothing_that_is_channels_last, torch.channels_last)
+_ONE_TAP = partial(test_convolution_memory.test_one_tap_copies_nothing_that_is_channels_last, torch.channels_last)
 
 
 def _special(name: str) -> Callable[[], None]:
@@ -88,7 +95,7 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
     "layers/convolution/winograd_rows.py": (
         *_locality("winograd-rows"),
         test_convolution.test_kernels_of_three_rows_and_one_column_see_every_pixel,
-        *(partial(test_convolution.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
+        *(partial(test_convolution_memory.test_what_is_in_memory_reaches_no_result, block) for block in (1, 10**9)),
     ),
     "layers/cross_entropy.py": (partial(test_loss.test_nothing_counts, cross_entropy, F.cross_entropy, 0.0),),
     "layers/loss.py": (
