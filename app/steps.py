@@ -7,6 +7,18 @@ from collections.abc import Callable, Iterable
 OnStep = Callable[[int, int], object]
 
 
+def halves(tell: OnStep) -> tuple[OnStep, OnStep]:
+    """What two tasks tell that follow each other and count as half of the work each."""
+
+    def first(done: int, total: int) -> None:
+        tell(done, 2 * total)
+
+    def second(done: int, total: int) -> None:
+        tell(total + done, 2 * total)
+
+    return first, second
+
+
 class Steps:
     """Counts steps, and tells how many of how many are done after each.
 

@@ -24,7 +24,7 @@ from ..photo.formats import check_room, fits_itself, format_of, output_form
 from ..photo.picture import Picture
 from ..process import is_out_of_memory
 from ..repair import Repairer
-from ..steps import OnStep
+from ..steps import OnStep, halves
 from .jobs import Job
 from .outcome import Outcome
 
@@ -72,15 +72,16 @@ def _work(job: Job, plan: Plan, outcome: Outcome, on_step: OnStep) -> None:
     picture = read(job.photo)
     check_room(job.target, picture)
     check_disk(job.target, picture)
+    searching, mending = halves(on_step) if plan.choice.damage else (on_step, on_step)
     try:
-        missing = plan.choice.missing(picture, job.mask)
+        missing = plan.choice.missing(picture, job.mask, searching)
         check_mask(missing, picture.shape)
         outcome.missing = int(np.count_nonzero(missing))
         outcome.share = outcome.missing / missing.size
         outcome.holes = len(components(missing, corners=True).starts)
         if not plan.dry_run:
             with reading_ahead(picture, job.target, plan.quality) as damaged:
-                picture = plan.choice.mend(damaged, missing, plan.repairer, on_step)
+                picture = plan.choice.mend(damaged, missing, plan.repairer, mending)
     except NothingFoundError as error:
         _leave(job, plan, picture, outcome, str(error))
         return

@@ -78,8 +78,10 @@ class Choice:
         """Whether it says anything without a mask file."""
         return bool(self.boxes) or self.alpha or self.damage or self.colour is not None
 
-    def missing(self, picture: Picture, mask: File | Mask | None = None) -> Mask:
-        """What is missing of a photo, bool (H, W).
+    def missing(
+        self, picture: Picture, mask: File | Mask | None = None, on_step: OnStep = lambda done, total: None
+    ) -> Mask:
+        """What is missing of a photo, bool (H, W). `on_step` is told how far a search for damage is.
 
         Warns if that is more than half of it: then white is likely to mean what is known.
 
@@ -96,7 +98,7 @@ class Choice:
                 check_mask(given, picture.shape)
             missing |= shape(given, invert=self.invert)
         if self.damage:
-            missing |= damage_of(picture, self.certainty)
+            missing |= damage_of(picture, self.certainty, on_step)
         if self.colour is not None:
             missing |= find_colour(picture, self.colour, self.tolerance)
         if self.alpha:

@@ -12,7 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from photomend.app.batch import loop, work
+from photomend.app.batch.jobs import Job
+from photomend.app.masks.choice import Choice
 from photomend.app.photo.files import read
+from photomend.app.repair import Repairer
+from photomend.models import HarmonicFill
 from PIL import Image
 
 from ..helpers import Outcome, Shell, holes, picture, pixels, tree
@@ -265,6 +269,19 @@ def test_a_photo_without_damage_is_copied_said_and_counted(shell: Shell, tmp_pat
     failed = shell("repair", tmp_path / "in/clean.jpg", "--auto-colour", "magenta", "-o", tmp_path / "no.png")
     assert failed.status == 1
     assert "no pixel has the colour 255,0,255" in failed.err
+
+
+def test_a_search_and_the_repair_after_it_are_half_of_the_work_each(tmp_path: Path) -> None:
+    scan = np.full((90, 120, 3), 200, np.uint8)
+    scan[30:33, 5:115] = 20
+    Image.fromarray(scan).save(tmp_path / "a.png")
+    told = list[float]()
+    plan = work.Plan(Choice(damage=True, certainty=0.05), Repairer(HarmonicFill()))
+    job = Job(tmp_path / "a.png", None, tmp_path / "b.png")
+    assert work.attempt(job, plan, lambda done, total: told.append(done / total)).error is None
+    assert told == sorted(told)
+    assert 0.5 in told
+    assert told[-1] == 1
 
 
 def test_nothing_is_written_through_a_link_within_the_output_folder(shell: Shell, photos: Path, tmp_path: Path) -> None:
