@@ -120,7 +120,7 @@ def test_a_mask_is_loaded_as_the_command_reads_it_and_saved_as_a_file(
     tab.press("e")
     tab.drag((0.4, 0.45), (0.6, 0.45))  # some of it is no damage
     with tab.page.expect_download() as saved:
-        tab.page.get_by_role("button", name="Save the mask").click()
+        tab.page.get_by_role("button", name="Save mask").click()
     assert saved.value.suggested_filename == "cat-mask.png"
     saved.value.save_as(tmp_path / "saved.png")
     tab.repair()
@@ -164,7 +164,7 @@ def test_masks_that_do_not_fit_are_one_line(person: Person, cat: Path, tmp_path:
         problem.filter(has_text=words).wait_for()
         assert problem.inner_text().count("\n") == 0
     assert tab.text("marked").startswith("Paint over")
-    tab.page.get_by_role("button", name="Save the mask").click()
+    tab.page.get_by_role("button", name="Save mask").click()
     assert problem.inner_text() == "Nothing is marked: there is no mask to save."
     tab.drag((0.4, 0.4), (0.45, 0.45))
     assert problem.inner_text() == ""
