@@ -51,7 +51,7 @@ def load(
     own = shipped().get(path.stem) if path.parent == WEIGHTS_FOLDER else None
     checkpoint = load_checkpoint(path, device=device, shipped=own)
     network = _network(checkpoint, path, device)
-    network.views = views or network.views
+    network.views, network.for_comparison = views or network.views, checkpoint.for_comparison
     try:
         calibration = Calibration.from_dict(checkpoint.calibration) if checkpoint.calibration else None
     except ValueError as error:

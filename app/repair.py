@@ -20,7 +20,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
-from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -28,7 +27,7 @@ import torch
 
 from ..core import PhotomendError, did_you_mean
 from ..data.photos import Mask, Photo
-from ..models import BiharmonicFill, GanModel, HarmonicFill
+from ..models import BiharmonicFill, HarmonicFill
 from ..models.calibration import Calibration, Expected, features, overall
 from ..models.components import Positions
 from ..models.exemplar import TextureFill
@@ -37,7 +36,7 @@ from ..models.reconstructor import Reconstructor
 from . import coarse_to_fine, natural
 from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
 from .pieces import CONTEXT, OVERLAP, SQUARE, Blend, Piece, colours_at, crop_around, pieces, sprawls
-from .reconstructors import holds_run, load
+from .reconstructors import load
 from .side_by_side import BATCH, Job, Request, side_by_side, to_arrays
 from .steps import OnStep, Steps
 
@@ -87,13 +86,12 @@ class Repairer:
     ) -> Self:
         """The model called `name`, as `reconstructors.load` knows it: a classical fill, shipped weights, a run folder
         or a weights file; without a name the shipped attention model. `views`: its test-time augmentation. Raises
-        PhotomendError for the shipped GAN, which leaves a lattice in holes (docs/book/gan.md).
+        PhotomendError for weights that say that they are for comparison, as the shipped GAN's, which leave a lattice in
+        holes (docs/book/gan.md).
         """
-        if name == GanModel.name and not holds_run(Path(name)):
-            raise PhotomendError(
-                f"model {name!r} is for comparison, not for repair: it leaves a lattice; look 'natural' draws texture"
-            )
         model, calibration = load(name, device, views)
+        if getattr(model, "for_comparison", False):
+            raise PhotomendError(f"model {name!r} is for comparison, not for repair; look 'natural' draws texture")
         return cls(model, device, calibration, look)
 
     def repair(self, photo: Photo, mask: Mask, on_step: OnStep = lambda done, total: None) -> Photo:

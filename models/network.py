@@ -39,6 +39,7 @@ class RepairNetwork(Module):
         trained_hole: the longest side of the holes it is trained on, pixels.
         stride: heights and widths must be divisible by it.
         one_hole: whether it describes the hole by its bounds, so that it can't learn from photos with several.
+        for_comparison: whether its weights are known to be unfit for repair.
         views: test-time augmentation: how many views of a window `reconstruct` averages the answers to: 1, the window
             as it is, or the 8 that flips and quarter turns make of it, which costs eight times as much.
     """
@@ -48,6 +49,7 @@ class RepairNetwork(Module):
     trained_hole = 61
     stride = 8
     one_hole = False
+    for_comparison = False
     views = 1
 
     @property

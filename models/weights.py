@@ -40,6 +40,7 @@ class Checkpoint:
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)  # `Calibration.to_dict`; empty: none was made
+    for_comparison: bool = False  # whether they are known to be unfit for repair
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -62,7 +63,8 @@ def load_checkpoint(
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
     require_usable(path, weights)
     known = {key: about[key] for key in _DESCRIBED["weights"]}
-    return Checkpoint(weights=weights, calibration=about.get("calibration", {}), **known)
+    unfit = about.get("for_comparison") is True
+    return Checkpoint(weights=weights, calibration=about.get("calibration", {}), for_comparison=unfit, **known)
 
 
 def save(module: Module, path: str | Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import photomend
 import pytest
-from photomend.app import natural
+from photomend.app import natural, reconstructors
 from photomend.app.pieces import crop_around
-from photomend.app.reconstructors import load
+from photomend.app.reconstructors import WEIGHTS_FOLDER, load
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.data.masks import Box, boxes_mask, random_box
@@ -19,6 +21,7 @@ from photomend.models import HarmonicFill
 from photomend.models.calibration import Calibration
 from photomend.models.exemplar import TextureFill
 from photomend.models.holes import union
+from photomend.models.weights import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture
@@ -79,9 +82,20 @@ def test_its_error_is_not_that_which_the_weights_know() -> None:
     assert calibration is None
 
 
-def test_the_gan_is_not_for_repair() -> None:
+def test_weights_that_say_so_are_not_for_repair_whatever_they_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", WEIGHTS_FOLDER)
+    reconstructors.shipped.cache_clear()
     with pytest.raises(PhotomendError, match="model 'gan' is for comparison, not for repair"):
         Repairer.load("gan")
+    shutil.copy(WEIGHTS_FOLDER / "gan.safetensors", tmp_path / "mine.safetensors")
+    with pytest.raises(PhotomendError, match=r"mine\.safetensors' is for comparison, not for repair"):
+        Repairer.load(str(tmp_path / "mine.safetensors"))
+    known = load_checkpoint(tmp_path / "mine.safetensors")
+    save_checkpoint(tmp_path / "trained.safetensors", replace(known, for_comparison=False))
+    assert Repairer.load(str(tmp_path / "trained.safetensors")).trained == 61
+    assert load_checkpoint(WEIGHTS_FOLDER / "photomend-s.safetensors").for_comparison is False
 
 
 def test_from_python(grainy: tuple[Photo, Mask], tmp_path: Path) -> None:
