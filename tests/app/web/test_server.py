@@ -238,10 +238,10 @@ def test_a_mask_is_sent_used_and_taken_home(serve: Serve, photo: Path, tmp_path:
     assert answer.headers["content-type"] == "image/png"
     taken = np.asarray(Image.open(io.BytesIO(answer.content)))
     assert taken.dtype == bool
-    assert (taken.sum(), taken[60:75, 60:70].all()) == (150, True)
+    assert taken.sum() == taken[60:75, 60:70].sum() == 150
     assert client.repair(name, *edits)["result"]["pixels"] == 150
-    for number in ("0", "3", "-1", "1/../../photo", "9" * 5000):
-        assert client.get(f"/api/photos/{name}/mask", params={"number": number}).status_code == 404
+    for none in ("0", "3", "-1", "1/../../photo", "9" * 5000):
+        assert client.get(f"/api/photos/{name}/mask", params={"number": none}).status_code == 404
     for wrong in (0, 3, "1", None, True, 10**400):
         asked = client.post(f"/api/photos/{name}/marks", json={"edits": [{"kind": "mask", "number": wrong}]})
         assert asked.status_code == 422, wrong
