@@ -21,9 +21,10 @@ from ..data.evaluation_set import MaskedPhoto
 from ..data.photos import Photo
 from ..models import HarmonicFill
 from ..models.reconstructor import Reconstructor, fill_holes
+from ..train.distributed import here
 from ..train.evaluation.metrics import photo_metrics
 from ..train.log import LOG, by_kind, read_log
-from ..train.loop import Interval
+from ..train.recorder import Interval
 from ..train.validation import Validator
 
 INK, QUIET, ACCENT, SECOND, RULE = "#222222", "#8a8a8a", "#c2410c", "#1d4ed8", "#e5e5e5"
@@ -42,7 +43,9 @@ def show_validations(out: Path, validator: Validator, untrained: str) -> Callabl
     harmonic_errors = cache(lambda: validator(HarmonicFill()).metrics)
 
     def show(interval: Interval) -> None:
-        harmonic = harmonic_errors()
+        harmonic = harmonic_errors()  # on every rank: each measures its share of the photos
+        if not here().first:
+            return
         line = f"validation {interval.number}  step {interval.step}"
         line += f"  loss {interval.loss:.4f}" if interval.number else f"  ({untrained})"
         if interval.validation is not None:

@@ -15,6 +15,7 @@ import torch
 from ..core import PhotomendError, replacing
 from ..core.backend import profile
 from ..core.backend.machine import use
+from ..core.backend.ranks import ranks
 from ..core.backend.runtime import choose_device, keep_freed_memory, set_threads
 from ..data.claims import MOST_PIXELS, allow_pixels
 
@@ -76,7 +77,7 @@ def set_up_runtime(device: str, threads: int | None) -> torch.device:
     keep_freed_memory()
     context = click.get_current_context(silent=True)
     measured = None if context is None or context.meta.get(NO_PROFILE) else profile.load()
-    if measured is not None:
+    if measured is not None and ranks().first:
         click.echo(f"photomend: uses this machine's profile, {profile.path()} (--no-profile ignores it)", err=True)
     use(measured)
     return choose_device(device)

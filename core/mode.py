@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 
 class _Mode(threading.local):
@@ -13,6 +14,7 @@ class _Mode(threading.local):
     recording = True
     keeping = False
     checking = False
+    listener: Callable[[Any], object] | None = None
 
 
 _mode = _Mode()
@@ -34,7 +36,7 @@ def is_checking() -> bool:
 
 
 @contextmanager
-def _switched(name: str, on: bool) -> Iterator[None]:
+def _switched(name: str, on: Any) -> Iterator[None]:
     before = getattr(_mode, name)
     setattr(_mode, name, on)
     try:
@@ -66,3 +68,21 @@ def recording(on: bool) -> AbstractContextManager[None]:
 def keep_values() -> AbstractContextManager[None]:
     """Inside this context every node keeps its value and its arguments until it is walked, for `photomend.draw`."""
     return _switched("keeping", True)
+
+
+def reporting(listener: Callable[[Any], object]) -> AbstractContextManager[None]:
+    """Inside this context a walk over the tape tells `listener` about each leaf as soon as its gradient is complete."""
+    return _switched("listener", listener)
+
+
+@contextmanager
+def listening() -> Iterator[Callable[[Any], object]]:
+    """Who is to be told by the walk that enters this, but not by a walk inside one of its pullbacks: the gradients that
+    such a one finds are part of those to come."""
+    listener = _mode.listener
+    with _switched("listener", None):
+        yield listener or _nobody
+
+
+def _nobody(leaf: object) -> None:
+    pass

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from .checks import check_cotangent, check_gradient, check_node, check_saved, version_of
-from .mode import is_checking
+from .mode import is_checking, listening
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -162,12 +162,14 @@ def walk(root: Node, cotangent: Array) -> None:
         check_node(node)
     held: dict[Node, Held] = {root: (cotangent, False)}
     del cotangent
-    for node in order:
-        _visit(node, held)
+    with listening() as told:
+        for node in order:
+            _visit(node, held, told)
 
 
-def _visit(node: Node, held: dict[Node, Held]) -> None:
-    """Hand a node's cotangent to its pullback, and what that returns to the node's parents.
+def _visit(node: Node, held: dict[Node, Held], told: Callable[[Tensor], object]) -> None:
+    """Hand a node's cotangent to its pullback, and what that returns to the node's parents; a leaf keeps it, and who
+    listens is told.
 
     A function of its own, so that nothing of this node (its cotangent, its gradients, what its pullback captured) is
     alive in a local variable while the next node's gradients are computed.
@@ -180,6 +182,7 @@ def _visit(node: Node, held: dict[Node, Held]) -> None:
                 leaf.grad = leaf.grad + cotangent
             else:
                 leaf.grad = cotangent if owned else cotangent.clone()
+            told(leaf)
         return
     if node.retained is not None:
         _retain(node.retained(), cotangent)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..core import Array, PhotomendError, Tensor
+from ..core.backend.ranks import ALONE, Ranks
 
 #: What the model sees, one array or several, and last what it should say.
 Batch = tuple[Array, ...]
@@ -81,26 +82,29 @@ class Batches:
             once, again = ([a for i in places for a in _arrays(self.data[i], self.dtype)] for _ in range(2))
         return tuple(once) if all(map(torch.equal, once, again)) else ()
 
-    def stream(self, start_step: int = 0) -> Iterator[Batch]:
-        """The batches from `start_step` on, without end."""
+    def stream(self, start_step: int = 0, place: Ranks = ALONE) -> Iterator[Batch]:
+        """The batches from `start_step` on, without end; of several ranks, this one's share of each.
+
+        Raises PhotomendError at a batch that has fewer samples than there are ranks.
+        """
         first, skip = divmod(start_step, self.steps_per_epoch) if self.steps_per_epoch else (0, start_step)
         for epoch in count(first):
-            skipped, batches = self._start(epoch, skip)
+            skipped, batches = self._start(epoch, skip, place)
             yield from batches
             skip -= skipped
 
-    def epoch(self) -> Iterator[Batch]:
-        """The first epoch alone."""
-        return self._start(0, 0)[1]
+    def epoch(self, place: Ranks = ALONE) -> Iterator[Batch]:
+        """The first epoch alone; of several ranks, every so manieth batch."""
+        return islice(self._start(0, 0, ALONE)[1], place.rank, None, place.size)
 
-    def _start(self, epoch: int, skip: int) -> tuple[int, Iterator[Batch]]:
+    def _start(self, epoch: int, skip: int, place: Ranks) -> tuple[int, Iterator[Batch]]:
         """An epoch without its first `skip` batches, and how many of those it had."""
         if self.samples is not None:
             order = np.arange(self.samples)
             if self.shuffle:
                 order = np.random.default_rng(np.random.SeedSequence((self.seed, epoch))).permutation(self.samples)
             starts = range(skip * self.batch_size, self.samples, self.batch_size)
-            return skip, (self._gather(order[start : start + self.batch_size]) for start in starts)
+            return skip, (self._gather(_part(order[start : start + self.batch_size], place)) for start in starts)
         with torch.random.fork_rng(devices=()):  # where an iterable draws its order, and what is skipped draws
             torch.manual_seed(int(np.random.SeedSequence((self.seed, epoch)).generate_state(1)[0]))
             iterator = iter(self.data)
@@ -109,7 +113,8 @@ class Batches:
         if not ahead:
             again = "; an iterator can be gone through once, a list of batches in a DataLoader's place again and again"
             raise PhotomendError(f"data: gives no batches in epoch {epoch + 1}{again if epoch else ''}")
-        return skipped, (as_batch(batch, self.dtype) for batch in chain(ahead[skip:], iterator))
+        batches = (as_batch(batch, self.dtype) for batch in chain(ahead[skip:], iterator))
+        return skipped, (tuple(_part(array, place) for array in batch) for batch in batches)
 
     def _gather(self, indices: np.ndarray[Any, Any]) -> Batch:
         """The samples at these places as one batch."""
@@ -132,6 +137,18 @@ def as_batch(values: Any, dtype: torch.dtype) -> Batch:
         if len(array) != len(arrays[0]):
             raise PhotomendError(f"data: x has {len(arrays[0])} samples, but {name} has {len(array)}")
     return arrays
+
+
+def _part(rows: Any, place: Ranks) -> Any:
+    """This rank's share of the rows of a batch."""
+    if place.size == 1:
+        return rows
+    if len(rows) < place.size:
+        raise PhotomendError(
+            f"data: a batch of {len(rows)} can't be split among {place.size} ranks; choose a batch_size"
+        )
+    share = place.share(len(rows))
+    return rows[share.start : share.stop]
 
 
 def _require_finite(arrays: Batch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -44,6 +45,13 @@ class EvaluationSet:
         self.side = side
         self.indices: Sequence[int] = range(0, len(source), 1 if limit is None else -(-len(source) // limit))
         self.skipped: dict[str, str] = {}
+        self.is_part = False
+
+    def part(self, share: range) -> EvaluationSet:
+        """Those of its photos that have these places, each with its hole; where none can be read it is empty."""
+        part = copy(self)
+        part.indices, part.is_part = [self.indices[place] for place in share], len(share) < len(self)
+        return part
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -66,7 +74,7 @@ class EvaluationSet:
                 box = protocol_box(self.seed, index, self.side, self.side)
             mask = torch.from_numpy(box_mask(box, *photo.shape[:2])).float()[None]
             yield MaskedPhoto(name, self.source.class_name(index), to_array(photo), mask, box)
-        if unread == len(self.indices):
+        if unread == len(self.indices) and not self.is_part:
             raise PhotomendError(f"{self.source.origin}: none of the {unread} photos can be read")
 
 

@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ..core import Array, PhotomendError
+from ..core.backend.ranks import ALONE, Ranks
 from .augment import SCALES, check_crop, training_crop
 from .photos import Mask, Photo, PhotoError, SkippedPhotoWarning
 from .sources import PhotoSource
@@ -55,6 +56,8 @@ class CropLoader(Dataset[_Crop]):
         seed: of the order, the crops and the holes.
         workers: processes that read and crop; with 0 this one does.
         start_step: number of the first batch.
+        ranks: of several ranks, each of which has a loader, this one's place: it gets its share of every batch, and
+            together they get each photo once an epoch.
 
     Raises:
         PhotomendError: no photos, impossible sizes, or (while iterating) not one photo can be read.
@@ -69,6 +72,7 @@ class CropLoader(Dataset[_Crop]):
     side: int = 224
     hole: tuple[int, int] = (30, 60)
     holes: int = 1
+    ranks: Ranks = ALONE
     skipped: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +91,7 @@ class CropLoader(Dataset[_Crop]):
         """The stream; closing it ends the workers."""
         loader = DataLoader(
             self,
-            batch_sampler=_batch_order(len(self.source), self.batch_size, self.seed, self.start_step),
+            batch_sampler=self._order(self.start_step),
             num_workers=self.workers,
             collate_fn=_collate,
             worker_init_fn=_start_worker,
@@ -104,8 +108,13 @@ class CropLoader(Dataset[_Crop]):
 
     def names(self, step: int) -> list[str]:
         """The photos of the batch of this step, the first of all being 0, as long as all can be read."""
-        batch = next(_batch_order(len(self.source), self.batch_size, self.seed, step))
-        return [self.source.name(index) for _, index in batch]
+        return [self.source.name(index) for _, index in next(self._order(step))]
+
+    def _order(self, start_step: int) -> Iterator[list[tuple[int, int]]]:
+        """The (epoch, index) pairs of this rank's share of each batch."""
+        share = self.ranks.share(self.batch_size)
+        for batch in _batch_order(len(self.source), self.batch_size, self.seed, start_step):
+            yield batch[share.start : share.stop]
 
     def __getitem__(self, key: tuple[int, int]) -> _Crop:
         """The crop of photo `index` in an epoch, for the key (epoch, index)."""

@@ -9,6 +9,8 @@ Sources: Ioffe & Szegedy, *Batch normalization* (2015); Wu & He, *Group normaliz
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from ..core import HALF_PRECISION, Array, Buffer, Module, Parameter, Pullback, Tensor, primitive
@@ -42,13 +44,15 @@ def batch_norm(
     training: bool,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    total: Callable[[Array], Array] | None = None,
 ) -> tuple[Array, Pullback]:
     """γ · (x − μ) / √(σ² + ε) + β for x (N, C, …), with γ = `weight` (C,) and β = `bias` (C,).
 
     In training μ and σ² are the batch's own, per channel, and the running statistics (C,) move towards them by
     `momentum`, in place; the running variance takes the unbiased estimate Σ(x − μ)² / (n − 1), the normalisation the
     biased one, as in torch. Without running statistics (None) nothing is gathered, and a batch without images leaves
-    them as they are. In evaluation the running statistics are used, and are constants.
+    them as they are. In evaluation the running statistics are used, and are constants. A batch that is spread over
+    several processes has common statistics where `total` adds up an array over all of them.
 
     A NaN or an infinity makes all that shares its statistics NaN or infinite; which of the two is not promised.
 
@@ -63,10 +67,15 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: running_mean and running_var must be given in evaluation")
         return standardise_by(running_mean, running_var, x, weight, bias, eps)
-    n = len(x) * x.shape[2:].numel()
+    images = len(x) if total is None else int(total(torch.tensor(len(x))))
+    n = images * x.shape[2:].numel()
+
+    def batch_mean(v: Array) -> Array:
+        return v.mean(dim=0, keepdim=True) if total is None else total(v.sum(dim=0, keepdim=True)) / images
+
     if n == 1:
         raise ValueError(f"batch_norm: input of shape {tuple(x.shape)} has one value per channel in training")
-    y, mean, variance, batch_norm_pullback = standardise(x, weight, bias, lambda v: v.mean(dim=0, keepdim=True), eps)
+    y, mean, variance, batch_norm_pullback = standardise(x, weight, bias, batch_mean, eps)
     if n and running_mean is not None:
         running_mean.lerp_(mean.reshape(-1).to(running_mean.dtype), momentum)
     if n and running_var is not None:
@@ -129,6 +138,7 @@ class _BatchNorm(ChannelNorm):
     """What batch norm over vectors and over images share; see `BatchNorm1d` and `BatchNorm2d`."""
 
     axes: tuple[int, ...] = ()
+    total: Callable[[Array], Array] | None = None  # `batch_norm`'s, where a batch is spread over several processes
 
     def forward(self, x: Array | Tensor) -> Tensor:
         require_array(x, type(self).__name__)
@@ -151,6 +161,7 @@ class _BatchNorm(ChannelNorm):
             training=self.training or batches is None,
             momentum=momentum,
             eps=self.eps,
+            total=self.total,
         )
 
 

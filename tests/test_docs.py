@@ -92,6 +92,7 @@ def test_commands_and_options_exist(page: Path) -> None:
         if command in COMMANDS:
             assert set(re.findall(r"(?<!\S)--[a-z-]+", rest)) <= options_of(command), (command, rest)
     known = set().union(*map(options_of, COMMANDS)) | {"--limit", "--large", "--kind", "--check", "--out"}
+    known |= {"--max-restarts", "--kill-on-bad-exit"}  # torchrun's and srun's
     assert set(re.findall(r"`(--[a-z-]+)", text)) <= known
 
 

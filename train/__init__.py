@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from . import losses as losses
     from . import optimizers as optimizers
     from . import schedules as schedules
-    from .fitting import History as History
     from .fitting import fit as fit
+    from .history import History as History
 
 
 def __getattr__(name: str) -> object:
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> object:
     if name in ("losses", "optimizers", "schedules"):
         return import_module(f".{name}", __name__)
     if name in ("History", "fit"):
-        return getattr(import_module(".fitting", __name__), name)
+        return getattr(import_module({"History": ".history", "fit": ".fitting"}[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -24,7 +24,9 @@ import torch
 
 from ..core import Array, Tensor, clamp, where
 from ..models.discriminator import PatchDiscriminator, hole_patches
+from .averaging import averaging
 from .config import AdversarialConfig
+from .distributed import mean_loss, means, norm
 from .evaluation.metrics import PEAK
 from .losses import hinge_loss, hole_loss, patch_mean, value_and_gradient
 from .optimizers import Adam, grad_norm
@@ -77,12 +79,13 @@ class AdversarialTrainer(PhotoTrainer[AdversarialConfig]):
         """
         missing, patches = mask > 0.5, hole_patches(mask)
         seen = self._step_discriminator(photo, torch.where(missing, prediction.clamp(0, 1), photo), mask, patches)
-        error, from_error = value_and_gradient(
+        found = value_and_gradient(
             lambda output: hole_loss(output, photo, mask, mse_weight=0.0, mae_weight=1.0), prediction
         )
-        score, from_score = self._score(prediction, photo, mask, patches)
+        error, from_error = mean_loss(*found, count=mask.sum())
+        score, from_score = mean_loss(*self._score(prediction, photo, mask, patches), count=patches.sum())
         weight = self.weight
-        ratio = (from_score.norm() / from_error.norm()).double()
+        ratio = (norm(from_score) / norm(from_error)).double()
         error, score = error.double(), score.double()
         self.seen = seen | {
             "adversarial_weight": torch.full_like(error, weight),
@@ -104,12 +107,14 @@ class AdversarialTrainer(PhotoTrainer[AdversarialConfig]):
         scores = self.discriminator(torch.cat((photo, filled)), torch.cat((mask, mask)))
         real, fake = scores[: len(photo)], scores[len(photo) :]
         loss = hinge_loss(real, patches, sign=1) + hinge_loss(fake, patches, sign=-1)
-        loss.backward()
-        norm = grad_norm(self.discriminator_optimizer.parameters)
+        d_real, d_fake = (patch_mean(of.data, patches) for of in (real, fake))
+        share, (d_real, d_fake, d_loss) = means(patches.sum(), d_real, d_fake, loss.data)
+        with averaging(self.discriminator_optimizer.parameters):
+            loss.backward(share)
+        d_norm = grad_norm(self.discriminator_optimizer.parameters)
         self.discriminator_optimizer.lr = self.config.discriminator_lr * self.config.rate(self.fraction)
         self.discriminator_optimizer.step()
-        d_real, d_fake = (patch_mean(of.data, patches) for of in (real, fake))
-        return {"d_real": d_real, "d_fake": d_fake, "d_loss": loss.data, "d_norm": norm}
+        return {"d_real": d_real, "d_fake": d_fake, "d_loss": d_loss, "d_norm": d_norm}
 
     def _score(self, prediction: Array, photo: Array, mask: Array, patches: Array) -> tuple[Array, Array]:
         """The mean score of the hole's patches, and its gradient by the prediction: none where that is no colour.

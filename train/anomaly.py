@@ -8,6 +8,8 @@ from typing import Any
 
 from ..core import Array, Module, PhotomendError
 from ..core.anomaly import AnomalyError, detect_anomaly, is_finite
+from ..core.mode import is_checking
+from .distributed import apart, texts
 from .trainer import BaseTrainer
 
 #: Photos of a batch that are named.
@@ -19,9 +21,16 @@ def explain(
 ) -> PhotomendError:
     """The error of a step with where it began, and which photos were in the batch: the step is made again, watched.
 
-    The weights and the buffers stay as they are.
+    The weights and the buffers stay as they are. Of several ranks each makes it by itself; a loss is that of all, who
+    hear what the first has found that has found something, but a primitive stops only the rank that it is watched on.
     """
-    first, said = _first_fault(trainer, batch), str(error)
+    with apart():
+        first = _first_fault(trainer, batch)
+    if not is_checking():
+        found = list(zip(texts(first), texts("\n".join(names)), strict=True))
+        first, named = next((pair for pair in found if pair[0]), found[0])
+        names = named.splitlines()
+    said = str(error)
     if said in first:  # anomalies were looked for already
         said = f"at step {trainer.progress.steps} in {first}"
     elif first:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
@@ -16,6 +15,7 @@ import torch
 from ..core import Array, Module, PhotomendError, Tensor, in_mode, kind_of, no_grad
 from ..data.batches import Batches
 from ..models.weights import weights_digest
+from .distributed import here, mean_loss, total
 from .losses import value_and_gradient
 from .optimizers import Optimizer
 from .precision import Precision
@@ -105,7 +105,7 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
                 )
             return loss
 
-        return value_and_gradient(error, prediction)
+        return mean_loss(*value_and_gradient(error, prediction), count=len(batch[-1]))
 
     def error(self, prediction: Tensor, y: Array) -> Tensor:
         """The loss, one number.
@@ -179,21 +179,23 @@ class ArrayTrainer(BaseTrainer[FitConfig]):
 
 @dataclass
 class ArrayValidator:
-    """The mean loss and metrics over all of `batches`, in evaluation mode, as `val_loss` and `val_…`."""
+    """The mean loss and metrics over all of `batches`, in evaluation mode, as `val_loss` and `val_…`; of several ranks
+    each takes its share of the batches."""
 
     batches: Batches
     trainer: ArrayTrainer
     metrics: Mapping[str, Metric]
 
     def __call__(self, network: Module) -> Validation:
-        sums: defaultdict[str, float] = defaultdict(float)
+        sums = dict.fromkeys(("val_loss", *(f"val_{name}" for name in self.metrics)), 0.0)
         samples = 0
         with in_mode(network, training=False), no_grad():
-            for batch in self.batches.epoch():
+            for batch in self.batches.epoch(here()):
                 *x, y = (array.to(self.trainer.device) for array in batch)
                 prediction = self.trainer.predict(network, *self.trainer.inputs(*x, y))
                 samples += len(y)
                 sums["val_loss"] += len(y) * self.trainer.error(prediction, y).item()
                 for name, metric in self.metrics.items():
                     sums[f"val_{name}"] += len(y) * float(metric(prediction.data, y))
-        return Validation({name: total / samples for name, total in sums.items()}, [])
+        *totals, count = total(torch.tensor([*sums.values(), samples], dtype=torch.float64)).tolist()
+        return Validation({name: value / count for name, value in zip(sums, totals, strict=True)}, [])

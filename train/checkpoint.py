@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..core import Array, PhotomendError, StateDictError, files
 from ..models.safetensors_file import CheckpointError
 from ..models.weights import BEST, LAST, read, write
+from .distributed import gathered, here
 from .log import LOG
 from .trainer import BaseTrainer
 
@@ -25,11 +27,25 @@ ARRAY = "$array"  # marks where an array belongs in the JSON of a state
 
 
 def state_of(trainer: BaseTrainer[Any]) -> dict[str, Any]:
-    """The state of a run, arrays not copied."""
-    random = {"cpu": torch.get_rng_state()}
+    """The state of a run, arrays not copied; of several ranks all must ask for it, and get it."""
+    random: dict[str, Any] = {}
+    for rank, state in enumerate(gathered(torch.get_rng_state())):
+        random[_of_rank("cpu", rank)] = state
     if trainer.device.type == "cuda":
-        random["cuda"] = torch.cuda.get_rng_state(trainer.device)
+        for rank, state in enumerate(gathered(torch.cuda.get_rng_state(trainer.device))):
+            random[_of_rank("cuda", rank)] = state
     return {**trainer.about(), "random": random, **{name: part.state_dict() for name, part in trainer.parts().items()}}
+
+
+def _of_rank(kind: str, rank: int) -> str:
+    """The key of the state of a rank's random numbers; a run on one rank has only rank 0's."""
+    return f"{kind}{rank or ''}"
+
+
+def draw_apart(seed: int) -> None:
+    """Let the ranks draw different random numbers, for dropout, from here on; rank 0 goes on as it would alone."""
+    if not (place := here()).first:
+        torch.manual_seed(int(np.random.SeedSequence((seed, place.rank)).generate_state(1)[0]))
 
 
 @contextmanager
@@ -46,6 +62,11 @@ def run_folder(out: Path, resume: bool) -> Iterator[None]:
         if not resume:
             require_no_run(out)
         yield
+
+
+def holds_state(out: Path) -> bool:
+    """Whether this folder holds a state from which a run can go on."""
+    return any((out / name).exists() for name in (STATE, PREVIOUS))
 
 
 def require_no_run(out: Path) -> None:
@@ -72,13 +93,22 @@ def restore(trainer: BaseTrainer[Any], path: Path) -> None:
         raise PhotomendError(f"{path}: damaged, or of another version: it lacks {', '.join(sorted(missing))}")
     try:
         trainer.resume(state, path)
-        torch.set_rng_state(state["random"]["cpu"])
-        if trainer.device.type == "cuda" and "cuda" in state["random"]:
-            torch.cuda.set_rng_state(state["random"]["cuda"], trainer.device)
+        _restore_random_numbers(trainer, state["random"])
     except StateDictError as error:
         raise PhotomendError(f"{path}: {error}") from error
     except (ValueError, TypeError, KeyError, AttributeError, RuntimeError) as error:  # of a state made by hand
         raise PhotomendError(f"{path}: damaged, or of another version: {error}") from error
+
+
+def _restore_random_numbers(trainer: BaseTrainer[Any], states: Mapping[str, Array]) -> None:
+    """Go on drawing where this rank stopped; one that the run hasn't had yet draws others."""
+    cpu, cuda = (_of_rank(kind, here().rank) for kind in ("cpu", "cuda"))
+    if cpu not in states:
+        draw_apart(trainer.config.seed + trainer.progress.steps)
+        return
+    torch.set_rng_state(states[cpu])
+    if trainer.device.type == "cuda" and cuda in states:
+        torch.cuda.set_rng_state(states[cuda], trainer.device)
 
 
 def save_state(path: Path, state: Mapping[str, Any]) -> None:

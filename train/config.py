@@ -24,6 +24,8 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
     "linear": {"batch_size": 64, "lr": 2e-2, "mse_weight": 1.0, "mae_weight": 0.0},
     "cnn": {"batch_size": 32, "mse_weight": 1.0, "mae_weight": 0.0},
 }
+#: What a run's config.json records beside its settings: the number of ranks.
+WORLD_SIZE = "world_size"
 #: What settings were called in runs of earlier versions.
 RENAMED = {"epoch_steps": "validation_interval", "start": "initial_weights"}
 
@@ -46,6 +48,8 @@ class RunConfig:
         workers: processes that read photos.
         validation_interval: steps from one validation to the next; 0: one epoch, but at least 50 steps.
         validation_photos: the largest number of photos to validate on.
+        sync_batch_norm: over several ranks: batch norms take their statistics from the whole batch, not from each
+            rank's share.
 
     Raises PhotomendError naming the setting that has a value of the wrong type, or one out of range.
     """
@@ -63,6 +67,7 @@ class RunConfig:
     workers: int = at_least_zero(1)
     validation_interval: int = at_least_zero(0)
     validation_photos: int = above_zero(200)
+    sync_batch_norm: bool = False
 
     #: Settings that a resumed run can't change, because what is saved depends on them.
     fixed: ClassVar[tuple[str, ...]] = ("batch_size", "seed")
@@ -100,6 +105,7 @@ class RunConfig:
             PhotomendError: an unknown key (the nearest is named), a value of the wrong type, or one out of range.
         """
         known = {f.name: f for f in dataclasses.fields(cls)}
+        values = {key: value for key, value in values.items() if key != WORLD_SIZE}
         for key, value in values.items():
             if key in RENAMED:
                 raise PhotomendError(f"{where}: {key!r} is called {RENAMED[key]!r} now")

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,14 @@ from ..core import Array, Module, PhotomendError, did_you_mean, in_mode
 from ..data.batches import Batches
 from .arguments import place_of, require_data, require_metrics, require_model, require_optimizer
 from .array_trainer import ArrayTrainer, ArrayValidator, FitConfig, Loss, Metric
-from .checkpoint import STATE, run_folder, save_state, state_of
-from .log import LOG, JsonLog, by_kind, read_log
-from .loop import Interval, Recorder, go_on, run
+from .averaging import synchronised_batch_norms
+from .checkpoint import STATE, draw_apart, holds_state, run_folder, save_state, state_of
+from .distributed import copy_from_first, here, join, of_first
+from .history import History
+from .log import LOG, JsonLog, read_log
+from .loop import go_on, hides_bar, run
 from .optimizers import SGD, Adam, AdamW, Muon, Optimizer
+from .recorder import Interval, Recorder
 from .schedules import WarmupCosine
 
 #: What an optimizer's name stands for, and the learning rate that it has if none is given.
@@ -37,39 +40,6 @@ def accuracy(prediction: Array, target: Array) -> Array:
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy}
-
-
-@dataclass
-class History:
-    """What a run has recorded, from its first step on, also if it was resumed.
-
-    Attributes:
-        records: one a step, and one a validation; each has its `step`.
-        file: where they are written as well.
-    """
-
-    records: list[Mapping[str, Any]] = field(default_factory=list)
-    file: JsonLog | None = None
-
-    def write(self, record: Mapping[str, Any]) -> None:
-        self.records.append(record)
-        if self.file is not None:
-            self.file.write(record)
-
-    def sync(self) -> None:
-        if self.file is not None:
-            self.file.sync()
-
-    @property
-    def losses(self) -> list[float]:
-        """The loss of every step."""
-        return [record["loss"] for record in by_kind(self.records)[0]]
-
-    @property
-    def validation(self) -> list[Mapping[str, Any]]:
-        """For each validation the mean `loss` of the steps before it, `val_loss`, and `val_…` for every metric; the
-        first is of the model as it was before the first step."""
-        return by_kind(self.records)[1]
 
 
 def fit(
@@ -94,6 +64,7 @@ def fit(
     resume: bool = False,
     on_validation: Callable[[Interval], object] = lambda interval: None,
     quiet: bool = False,
+    sync_batch_norm: bool = False,
 ) -> History:
     """Train a model in place, and return its losses and validations.
 
@@ -122,6 +93,11 @@ def fit(
         resume: go on with the run that is in `out`; it ends with the bits that it would have had uninterrupted.
         on_validation: told about each validation.
         quiet: no progress bar.
+        sync_batch_norm: over several ranks: batch norms take their statistics from the whole batch.
+
+    Where a launcher has started several ranks (`torchrun script.py`), all are to give the same arguments. Each trains
+    on its share of every batch, and all end with the weights that one alone would have had, if the loss is a mean over
+    the samples; rank 0 writes. If they are started anew, because one died, they go on from the state in `out`.
 
     Raises:
         PhotomendError: the settings or the data don't fit; the model or the loss refuses a batch; the loss is no longer
@@ -152,10 +128,14 @@ def fit(
     if validation_data is not None:
         held_out = Batches(validation_data, batch_size, shuffle=False, seed=seed, dtype=first.dtype)
         validator = ArrayValidator(held_out, trainer, _named(metrics))
-    own_folder = nullcontext() if folder is None else run_folder(folder, resume)
-    with own_folder, torch.random.fork_rng([place] if place.type == "cuda" else []), in_mode(model, training=True):
+    rank = join(place)
+    again = folder is not None and rank.restarts > 0 and bool(of_first(holds_state(folder))[0])
+    resume = resume or again
+    own_folder = run_folder(folder, resume) if folder and rank.first else nullcontext()
+    own_numbers = torch.random.fork_rng([place] if place.type == "cuda" else [])
+    with own_folder, own_numbers, in_mode(model, training=True), synchronised_batch_norms(sync_batch_norm, model):
         torch.manual_seed(seed)
-        return _run(trainer, batches, validator, folder, resume, on_validation, quiet)
+        return _run(trainer, batches, validator, folder, resume, again, on_validation, quiet)
 
 
 def _run(
@@ -164,23 +144,29 @@ def _run(
     validator: ArrayValidator | None,
     out: Path | None,
     resume: bool,
+    again: bool,
     on_validation: Callable[[Interval], object],
     quiet: bool,
 ) -> History:
     """Go on from the state in `out` if asked to, and run the loop. Returns what was recorded."""
-    config, progress = trainer.config, trainer.progress
+    config, progress, place = trainer.config, trainer.progress, here()
     if out is not None and resume:
-        go_on(trainer, out)
-    elif out is not None:
-        save_state(out / STATE, state_of(trainer))
+        go_on(trainer, out, again)
+    else:
+        copy_from_first(trainer.network.state_dict().values())
+        draw_apart(config.seed)
+        state = state_of(trainer)
+        if out is not None and place.first:
+            save_state(out / STATE, state)
     interval = config.validation_interval or batches.steps_per_epoch or config.steps
     with (
-        nullcontext() if out is None else JsonLog(out / LOG, progress.steps, progress.validated) as file,
-        tqdm(total=config.steps, unit="step", disable=True if quiet else None, dynamic_ncols=True) as bar,
+        JsonLog(out / LOG, progress.steps, progress.validated) if out and place.first else nullcontext() as file,
+        tqdm(total=config.steps, unit="step", disable=hides_bar(quiet), dynamic_ncols=True) as bar,
     ):
-        history = History([] if out is None else list(read_log(out / LOG)), file)
-        recorder = Recorder(trainer, validator, interval, out, history, bar, on_validation)
-        run(trainer, batches.stream(progress.steps), recorder)
+        history = History(list(read_log(out / LOG)) if out and place.first else [], file)
+        folder = out if place.first else None
+        recorder = Recorder(trainer, validator, interval, folder, history, bar, on_validation)
+        run(trainer, batches.stream(progress.steps, place), recorder)
     return history
 
 

@@ -25,6 +25,22 @@ class Log(Protocol):
     def sync(self) -> None: ...
 
 
+class Nowhere:
+    """The log of a rank that keeps none."""
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        pass
+
+    def sync(self) -> None:
+        pass
+
+    def __enter__(self) -> Nowhere:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        pass
+
+
 class JsonLog:
     """Append records to `path`; as a context manager it closes the file.
 

@@ -18,7 +18,9 @@ from ..core import Array, Module, Parameter, PhotomendError, Tensor, runtime
 from ..core.anomaly import AnomalyError
 from ..layers import recompute_blocks
 from ..models.weights import Checkpoint, weights_digest
+from .averaging import averaging
 from .config import RunConfig, TrainConfig
+from .distributed import mean_loss
 from .ema import EMA
 from .initial_weights import load_initial, warm_start
 from .losses import hole_loss, value_and_gradient
@@ -55,8 +57,7 @@ class BaseTrainer(Generic[Config]):
     timed = True
 
     def __init__(self, config: Config, device: torch.device | str) -> None:
-        self.config, self.device = config, torch.device(device)
-        self.progress = Progress()
+        self.config, self.device, self.progress = config, torch.device(device), Progress()
         self.seen: dict[str, Array] = {}
         self.observed: dict[str, float] = {}
 
@@ -68,7 +69,7 @@ class BaseTrainer(Generic[Config]):
         """
         inputs = self.inputs(*batch)  # all that takes no weights
         self.optimizer.zero_grad()
-        with self.precision() as network:  # in float32 the network itself
+        with averaging(self.parameters, self.network), self.precision() as network:  # in float32 the network itself
             prediction = self.predict(network, *inputs)  # forward
             error, gradient = self.loss(prediction.data, *batch)
             prediction.backward(gradient)  # backward
@@ -119,13 +120,11 @@ class BaseTrainer(Generic[Config]):
         return nullcontext(self.network) if self.ema is None else self.ema.averaged()
 
     def after_validation(self, metrics: dict[str, float] | None) -> bool:
-        """Take note of the weights' errors (None: not validated), and return whether the weights are to be kept: those
-        of the lowest error are."""
+        """Take note of the weights' errors (None: not validated). Returns whether they are to be kept: the best are."""
         if metrics is None:
             return True
-        error = metrics[self.judged_by]
-        better, self.progress.best = error < self.progress.best, min(self.progress.best, error)
-        return better
+        before, self.progress.best = self.progress.best, min(self.progress.best, metrics[self.judged_by])
+        return metrics[self.judged_by] < before
 
     def weights(self, averaged: bool, metrics: dict[str, float]) -> Checkpoint:
         """The averaged weights, or those of the last step, and what is known of them."""
@@ -138,7 +137,7 @@ class BaseTrainer(Generic[Config]):
 
     def fixed_settings(self) -> dict[str, Any]:
         """The settings that a resumed run can't change."""
-        return {**self.model_config, **{name: getattr(self.config, name) for name in self.config.fixed}}
+        return self.model_config | {name: getattr(self.config, name) for name in self.config.fixed}
 
     def resume(self, state: Mapping[str, Any], path: Path) -> None:
         """Go on from this state, which was read from `path`; the optimizer keeps the options that it was made with.
@@ -200,16 +199,16 @@ class PhotoTrainer(BaseTrainer[PhotoConfig]):
         """A network of the run's settings with random weights."""
         network = models.build(self.config.model, **self.config.model_config)
         if not isinstance(network, models.RepairNetwork):
-            choices = ", ".join(models.TRAINED)
-            raise PhotomendError(f"model {self.config.model!r} has nothing to train; choose from {choices}")
+            raise PhotomendError(
+                f"model {self.config.model!r} has nothing to train; choose from {', '.join(models.TRAINED)}"
+            )
         if network.one_hole and self.config.holes > 1:
             raise PhotomendError(f"training: holes (={self.config.holes}) must be 1 for model {self.config.model!r}")
         return network
 
     def begin(self) -> None:
         """Take the initial weights of a new run, if there are any. Raises what `load_initial` and `warm_start` do."""
-        path = self.config.initial_weights
-        if path:
+        if path := self.config.initial_weights:
             initial = load_initial(self.config.model, path, self.device)
             warm_start(self.network, initial, path)
             self.ema = EMA(self.network, self.config.ema)
@@ -247,4 +246,5 @@ class Trainer(PhotoTrainer[TrainConfig]):
 
     def loss(self, prediction: Array, photo: Array, mask: Array) -> tuple[Array, Array]:
         weights = {"mse_weight": self.config.mse_weight, "mae_weight": self.config.mae_weight}
-        return value_and_gradient(lambda output: hole_loss(output, photo, mask, **weights), prediction)
+        found = value_and_gradient(lambda output: hole_loss(output, photo, mask, **weights), prediction)
+        return mean_loss(*found, count=mask.sum())

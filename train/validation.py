@@ -7,9 +7,10 @@ from functools import cached_property
 
 import torch
 
-from ..core import Array
+from ..core import Array, PhotomendError
 from ..data.evaluation_set import EvaluationSet
 from ..models.reconstructor import Reconstructor, fill_holes
+from .distributed import here, total
 from .evaluation.metrics import gradient_energy, pixel_errors
 
 #: Which errors it finds.
@@ -41,19 +42,25 @@ class Validation:
 
 
 class Validator:
-    """Runs a model over the photos of a set, always with the same holes; they are read once and kept as bytes."""
+    """Runs a model over the photos of a set, always with the same holes; they are read once and kept as bytes.
+
+    Of several ranks each takes its share of the photos; all get the errors over all of them, and the first of their own
+    to show.
+    """
 
     def __init__(self, photos: EvaluationSet, device: torch.device | str = "cpu", batch_size: int = 16) -> None:
         self.photos, self.device, self.batch_size = photos, device, batch_size
 
     def read(self) -> None:
-        """Read the photos now. Raises PhotomendError if none of them can be read."""
+        """Read the photos now. Raises PhotomendError if none of them can be read; a rank leaves that to the first
+        validation, which knows of all."""
         _ = self._samples
 
     @cached_property
     def _samples(self) -> tuple[list[str], list[Array], list[Array]]:
         """Names, photos as bytes and masks, read when they are first needed."""
-        samples = list(self.photos)
+        place = here()
+        samples = list(self.photos if place.size == 1 else self.photos.part(place.share(len(self.photos))))
         photos = [(255 * sample.photo).round().to(torch.uint8) for sample in samples]
         return [sample.name for sample in samples], photos, [sample.mask for sample in samples]
 
@@ -75,6 +82,10 @@ class Validator:
             for i in range(min(stop - start, SHOWN - len(shown))):
                 masked = truth[i] * (1 - mask[i])
                 shown.append(Shown(names[start + i], truth[i].cpu(), masked.cpu(), rebuilt[i].cpu()))
-        metrics = {name: sums[name] / len(photos) for name in ERRORS}
+        *totals, count = total(torch.tensor([*sums.values(), len(photos)], dtype=torch.float64)).tolist()
+        if not count:
+            raise PhotomendError("validation: none of its photos can be read")
+        sums = dict(zip(sums, totals, strict=True))
+        metrics = {name: sums[name] / count for name in ERRORS}
         metrics["sharpness"] = sums["energy"] / max(sums["true_energy"], 1e-9)
         return Validation(metrics, shown)

@@ -22,7 +22,8 @@ from ...train.config import AdversarialConfig, TrainConfig
 from ...train.evaluation.evaluate import evaluate_models
 from ...train.evaluation.summary import Summary
 from ...train.log import LOG
-from ...train.loop import CONFIG, Interval, train
+from ...train.loop import CONFIG, train
+from ...train.recorder import Interval
 from ...train.validation import Validator
 from ..figures import GRID_FIGURE, LOSS_FIGURE, ROWS
 from ..options import FOLDER, runtime_options, set_up_runtime

@@ -10,16 +10,19 @@ import click
 
 from ... import models
 from ...core import PhotomendError, did_you_mean
+from ...core.backend.runtime import choose_device
 from ...core.mode import checking
 from ...data.evaluation_set import EvaluationSet
 from ...models.weights import load_checkpoint
 from ...train.adversarial import AdversarialTrainer
 from ...train.config import AdversarialConfig, TrainConfig
+from ...train.distributed import join
 from ...train.initial_weights import initial_settings
 from ...train.loop import CONFIG, train
 from ...train.precision import PRECISIONS
 from ...train.validation import Validator
 from ..figures import show_validations
+from ..one_voice import one_voice
 from ..options import FILE, FOLDER, SEED, photo_options, read_settings, runtime_options, set_up_runtime
 from ..reconstructors import find_shipped, holds_run, name_of
 from ..sources import open_source
@@ -48,6 +51,12 @@ DEFAULT_MINUTES = 20.0
     help="What steps are computed in; bfloat16 pays on processors with instructions for it, tf32 is for NVIDIA GPUs; "
     "not for gan.  [default: float32]",
 )
+@click.option(
+    "--sync-batch-norm",
+    is_flag=True,
+    default=None,
+    help="Over several ranks (torchrun): batch norms see the whole batch, not each rank's share of it.",
+)
 @click.option("--workers", type=int, help=f"Processes that read photos.  [default: {TrainConfig.workers}]")
 @click.option(
     "--config",
@@ -61,6 +70,7 @@ DEFAULT_MINUTES = 20.0
     help="Look through every value and gradient, and stop at the first primitive that makes NaN or infinity; slow.",
 )
 @runtime_options
+@one_voice()
 def command(
     model: str,
     photos: Path | None,
@@ -87,7 +97,9 @@ def command(
     photomend train attention --photos DIR --out RUN --minutes 20
     photomend train attention --photos DIR --out RUN --resume
     photomend train gan --from RUN --photos DIR --out RUN2
+    torchrun --nproc-per-node 2 -m photomend train attention --photos DIR --out RUN
     """
+    place = join(choose_device(device))
     if photos is not None and data is not None:
         raise click.UsageError("say which photos: either --photos or --data")
     if options["minutes"] is not None and options["steps"] is not None:
@@ -112,9 +124,11 @@ def command(
         with checking(detect_anomaly):
             trainer = train(config, training, validator, out, resume=resume, device=target, on_validation=show)
     except KeyboardInterrupt:
-        if gan and holds_run(out):
+        if gan and place.first and holds_run(out):
             click.echo(f"{out}: {say_kept(out)}")
         raise
+    if not place.first:
+        return 0
     if isinstance(trainer, AdversarialTrainer):
         stopped = f"{trainer.ending}; " if trainer.balance.stopped else ""
         click.echo(f"{out}: {stopped}{say_kept(out)}")

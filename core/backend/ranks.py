@@ -43,6 +43,10 @@ class Ranks:
         return range(self.rank * count // self.size, (self.rank + 1) * count // self.size)
 
 
+#: A process that shares its work with no other.
+ALONE = Ranks()
+
+
 def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     """This process's place, as its launcher has written it into the environment: RANK, WORLD_SIZE, LOCAL_RANK and
     TORCHELASTIC_RESTART_COUNT, as torchrun does, or else those of a step of Slurm's.
@@ -58,7 +62,7 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
         names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
     first, second, third = names
     if first not in given and second not in given:
-        return Ranks()
+        return ALONE
     for name, other in ((first, second), (second, first)):
         if name not in given:
             raise PhotomendError(f"environment: {other} (={given[other]}) is set, but {name} isn't")

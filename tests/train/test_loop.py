@@ -20,7 +20,8 @@ from photomend.train.checkpoint import PREVIOUS, STATE
 from photomend.train.config import TrainConfig
 from photomend.train.ema import EMA
 from photomend.train.log import LOG, read_log
-from photomend.train.loop import CONFIG, Interval, train
+from photomend.train.loop import CONFIG, train
+from photomend.train.recorder import Interval
 from photomend.train.trainer import Trainer
 from photomend.train.validation import Validator
 from scipy import ndimage

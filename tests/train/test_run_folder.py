@@ -14,7 +14,8 @@ from photomend.core import Array, PhotomendError, mean
 from photomend.core.files import claimed
 from photomend.layers import Linear
 from photomend.train.checkpoint import PREVIOUS, STATE, load_state, save_state
-from photomend.train.fitting import History, fit
+from photomend.train.fitting import fit
+from photomend.train.history import History
 
 from .kills import kill_often
 
