@@ -11,7 +11,7 @@ TORCH := $(shell sed -n 's/^torch==\([^ ;]*\).*/\1/p' constraints.txt)
 PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
 .PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables fuzz kills check \
-	constraints hooks clean
+	constraints audit release release-tools hooks clean
 
 help:
 	@echo "make install     install photomend into .venv"
@@ -30,6 +30,8 @@ help:
 	@echo "make browser     the tests of the web page and the built textbook in Chromium, which must be installed"
 	@echo "make docs-tables fill the generated tables and draw the figures of the documentation"
 	@echo "make constraints versions and hashes of what pyproject.toml asks for (CONSTRAINTS_ARGS=\"--upgrade\")"
+	@echo "make audit       known vulnerabilities of what is pinned"
+	@echo "make release     build and try what a tagged commit gives: dist/photomend-VERSION"
 	@echo "make check       all that a change must pass: .ci/run"
 	@echo "make hooks       run the format, rules and types before each commit"
 	@echo "make clean       remove .venv and caches"
@@ -93,6 +95,14 @@ check:
 
 constraints: $(VENV)/.release
 	$(BIN)/python -m photomend.release.constraints $(CONSTRAINTS_ARGS)
+
+audit: $(VENV)/.release
+	$(BIN)/python -m photomend.release.audit
+
+release: $(VENV)/.release
+	$(BIN)/python -m photomend.release $(RELEASE_ARGS)
+
+release-tools: $(VENV)/.release
 
 hooks: $(STAMP)
 	$(HASHED) --group hooks
