@@ -103,7 +103,7 @@ def restore(trainer: BaseTrainer[Any], path: Path) -> None:
 def _restore_random_numbers(trainer: BaseTrainer[Any], states: Mapping[str, Array]) -> None:
     """Go on drawing where this rank stopped; one that the run hasn't had yet draws others."""
     cpu, cuda = (_of_rank(kind, here().rank) for kind in ("cpu", "cuda"))
-    if cpu not in states:
+    if cpu not in states and not here().first:
         draw_apart(trainer.config.seed + trainer.progress.steps)
         return
     torch.set_rng_state(states[cpu])
