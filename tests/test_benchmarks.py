@@ -111,3 +111,12 @@ def test_two_checkouts_take_turns() -> None:
     refused = CliRunner().invoke(checkouts.main, [str(Path(here) / "docs"), "--device", "cpu"])
     assert refused.exit_code == 1
     assert "docs is no checkout of photomend" in refused.output
+
+
+def test_the_cost_of_a_hole_has_the_exponent_that_its_seconds_grow_with() -> None:
+    cost = script("benchmarks/hole_cost")
+    for power in (1, 2):
+        rows = [(side, 1e-6 * side**2, 3e-6 * side ** (2 * power)) for side in (10, 40, 100)]
+        lines = cost.table(rows).splitlines()
+        assert lines[-1] == f"exponent: network 1.00, patches {power:.2f}"
+        assert [line.split(" | ")[-1] for line in lines[2:5]] == ["– |", *[f"{power:.2f} |"] * 2]
