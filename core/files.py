@@ -103,15 +103,15 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def take_lock(descriptor: int) -> bool | None:
-    """Lock an open file until it is closed, which the end of the process does, too.
+def take_lock(descriptor: int, shared: bool = False) -> bool | None:
+    """Lock an open file until it is closed, which the end of the process does, too; `shared` with others who share it.
 
     True if that worked, False if another holds the lock, None where there are no locks: Windows, some network folders.
     """
     try:
         import fcntl
 
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except (ImportError, OSError):
@@ -120,13 +120,51 @@ def take_lock(descriptor: int) -> bool | None:
 
 
 @contextmanager
-def claimed(folder: Path, busy: str, keep: bool = False) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Have the lock of this name, a file that is there meanwhile; waits until no other process has it.
+
+    Unlike a folder's, a file's lock holds among the machines that share a network folder. Raises PhotomendError where
+    there are no locks.
+    """
+    descriptor = _wait_for_lock(path)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
+        os.close(descriptor)
+
+
+def _wait_for_lock(path: Path) -> int:
+    """A descriptor of the file `path`, which is made if need be; it is locked until this is closed."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+            stack.callback(os.close, descriptor)
+            try:
+                import fcntl
+
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except (ImportError, OSError) as error:
+                why = f"no file can be locked here, which several processes need ({error})"
+                raise PhotomendError(f"{path}: {why}") from error
+            with suppress(FileNotFoundError):  # whoever had it before has removed the file
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    stack.pop_all()
+                    return descriptor
+
+
+@contextmanager
+def claimed(folder: Path, busy: str, keep: bool = False, shared: bool = False) -> Iterator[None]:
     """Have a folder to oneself, which is made and, if it is empty in the end, removed (with `keep` it stays).
+
+    With `shared`, others who share it may have it at the same time.
 
     The claim goes with the process, however it ends; its worker processes have no part in it. Where there are no locks
     nothing is claimed. Raises PhotomendError, `busy`, where another has it.
     """
-    descriptor = _claim(folder, busy)
+    descriptor = _claim(folder, busy, shared)
     _claimed.add(descriptor)
     sweep(folder)
     try:
@@ -140,7 +178,7 @@ def claimed(folder: Path, busy: str, keep: bool = False) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _claim(folder: Path, busy: str) -> int:
+def _claim(folder: Path, busy: str, shared: bool) -> int:
     """A descriptor of the folder, which is made if need be; it is locked until this is closed."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +186,7 @@ def _claim(folder: Path, busy: str) -> int:
         with suppress(FileNotFoundError), ExitStack() as stack:
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)
-            if take_lock(descriptor) is False:
+            if take_lock(descriptor, shared) is False:
                 raise PhotomendError(busy)
             if os.path.samestat(os.fstat(descriptor), folder.stat()):
                 stack.pop_all()

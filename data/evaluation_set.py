@@ -57,25 +57,35 @@ class EvaluationSet:
         return len(self.indices)
 
     def __iter__(self) -> Iterator[MaskedPhoto]:
-        unread = 0
+        read = 0
         for index in self.indices:
-            name = self.source.name(index)
-            try:
-                photo = self.source.read(index)
-            except PhotoError as error:
-                unread += 1
-                if name not in self.skipped:
-                    self.skipped[name] = str(error)
-                    warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=2)
-                continue
-            box = self.source.box(index)
-            if box is None:
-                photo = resize(photo, self.side, self.side)
-                box = protocol_box(self.seed, index, self.side, self.side)
-            mask = torch.from_numpy(box_mask(box, *photo.shape[:2])).float()[None]
-            yield MaskedPhoto(name, self.source.class_name(index), to_array(photo), mask, box)
-        if unread == len(self.indices) and not self.is_part:
-            raise PhotomendError(f"{self.source.origin}: none of the {unread} photos can be read")
+            if (sample := self.read(index)) is not None:
+                read += 1
+                yield sample
+        if not read and not self.is_part:
+            raise self.nothing_read()
+
+    def read(self, index: int) -> MaskedPhoto | None:
+        """The photo of this index, with its hole; None if it can't be read, which is warned of at its first hole."""
+        name = self.source.name(index)
+        try:
+            photo = self.source.read(index)
+        except PhotoError as error:
+            if name not in self.skipped:
+                self.skipped[name] = str(error)
+                if index == next(first for first in self.indices if self.source.name(first) == name):
+                    warnings.warn(f"skipped {error}", SkippedPhotoWarning, stacklevel=3)
+            return None
+        box = self.source.box(index)
+        if box is None:
+            photo = resize(photo, self.side, self.side)
+            box = protocol_box(self.seed, index, self.side, self.side)
+        mask = torch.from_numpy(box_mask(box, *photo.shape[:2])).float()[None]
+        return MaskedPhoto(name, self.source.class_name(index), to_array(photo), mask, box)
+
+    def nothing_read(self) -> PhotomendError:
+        """The error where not one of the photos could be read."""
+        return PhotomendError(f"{self.source.origin}: none of the {len(self)} photos can be read")
 
 
 def to_array(photo: Photo) -> Array:

@@ -41,12 +41,13 @@ class Bar:
 
 
 @contextmanager
-def bar_over(count: int, unit: str = "photo") -> Iterator[Bar]:
-    """A bar over so many photos, or other units, on standard error, if that is a terminal; nothing of it stays.
+def bar_over(count: int, unit: str = "photo", shown: bool = True) -> Iterator[Bar]:
+    """A bar over so many photos, or other units, on standard error, if that is a terminal and it is `shown`.
 
-    Its clock goes on where a step takes long.
+    Nothing of it stays. Its clock goes on where a step takes long.
     """
-    options: dict[str, Any] = {"delay": DELAY, "leave": False, "disable": None, "dynamic_ncols": True}
+    hidden = None if shown else True  # None asks whether there is a terminal
+    options: dict[str, Any] = {"delay": DELAY, "leave": False, "disable": hidden, "dynamic_ncols": True}
     with tqdm(total=count, bar_format=LOOK, smoothing=0.1, **options) as bar:
         ended = threading.Event()
         clock = threading.Thread(target=_tick, args=(bar, ended), daemon=True)

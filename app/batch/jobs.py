@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...core import PhotomendError
+from ...core.backend.ranks import ALONE, Ranks
 from ...data.photos import find_photos
 from ..masks.pairing import MaskFolder, Named, PairingError, without_masks
 from ..photo.formats import check_quality, output_form, readable
@@ -148,15 +149,17 @@ def suffix_of(name: str) -> str:
     return suffix
 
 
-def choose_targets(jobs: Sequence[Job], overwrite: bool, skip: bool) -> tuple[list[Job], list[Job]]:
-    """The jobs to do, and those to skip because their result is there already.
+def choose_targets(
+    jobs: Sequence[Job], overwrite: bool, skip: bool, place: Ranks = ALONE
+) -> tuple[list[Job], list[Job]]:
+    """The jobs of this rank's share to do, and those to skip because their result is there already.
 
     Raises PhotomendError if a target is one of the photos or masks, or exists though neither is asked for.
     """
     read = {path.resolve() for job in jobs for path in (job.photo, job.mask) if path is not None}
     todo: list[Job] = []
     there: list[Job] = []
-    for job in jobs:
+    for job in (jobs[number] for number in place.share(len(jobs))):
         exists = job.target.exists() or job.target.is_symlink()
         if job.target.resolve() in read:
             raise PhotomendError(f"{job.target}: is a photo or mask to read; choose another output")

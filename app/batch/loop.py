@@ -13,7 +13,7 @@ from .work import Plan, attempt
 def run(jobs: Sequence[Job], plan: Plan, report: Report) -> None:
     """Do all jobs and report them. Ctrl-C and other signals pass through, with how far it came."""
     try:
-        with bar_over(len(jobs)) as bar:
+        with bar_over(len(jobs), shown=report.place.first) as bar:
             for job in jobs:
                 report.about(attempt(job, plan, bar.step, alone=len(jobs) == 1))
                 bar.next()

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from tqdm import tqdm
 
+from ...core.backend.ranks import ALONE, Ranks
 from ..process import abandon_output, printable
 from .outcome import Outcome
 
@@ -20,14 +21,17 @@ class Report:
     A reader that leaves, or a disk that is full, ends the report but not the work: one line says so.
 
     Args:
-        total: how many photos there are.
+        total: how many photos there are, in this rank's share.
         as_json: whether each is an object of JSON.
         apart: whether standard output is the photo's, and all that is said goes to standard error.
         dry_run: whether nothing is written.
+        place: which of several processes this is. Each counts its own photos; what concerns all is said by the first.
     """
 
-    def __init__(self, total: int, as_json: bool = False, apart: bool = False, dry_run: bool = False) -> None:
-        self.total, self.as_json, self.apart, self.dry_run = total, as_json, apart, dry_run
+    def __init__(
+        self, total: int, as_json: bool = False, apart: bool = False, dry_run: bool = False, place: Ranks = ALONE
+    ) -> None:
+        self.total, self.as_json, self.apart, self.dry_run, self.place = total, as_json, apart, dry_run, place
         self.counts: Counter[str] = Counter()
         self.broken = False
 
@@ -45,16 +49,17 @@ class Report:
 
     def end(self, notes: Sequence[str] = ()) -> int:
         """The last lines, counts among them where there are several photos; the command's exit status."""
-        for note in notes:
+        for note in notes if self.place.first else ():
             self._tell(note)
-        if self.total > 1:
+        if self.total > 1 or self.place.size > 1:
             (self._tell if self.as_json else self._say)(self.summary())
         return 1 if self.counts["failed"] or self.broken else 0
 
     def summary(self) -> str:
         """How many photos of how many came to which end."""
         done = self.counts["possible" if self.dry_run else "repaired"]
-        words = [f"{done} of {self.total} photos {'can be repaired' if self.dry_run else 'repaired'}"]
+        share = f"{self.place}: " if self.place.size > 1 else ""
+        words = [f"{share}{done} of {self.total} photos {'can be repaired' if self.dry_run else 'repaired'}"]
         for status, what in (("unchanged", "without damage"), ("skipped", "there already"), ("failed", "not")):
             if self.counts[status]:
                 words.append(f"{self.counts[status]} {what}")
@@ -67,7 +72,8 @@ class Report:
         if stream is None or self.broken:
             return
         try:
-            tqdm.write(printable(line), file=stream)  # above a bar, if there is one
+            # Above a bar, if there is one; with its end in one piece, since other ranks may write there, too.
+            tqdm.write(printable(line) + "\n", file=stream, end="")
             stream.flush()
         except OSError as error:
             self.broken = True
@@ -79,4 +85,4 @@ class Report:
         """A line on standard error, as long as somebody reads that."""
         if sys.stderr is not None:
             with suppress(OSError):
-                tqdm.write(printable(f"photomend: {' '.join(message.split())}"), file=sys.stderr)
+                tqdm.write(printable(f"photomend: {' '.join(message.split())}") + "\n", file=sys.stderr, end="")

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from functools import partial
 from pathlib import Path
 
 import click
 from tqdm import tqdm
 
+from ...core.backend.ranks import ranks
 from ...core.backend.runtime import seed_everything
 from ...data.evaluation_set import EvaluationSet
 from ...data.photos import say_skipped
+from ...data.sources import names_digest
 from ...models import TRAINED, BorderFill, HarmonicFill, RepairNetwork
-from ...train.evaluation.evaluate import evaluate_models
+from ...models.reconstructor import Reconstructor
+from ...models.weights import find_checkpoint
+from ...train.evaluation.shares import Parts, evaluate_share
 from ..figures import ROWS, draw_comparison
-from ..options import FILE, SEED, check_target, photo_options, runtime_options, set_up_runtime, views_option, write_text
+from ..options import (
+    FILE,
+    FOLDER,
+    SEED,
+    check_target,
+    photo_options,
+    runtime_options,
+    set_up_runtime,
+    views_option,
+    write_text,
+)
 from ..reconstructors import find_weights, load_reconstructor, other_shipped, shipped_names
 from ..report.page import write_report
 from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes
@@ -37,6 +54,12 @@ from ..tables import Tables, as_csv, as_json, as_markdown, as_text
 @click.option("--seed", type=SEED, help="Of the holes: the same seed, the same holes.  [default: 0]")
 @views_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=16, help="Photos at a time.")
+@click.option(
+    "--parts",
+    type=FOLDER,
+    help="Keep what is done in this folder, which several ranks share, and go on from there; gone at the end."
+    "  [default: none for one process, a hidden folder here for several]",
+)
 @click.option("--json", "json_file", type=FILE, help="Write all numbers here; a .json file, replaced at the end.")
 @click.option("--csv", "csv_file", type=FILE, help="Write all numbers here; a .csv file, one line a model and group.")
 @click.option("--markdown", "markdown_file", type=FILE, help="Write all tables here; an .md file.")
@@ -51,6 +74,7 @@ def command(
     seed: int | None,
     views: int | None,
     batch_size: int,
+    parts: Path | None,
     json_file: Path | None,
     csv_file: Path | None,
     markdown_file: Path | None,
@@ -71,6 +95,7 @@ def command(
     \b
     photomend evaluate --photos DIR --models random,harmonic,RUN --json table.json
     """
+    place = ranks()
     if photos is not None and data is not None:
         raise click.UsageError("say which photos: either --photos or --data")
     chosen = default_models() if models is None else models.split(",")
@@ -89,35 +114,58 @@ def command(
     source = open_source(photos, data, split)
     samples = EvaluationSet(source if photos is not None else with_several_holes(source), seed)
     seed_everything(seed)  # for models that fill with chance
-    with tqdm(total=len(samples), unit="photo", leave=False, disable=None) as bar:
-        tables = Tables.of(evaluate_models(reconstructors, samples, batch_size, target_device, bar.update))
-    click.echo(as_text(tables))
-    if samples.skipped:
-        click.echo(say_skipped(len(samples.skipped), len(samples)))
-    for file, text in ((json_file, as_json), (csv_file, as_csv), (markdown_file, as_markdown)):
-        if file is not None:
-            write_text(file, text(tables))
-    if figure is not None:
-        draw_comparison(evenly(samples, ROWS), reconstructors, target_device, figure)
-        click.echo(figure)
-    if report is not None:
-        write_report(
-            report,
-            f"{len(names)} models on {Path(source.origin).name}",
-            tables,
-            list(evenly(samples, ROWS)),
-            reconstructors,
-            {name: find_weights(name) for name, model in reconstructors.items() if isinstance(model, RepairNetwork)},
-            {
-                "photos": f"{Path(source.origin).name}, split: {split}",
-                "holes": str(tables.overall[0].holes),
-                "unreadable photos": str(len(samples.skipped)),
-                "seed of the holes": "stored with the photos" if data is not None else str(seed),
-            },
-            target_device,
-        )
-        click.echo(report)
+    asked = {
+        "models": {name: weights_digest(name, model) for name, model in reconstructors.items()},
+        "photos": [len(samples), names_digest(samples.source)],
+        "settings": {"split": split, "seed": seed, "views": views, "batch size": batch_size},
+    }
+    folder = parts or Path(f".evaluation-{hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]}.parts")
+    opened = partial(Parts, folder, asked) if parts is not None or place.size > 1 else None
+    total, hidden = -(-len(samples) // place.size), None if place.first else True
+    with (
+        tqdm(total=total, unit="photo", leave=False, disable=hidden) as bar,
+        evaluate_share(reconstructors, samples, batch_size, target_device, bar.update, place, opened) as evaluations,
+    ):
+        bar.close()
+        if evaluations is None:
+            click.echo(f"photomend: {place}: its share is in {folder}; the last of them has the table", err=True)
+            return 0
+        tables = Tables.of(evaluations)
+        click.echo(as_text(tables))
+        if samples.skipped:
+            click.echo(say_skipped(len(samples.skipped), len(samples)))
+        for file, text in ((json_file, as_json), (csv_file, as_csv), (markdown_file, as_markdown)):
+            if file is not None:
+                write_text(file, text(tables))
+        if figure is not None:
+            draw_comparison(evenly(samples, ROWS), reconstructors, target_device, figure)
+            click.echo(figure)
+        if report is not None:
+            networks = [name for name, model in reconstructors.items() if isinstance(model, RepairNetwork)]
+            write_report(
+                report,
+                f"{len(names)} models on {Path(source.origin).name}",
+                tables,
+                list(evenly(samples, ROWS)),
+                reconstructors,
+                {name: find_weights(name) for name in networks},
+                {
+                    "photos": f"{Path(source.origin).name}, split: {split}",
+                    "holes": str(tables.overall[0].holes),
+                    "unreadable photos": str(len(samples.skipped)),
+                    "seed of the holes": "stored with the photos" if data is not None else str(seed),
+                },
+                target_device,
+            )
+            click.echo(report)
     return 0
+
+
+def weights_digest(name: str, model: Reconstructor) -> str:
+    """The SHA-256 of a network's weights file, by which ranks know that they evaluate the same; "" for other models."""
+    if not isinstance(model, RepairNetwork):
+        return ""
+    return hashlib.sha256(find_checkpoint(find_weights(name)).read_bytes()).hexdigest()
 
 
 def default_models() -> list[str]:

@@ -10,13 +10,15 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from ...core.backend.ranks import ranks
 from ...data.photos import find_photos, say_skipped
 from ...data.preparation.hub import HubDataset, label_of
 from ...data.preparation.hub_stream import HubStream
 from ...data.preparation.pairs import PairSource, find_pairs
 from ...data.preparation.prepare import ENCODINGS, prepare
+from ...data.preparation.shares import in_shares, prepare_share
 from ...data.preparation.stream import PhotoStream, SourceStream
-from ...data.preparation.unfinished import read_journal
+from ...data.preparation.unfinished import read_journal, unfinished_folder
 from ...data.sources import FolderSource, SampleSource
 from ..options import FOLDER, SEED, pixels_option
 
@@ -75,17 +77,31 @@ def command(
     wanted = [name.strip() for name in (classes or "").split(",") if name.strip()]
     if classes is not None and not wanted:
         raise click.UsageError(f"--classes {classes!r} names no class")
+    place = ranks()
+    if restart and place.size > 1:
+        raise click.UsageError(
+            f"--restart is for one process; with several, remove {unfinished_folder(out.resolve())} before they begin"
+        )
     begun = None if restart else read_journal(out)
     done = begun.photos if begun else 0
+    together = place.size > 1 or (begun is not None and not restart and in_shares(out))
     photos = open_stream(source, wanted, limit, token_env, begun.parameters if begun else {})
-    with tqdm(total=photos.total, initial=done, unit="photo", leave=False, disable=None, miniters=0) as bar:
+    hidden = None if place.first else True
+    with tqdm(total=photos.total, initial=done, unit="photo", leave=False, disable=hidden, miniters=0) as bar:
         others = count(1)
 
         def on_other() -> None:
             bar.set_postfix_str(f"{next(others)} rows passed over", refresh=False)
             bar.update(0)  # draws it if it's time
 
-        provenance = prepare(photos, out, seed, side, encoding, bar.update, restart, on_other)
+        if together:
+            provenance = prepare_share(photos, out, place, seed, side, encoding, bar.update, on_other)
+        else:
+            provenance = prepare(photos, out, seed, side, encoding, bar.update, restart, on_other)
+    if provenance is None:
+        folder = unfinished_folder(out.resolve())
+        click.echo(f"photomend: {place}: its share is in {folder}; the last of them makes {out} of all", err=True)
+        return 0
     if done:
         click.echo(f"went on after {done} photos")
     counts = {split: sum(classes.values()) for split, classes in provenance["counts"].items()}

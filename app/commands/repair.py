@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ...core.backend.ranks import ranks
 from ..batch.jobs import STREAM, choose_targets, for_stream, pair, suffix_of
 from ..batch.loop import run
 from ..batch.outcome import Outcome
@@ -97,6 +98,9 @@ def command(
     """
     if overwrite and skip_existing:
         raise click.UsageError("--overwrite and --skip-existing exclude each other")
+    place = ranks()
+    if place.size > 1 and any(path.is_dir() and path.resolve() == output.resolve() for path in photos):
+        raise click.UsageError(f"-o {output} is the folder of the photos: several ranks need another, or one inside it")
     suffix, stream = None if form is None else suffix_of(form), output == STREAM
     if stream:
         require_no_terminal()
@@ -104,8 +108,8 @@ def command(
         require_stream("--json")
     with temporary_folder() as folder:
         jobs, unused = pair(photos, mask, folder if stream else output, suffix, quality)
-        todo, there = choose_targets(for_stream(jobs) if stream else jobs, overwrite, skip_existing)
-        report = Report(len(jobs), as_json, apart=stream, dry_run=dry_run)
+        todo, there = choose_targets(for_stream(jobs) if stream else jobs, overwrite, skip_existing, place)
+        report = Report(len(todo) + len(there), as_json, apart=stream, dry_run=dry_run, place=place)
         for job in there:
             report.about(Outcome(job.photo, job.mask, job.name, "skipped"))
         if todo:

@@ -34,6 +34,9 @@ class Ranks:
         """Whether it is rank 0."""
         return self.rank == 0
 
+    def __str__(self) -> str:
+        return f"rank {self.rank} of {self.size}"
+
     def share(self, count: int) -> range:
         """Which of `count` things are this rank's, consecutive ones: over all ranks each is there once, in order.
 
@@ -51,7 +54,9 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     """This process's place, as its launcher has written it into the environment: RANK, WORLD_SIZE, LOCAL_RANK and
     TORCHELASTIC_RESTART_COUNT, as torchrun does, or else those of a step of Slurm's.
 
-    A batch script of Slurm's is no step: what it runs without `srun` is alone, whatever the job's size.
+    A batch script of Slurm's is no step: what it runs without `srun` is alone, whatever the job's size. A pod of an
+    indexed Job knows its number as JOB_COMPLETION_INDEX, but how many there are only if the Job sets WORLD_SIZE; it has
+    its machine, or what it sees of it, to itself.
 
     Raises:
         PhotomendError: RANK without WORLD_SIZE or the other way round, or one of them is no such number.
@@ -60,6 +65,8 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
     if not ("RANK" in given or "WORLD_SIZE" in given) and "SLURM_STEP_NUM_TASKS" in given:
         names = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID")
+    elif "RANK" not in given and {"JOB_COMPLETION_INDEX", "WORLD_SIZE"} <= given.keys():
+        names = ("JOB_COMPLETION_INDEX", "WORLD_SIZE", "LOCAL_RANK")
     first, second, third = names
     if first not in given and second not in given:
         return ALONE
@@ -71,7 +78,8 @@ def ranks(environment: Mapping[str, str] | None = None) -> Ranks:
     if rank >= size:
         raise PhotomendError(f"environment: {first} (={rank}) must be below {second} (={size})")
     restarts = _number(given, "TORCHELASTIC_RESTART_COUNT", missing=0)
-    return Ranks(rank, size, _number(given, third, missing=rank), restarts)
+    local = 0 if "JOB_COMPLETION_INDEX" in given else rank
+    return Ranks(rank, size, _number(given, third, missing=local), restarts)
 
 
 def _number(given: Mapping[str, str], name: str, least: int = 0, missing: int | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
 from math import ceil
 from pathlib import Path
@@ -19,7 +19,7 @@ from ..photos import Photo, PhotoError, SkippedPhotoWarning, resize
 from ..prepared import read_provenance
 from ..sources import PhotoSource
 from .stream import PhotoStream, SourceStream, StreamedPhoto
-from .unfinished import UnfinishedDataset, claimed, open_unfinished, read_journal, require_free
+from .unfinished import Journal, UnfinishedDataset, claimed, open_unfinished, read_journal, require_free
 
 ENCODINGS: dict[str, dict[str, Any]] = {
     "png": {"format": "PNG"},
@@ -59,11 +59,7 @@ def prepare(
     """
     out = Path(out).resolve()
     require_free(out)  # here too, so that nothing is touched beside it
-    if encoding not in ENCODINGS:
-        raise PhotomendError(f"encoding (={encoding}) must be one of {', '.join(ENCODINGS)}")
-    protocol_box(seed, 0, side, side)  # fails early where holes don't fit
-    stream = photos if isinstance(photos, PhotoStream) else SourceStream(photos)
-    parameters = {**stream.parameters, "seed": seed, "side": side, "encoding": encoding}
+    stream, parameters = what_is_asked(photos, seed, side, encoding)
     try:
         with claimed(out), open_unfinished(out, parameters, restart) as dataset:
             if not dataset.journal.finished:
@@ -71,9 +67,25 @@ def prepare(
                 dataset.finish()
             dataset.publish(out)
     except OSError as error:
-        goes_on = "; the same command goes on from what is finished" if read_journal(out) is not None else ""
-        raise PhotomendError(f"{out}: can't be written ({error.strerror or error}){goes_on}") from error
+        raise cannot_write(out, error) from error
     return read_provenance(out)
+
+
+def what_is_asked(
+    photos: PhotoSource | PhotoStream, seed: int, side: int, encoding: str
+) -> tuple[PhotoStream, dict[str, Any]]:
+    """The photos as a stream, and all parameters of the dataset. Raises PhotomendError as `prepare` does."""
+    if encoding not in ENCODINGS:
+        raise PhotomendError(f"encoding (={encoding}) must be one of {', '.join(ENCODINGS)}")
+    protocol_box(seed, 0, side, side)  # fails early where holes don't fit
+    stream = photos if isinstance(photos, PhotoStream) else SourceStream(photos)
+    return stream, {**stream.parameters, "seed": seed, "side": side, "encoding": encoding}
+
+
+def cannot_write(out: Path, error: OSError) -> PhotomendError:
+    """What is said of an error of the disk."""
+    goes_on = "; the same command goes on from what is finished" if read_journal(out) is not None else ""
+    return PhotomendError(f"{out}: can't be written ({error.strerror or error}){goes_on}")
 
 
 def _write(
@@ -81,26 +93,41 @@ def _write(
 ) -> None:
     """Write what is still to be written, commit by commit."""
     journal = dataset.journal
-    committed, rows = journal.photos, 0
-    for photo in stream.photos(journal.position):
-        rows += 1
+    committed = journal.photos
+    for photo, ends in in_blocks(stream.photos(journal.position)):
         if photo is None:
             on_other()
         else:
-            _add_photo(photo, dataset)
+            add_photo(photo, dataset)
             on_photo()
-        if journal.photos - committed == PHOTOS_PER_SHARD or rows == ROWS_PER_COMMIT:
+        if ends:
             dataset.commit(stream.position())
-            committed, rows = journal.photos, 0
+            committed = journal.photos
     if journal.photos > committed:
         dataset.commit(stream.position())
     if not journal.shards:
         journal.position = None  # nothing to go on with
-        found = f"none of the {journal.photos} photos can be read" if journal.photos else "no photos"
-        raise PhotomendError(f"{stream.origin}: {found}")
+        raise nothing_found(stream, journal)
 
 
-def _add_photo(photo: StreamedPhoto, dataset: UnfinishedDataset) -> None:
+def in_blocks(photos: Iterable[StreamedPhoto | None]) -> Iterator[tuple[StreamedPhoto | None, bool]]:
+    """What a stream gives, and whether a commit is due after it. The stream isn't read ahead."""
+    given = rows = 0
+    for photo in photos:
+        given, rows = given + (photo is not None), rows + 1
+        ends = given == PHOTOS_PER_SHARD or rows == ROWS_PER_COMMIT
+        yield photo, ends
+        if ends:
+            given = rows = 0
+
+
+def nothing_found(stream: PhotoStream, journal: Journal) -> PhotomendError:
+    """What is said of a stream without a readable photo."""
+    found = f"none of the {journal.photos} photos can be read" if journal.photos else "no photos"
+    return PhotomendError(f"{stream.origin}: {found}")
+
+
+def add_photo(photo: StreamedPhoto, dataset: UnfinishedDataset) -> None:
     """Add the photo's row, or note that it can't be read."""
     journal = dataset.journal
     side, seed = journal.parameters["side"], journal.parameters["seed"]

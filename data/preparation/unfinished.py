@@ -8,7 +8,7 @@ It stands beside the folder that it will become, under the name `.NAME.partial`:
 A commit writes its files under temporary names, syncs them to the disk, renames them, and only then replaces the
 journal; files that the journal doesn't list are removed when the work goes on. So a process may be killed at any
 moment, and a full disk or a lost connection costs no more than the photos since the last commit. At the end the journal
-is removed and the folder renamed, in one step.
+is removed and the folder renamed, in one step. Several ranks work in its folder `blocks` before (`shares.py`).
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ..prepared import FORMAT, PROVENANCE, write_json, write_metadata, write_sha
 from ..sources import SPLITS
 
 JOURNAL = "journal.json"
+BLOCKS = "blocks"
 # Keys of the provenance that say what came out rather than what was asked for.
 RESULTS = ("format", "counts", "skipped")
 
@@ -44,6 +45,7 @@ class Journal:
         skipped: the unreadable photos, with the reason.
         shards: the finished files, relative to the folder, and their sizes in bytes.
         finished: whether the dataset is complete and only lacks its final name.
+        commits: how many there were.
     """
 
     parameters: dict[str, Any]
@@ -53,6 +55,7 @@ class Journal:
     skipped: dict[str, str] = field(default_factory=dict)
     shards: dict[str, int] = field(default_factory=dict)
     finished: bool = False
+    commits: int = 0
 
     @property
     def photos(self) -> int:
@@ -76,7 +79,7 @@ def read_journal(out: Path) -> Journal | None:
         values = json.loads(path.read_text(encoding="utf-8"))
         if path.name == JOURNAL:
             journal = Journal(**values)
-            return None if journal.position is None else journal
+            return journal if journal.position is not None or (folder / BLOCKS).exists() else None
         return Journal({key: value for key, value in values.items() if key not in RESULTS}, finished=True)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -115,14 +118,37 @@ class UnfinishedDataset:
 
     def commit(self, position: dict[str, Any]) -> None:
         """Write a shard for each split with new rows: these, and all that the journal says now, are safe then."""
-        shards = self.journal.shards
-        number = 1 + max((int(Path(file).stem.partition("-")[2]) for file in shards), default=-1)
+        shards, number = self.journal.shards, self._next()
         for split, rows in self.rows.items():
             file = f"{split}/data-{number:05d}.arrow"
             shards[file] = write_shard(self.folder / file, rows)
         self.rows.clear()
         self.journal.position = position
+        self.journal.commits += 1
         write_json(self.folder / JOURNAL, asdict(self.journal))
+
+    def adopt(self, folder: Path, part: Journal) -> None:
+        """Take over what comes next, an unfinished dataset of one commit in `folder`, as if it were committed here."""
+        journal, number = self.journal, self._next()
+        for file, size in part.shards.items():
+            own = f"{Path(file).parent.name}/data-{number:05d}.arrow"
+            (self.folder / own).parent.mkdir(exist_ok=True)
+            (folder / file).replace(self.folder / own)
+            sync((self.folder / own).parent)
+            journal.shards[own] = size
+        for split, classes in part.counts.items():
+            counts = journal.counts[split]
+            for name, count in classes.items():
+                counts[name] = counts.get(name, 0) + count
+        journal.skipped |= part.skipped
+        journal.places, journal.position = part.places, part.position
+        journal.commits += 1
+        write_json(self.folder / JOURNAL, asdict(journal))
+        shutil.rmtree(folder)
+
+    def _next(self) -> int:
+        """The number of the next shards."""
+        return 1 + max((int(Path(file).stem.partition("-")[2]) for file in self.journal.shards), default=-1)
 
     def finish(self) -> None:
         """Make it a dataset that `datasets.load_from_disk` reads."""
@@ -153,18 +179,10 @@ def open_unfinished(out: Path, parameters: dict[str, Any], restart: bool) -> Ite
             folder of its name is something else.
     """
     folder = unfinished_folder(out)
-    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".part")
-    if names and JOURNAL not in names and PROVENANCE not in names:
-        raise PhotomendError(f"{folder}: holds {names[0]}, which no unfinished data set has; move it away")
-    journal = (None if restart else read_journal(out)) or Journal(parameters)
-    _require_same(folder, journal.parameters, parameters)
+    journal = begin(out, parameters, restart)
     if not journal.finished:
-        _require_whole(folder, journal)
-        # The journal first, so that whatever a kill leaves here is known to be ours.
-        write_json(folder / JOURNAL, asdict(journal))
-        for path in folder.rglob("*"):
-            if path.is_file() and path.relative_to(folder).as_posix() not in {JOURNAL, *journal.shards}:
-                path.unlink()
+        shutil.rmtree(folder / BLOCKS, ignore_errors=True)
+        tidy_up(folder, journal)
     try:
         yield UnfinishedDataset(folder, journal)
     finally:
@@ -173,6 +191,32 @@ def open_unfinished(out: Path, parameters: dict[str, Any], restart: bool) -> Ite
             with suppress(OSError):
                 for path in sorted(folder.iterdir(), key=lambda path: path.name == JOURNAL):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def begin(out: Path, parameters: dict[str, Any], restart: bool = False) -> Journal:
+    """The journal of the unfinished dataset that is to become `out`, which is written if there was none.
+
+    Raises PhotomendError as `open_unfinished` does.
+    """
+    folder = unfinished_folder(out)
+    names = sorted(entry.name for entry in folder.iterdir() if entry.suffix != ".part")
+    if names and JOURNAL not in names and PROVENANCE not in names:
+        raise PhotomendError(f"{folder}: holds {names[0]}, which no unfinished data set has; move it away")
+    journal = (None if restart else read_journal(out)) or Journal(parameters)
+    _require_same(folder, journal.parameters, parameters)
+    if not journal.finished:
+        require_whole(folder, journal)
+        # The journal first, so that whatever a kill leaves here is known to be ours.
+        write_json(folder / JOURNAL, asdict(journal))
+    return journal
+
+
+def tidy_up(folder: Path, journal: Journal) -> None:
+    """Remove the files that neither the journal lists nor a block has: what a kill has left."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        if path.is_file() and name.as_posix() not in {JOURNAL, *journal.shards} and name.parts[0] != BLOCKS:
+            path.unlink()
 
 
 def _require_same(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> None:
@@ -185,7 +229,8 @@ def _require_same(folder: Path, then: dict[str, Any], now: dict[str, Any]) -> No
         )
 
 
-def _require_whole(folder: Path, journal: Journal) -> None:
+def require_whole(folder: Path, journal: Journal) -> None:
+    """Raises PhotomendError naming a finished file that is missing or has another size."""
     for file, size in journal.shards.items():
         path = folder / file
         if not path.is_file() or path.stat().st_size != size:

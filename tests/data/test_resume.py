@@ -78,7 +78,7 @@ def killed_at(event: int, out: Path, act: Callable[[], object], patch: pytest.Mo
 
         return call
 
-    for name in ("replace", "unlink", "mkdir", "rmdir"):
+    for name in ("replace", "rename", "unlink", "mkdir", "rmdir"):
         patch.setattr(os, name, watched(getattr(os, name)))
     try:
         act()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -66,18 +66,28 @@ def evaluate_models(
     """
     evaluations = {name: Evaluation(name) for name in reconstructors}
     for batch in batches(samples, batch_size):
-        truth = torch.stack([sample.photo for sample in batch]).to(device)
-        mask = torch.stack([sample.mask for sample in batch]).to(device)
-        for name, reconstructor in reconstructors.items():
-            rebuilt = fill_holes(reconstructor, truth, mask)
-            evaluations[name].results += [
-                PhotoResult(each.name, each.class_name, each.mask.mean().item(), photo_metrics(*arrays))
-                for each, *arrays in zip(batch, truth, rebuilt, mask, strict=True)
-            ]
+        for name, results in evaluate_batch(reconstructors, batch, device).items():
+            evaluations[name].results += results
         on_photos(len(batch))
     if any(not evaluation.results for evaluation in evaluations.values()):
         raise ValueError("samples: there is nothing to evaluate")
     return list(evaluations.values())
+
+
+def evaluate_batch(
+    reconstructors: Mapping[str, Reconstructor], batch: Sequence[MaskedPhoto], device: torch.device | str = "cpu"
+) -> dict[str, list[PhotoResult]]:
+    """What every model makes of a batch of photos of one size."""
+    truth = torch.stack([sample.photo for sample in batch]).to(device)
+    mask = torch.stack([sample.mask for sample in batch]).to(device)
+    found = {}
+    for name, reconstructor in reconstructors.items():
+        rebuilt = fill_holes(reconstructor, truth, mask)
+        found[name] = [
+            PhotoResult(each.name, each.class_name, each.mask.mean().item(), photo_metrics(*arrays))
+            for each, *arrays in zip(batch, truth, rebuilt, mask, strict=True)
+        ]
+    return found
 
 
 def batches(samples: Iterable[MaskedPhoto], batch_size: int) -> Iterator[list[MaskedPhoto]]:

@@ -16,7 +16,10 @@ def test_what_launchers_say_is_read() -> None:
     assert ranks(TORCHRUN) == Ranks(5, 8, 1, 2)
     assert ranks(SLURM) == Ranks(5, 8, 1, 0)
     assert ranks(TORCHRUN | {"SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "2"}).rank == 5  # torchrun inside of srun
-    assert ranks({"RANK": "1", "WORLD_SIZE": "2"}) == Ranks(1, 2, 1, 0)  # one process a machine, as in Kubernetes
+    assert ranks({"RANK": "1", "WORLD_SIZE": "2"}) == Ranks(1, 2, 1, 0)  # LOCAL_RANK isn't said
+    assert ranks({"JOB_COMPLETION_INDEX": "1", "WORLD_SIZE": "2"}) == Ranks(1, 2, 0, 0)  # a pod of Kubernetes
+    assert ranks({"JOB_COMPLETION_INDEX": "1", "WORLD_SIZE": "2", "RANK": "0"}) == Ranks(0, 2, 0, 0)
+    assert ranks({"JOB_COMPLETION_INDEX": "1"}).size == 1  # a Job that doesn't say how many there are
     assert ranks({"SLURM_PROCID": "0", "SLURM_NTASKS": "16"}).size == 1  # a batch script, which srun didn't start
 
 
@@ -30,6 +33,7 @@ def test_what_launchers_say_is_read() -> None:
         ({"RANK": "0", "WORLD_SIZE": "0"}, r"WORLD_SIZE \(='0'\) must be a whole number of at least 1"),
         ({"RANK": "0", "WORLD_SIZE": "²"}, r"WORLD_SIZE \(='²'\)"),
         ({"RANK": "0", "WORLD_SIZE": "9" * 5000}, "WORLD_SIZE"),
+        ({"JOB_COMPLETION_INDEX": "4", "WORLD_SIZE": "4"}, r"JOB_COMPLETION_INDEX \(=4\) must be below WORLD_SIZE"),
         (SLURM | {"SLURM_PROCID": ""}, r"SLURM_PROCID \(=''\)"),
     ],
 )
