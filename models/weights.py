@@ -58,7 +58,12 @@ def load_checkpoint(
     `model` is given, when it belongs to another model.
     """
     path = find_checkpoint(path)
-    weights, about = read(path, "weights", device, shipped)
+    try:
+        weights, about = read(path, "weights", device, shipped)
+    except CheckpointError as error:
+        if path.name != BEST or not (last := path.with_name(LAST)).is_file():
+            raise
+        raise CheckpointError(f"{error}; the last weights are in {last}") from error
     if model is not None and about["model"] != model:
         raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
     require_usable(path, weights)
