@@ -10,8 +10,8 @@ TORCH := $(shell sed -n 's/^torch==\([^ ;]*\).*/\1/p' constraints.txt)
 # A process for every core, and no more than four: each of them imports torch and collects all tests.
 PYTEST := $(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist worksteal
 
-.PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables fuzz kills check \
-	constraints audit release release-tools hooks clean
+.PHONY: help install demo test test-fast test-all verify mutation format lint types docs browser docs-tables fuzz fuzz-guided \
+	fuzz-coverage kills check constraints audit release release-tools hooks clean
 
 help:
 	@echo "make install     install photomend into .venv"
@@ -22,6 +22,8 @@ help:
 	@echo "make verify      every gradient against every oracle                  (VERIFY_ARGS=\"conv2d BatchNorm2d\")"
 	@echo "make mutation    a mistake at a time in every backward pass           (MUTATION_ARGS=\"batch_norm --list\")"
 	@echo "make fuzz        random changes to small files, for each reader    (FUZZ_ARGS=\"photo --seconds 3600\")"
+	@echo "make fuzz-guided the same, by the lines that inputs reach, with atheris (FUZZ_ARGS=\"photo --seconds 3600\")"
+	@echo "make fuzz-coverage  the lines of the readers that all this reaches"
 	@echo "make kills       training runs killed at random moments               (KILLS_ARGS=\"--kills 200\")"
 	@echo "make format      ruff: rewrite the code in the house's format"
 	@echo "make lint        ruff: rules and format"
@@ -58,6 +60,15 @@ mutation: $(STAMP)
 
 fuzz: $(STAMP)
 	$(BIN)/python -m photomend.tests.fuzz $(FUZZ_ARGS)
+
+# What it keeps in build/fuzz is what the next run goes on from, and what is replayed to see which lines are reached.
+fuzz-guided: $(STAMP)
+	$(HASHED) --group fuzz
+	$(BIN)/python -m photomend.tests.fuzz --guided $(FUZZ_ARGS)
+
+fuzz-coverage: $(STAMP)
+	$(HASHED) --group fuzz
+	$(BIN)/python -m photomend.tests.fuzz --replay $(FUZZ_ARGS)
 
 kills: $(STAMP)
 	$(BIN)/python -m photomend.tests.train.kills $(KILLS_ARGS)

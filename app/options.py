@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..core.backend import profile
 from ..core.backend.machine import use
 from ..core.backend.ranks import ranks
 from ..core.backend.runtime import choose_device, keep_freed_memory, set_threads
+from ..core.reading import parse_json, read_text
 from ..data.claims import MOST_PIXELS, allow_pixels
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -100,8 +100,8 @@ def read_settings(path: Path) -> dict[str, Any]:
     import tomllib  # here, because only training has settings
 
     try:
-        text = path.read_text(encoding="utf-8")
-        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        text = read_text(path)
+        settings = parse_json(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise PhotomendError(f"{path}: can't be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -109,7 +109,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise PhotomendError(f"{path}: not a file of settings")
     if not isinstance(network := settings.get("model_config", {}), dict):
-        raise PhotomendError(f"{path}: model_config (={network!r}) must be a table")
+        raise PhotomendError(f"{path}: model_config (={network!r:.80}) must be a table")
     return {key: value for key, value in settings.items() if value is not None}
 
 

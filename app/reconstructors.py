@@ -7,6 +7,7 @@ card is never repeated with other weights than the card's.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 from .. import models
 from ..core import PhotomendError, did_you_mean
+from ..core.reading import read_text
 from ..models.calibration import Calibration
 from ..models.exemplar import TextureFill
 from ..models.reconstructor import Reconstructor
@@ -21,6 +23,8 @@ from ..models.weights import BEST, LAST, Checkpoint, build_network, find_checkpo
 
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
+#: One of its lines.
+SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w-][\w.-]*)\.safetensors", re.ASCII)
 #: What a network's own name means where its weights go by another.
 MEANT = {"attention": "photomend-s"}
 
@@ -118,12 +122,23 @@ def holds_run(path: Path) -> bool:
 @cache
 def shipped() -> dict[str, str]:
     """The names of all weights that come with the package, and their SHA-256."""
+    path = WEIGHTS_FOLDER / SUMS
+    return read_sums(path) if path.exists() else {}  # a package may be built without them
+
+
+def read_sums(path: Path) -> dict[str, str]:
+    """The SHA-256 by the name of each weights file that a list of digests has.
+
+    Raises PhotomendError: it can't be read, or a line isn't a digest and the name of a weights file.
+    """
     try:
-        lines = (WEIGHTS_FOLDER / SUMS).read_text(encoding="ascii").splitlines()
-    except OSError:  # a package that was built without them
-        return {}
-    pairs = (line.split() for line in lines)
-    return {file.removesuffix(".safetensors"): digest for digest, file in pairs}
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as error:
+        raise PhotomendError(f"{path}: the digests of photomend's own weights can't be read ({error})") from error
+    found = [SUM.fullmatch(line) for line in lines]
+    if None in found:
+        raise PhotomendError(f"{path}: line {found.index(None) + 1} isn't a digest and the name of a weights file")
+    return {each["name"]: each["digest"] for each in found if each is not None}
 
 
 def shipped_names() -> tuple[str, ...]:

@@ -23,5 +23,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     'there are border, harmonic'
     """
     names = list(dict.fromkeys(known))
-    near = get_close_matches(word, names, n=1)
+    near = get_close_matches(word[:80], names, n=1)  # it takes the square of their lengths
     return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"

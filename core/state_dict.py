@@ -75,5 +75,5 @@ def _kind(array: Array) -> str:
 
 def _few(names: list[str]) -> str:
     """The first three names and how many more there are."""
-    shown = ", ".join(names[:3])
+    shown = ", ".join(f"{name:.80}" for name in names[:3])
     return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

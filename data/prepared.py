@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core import PhotomendError, replacing
+from ..core.reading import parse_json, read_text
 from .masks import Box
-from .photos import Photo, decode_photo
+from .photos import Photo, PhotoError, decode_photo
 from .sources import SPLITS
 
 FORMAT = 1
@@ -59,10 +60,18 @@ class PreparedSource:
         self._ends = list(accumulate(count_rows(shard) for shard in shards))
         self._shards = shards
         try:
+            # The parts that have been checked, and no file elsewhere; rows as they are, whatever is written there.
+            state = parse_json(read_text(self.folder / split / "state.json"))
+            listed = {str(each["filename"]) for each in state["_data_files"]}
+            if wrong := sorted(listed ^ {shard.name for shard in shards}):
+                raise ValueError(f"{wrong[0]!r:.80} is either missing or not listed in state.json")
             with no_progress_bars():
-                rows = datasets.load_from_disk(str(self.folder))[split]
-        except (OSError, ValueError, KeyError) as error:
-            raise PhotomendError(f"{self.folder}: the prepared dataset is damaged ({error})") from error
+                rows = datasets.load_from_disk(str(self.folder / split)).with_format(None)
+            if rows.features != columns():
+                raise ValueError("its columns aren't those of a prepared dataset")
+        except Exception as error:  # of datasets or Arrow: almost anything
+            why = " ".join(str(error).split())[:300] or type(error).__name__
+            raise PhotomendError(f"{self.folder}: the prepared dataset is damaged ({why})") from error
         # Looking up a column of `datasets` at every access would take longer than everything else here.
         self._names, self._classes, self._boxes = (
             rows.data.column(name).combine_chunks() for name in ("path", "class", "box")
@@ -81,13 +90,19 @@ class PreparedSource:
     def read(self, index: int, least: int | None = None) -> Photo:
         row = self._rows[index]
         shard = self._shards[bisect_right(self._ends, index)]
-        return decode_photo(row["photo"]["bytes"], f"{shard}: {row['path']}", least)
+        name, photo = f"{shard}: {row['path']}", row["photo"] or {}
+        if photo.get("bytes") is None:
+            raise PhotoError(f"{name}: this row has no photo in it")
+        return decode_photo(photo["bytes"], name, least)
 
     def split(self, index: int) -> str:
         return self._split
 
     def box(self, index: int) -> Box | None:
-        return Box(**self._boxes[index].as_py())
+        box = self._boxes[index].as_py() or {}
+        if any(box.get(edge) is None for edge in Box._fields):
+            raise PhotomendError(f"{self.folder}: {self.name(index)}: this row has no hole in it")
+        return Box(**box)
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
@@ -97,7 +112,7 @@ def read_provenance(folder: Path) -> dict[str, Any]:
         PhotomendError: it is no prepared dataset, or of another format version.
     """
     try:
-        provenance = json.loads((Path(folder) / PROVENANCE).read_text(encoding="utf-8"))
+        provenance = parse_json(read_text(Path(folder) / PROVENANCE))
     except (OSError, ValueError) as error:
         raise PhotomendError(f"{folder}: not a prepared dataset (no readable {PROVENANCE})") from error
     if not isinstance(provenance, dict) or provenance.get("format") != FORMAT:
@@ -143,6 +158,8 @@ def count_rows(shard: Path) -> int:
     import datasets
 
     try:
+        if not shard.is_file():
+            raise ValueError("it is a folder, a pipe or a device")
         table = datasets.Dataset.from_file(str(shard)).data
         table.validate(full=True)
         with shard.open("rb") as file:
@@ -151,7 +168,7 @@ def count_rows(shard: Path) -> int:
                 raise ValueError("it is cut off")
         return int(table.num_rows)
     except Exception as error:  # Arrow raises almost anything on a damaged file
-        raise PhotomendError(f"{shard}: this part of the prepared dataset is damaged ({error})") from error
+        raise PhotomendError(f"{shard}: this part of the prepared dataset is damaged ({error!s:.300})") from error
 
 
 def write_metadata(folder: Path, shards: Collection[str], identity: object) -> None:

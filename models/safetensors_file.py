@@ -24,6 +24,7 @@ from safetensors.torch import load, save
 
 from ..core import Array, PhotomendError, replacing
 from ..core.files import write_chunks
+from ..core.reading import parse_json
 
 #: The key in the header's metadata of the description, the only one, since safetensors writes several in any order; and
 #: the digest's in the description.
@@ -82,12 +83,12 @@ def read_file(path: Path, device: torch.device | str = "cpu", shipped: str | Non
         )
     try:
         metadata = _metadata(path, data)
-        about = json.loads(metadata[HEADER]) if HEADER in metadata else None
+        about = parse_json(metadata[HEADER]) if HEADER in metadata else None
         digest = about.pop(DIGEST, None) if isinstance(about, dict) else None
         if digest is not None and shipped is None:
             _require_digest(path, data, digest)
         arrays = {name: array.to(device) for name, array in sorted(load(data).items())}
-    except (ValueError, TypeError, KeyError, RecursionError, SafetensorError, RuntimeError) as error:
+    except (ValueError, TypeError, KeyError, SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path}: not a checkpoint, or a damaged one ({_short(error)})") from error
     return Contents(arrays, about, digest is not None or shipped is not None)
 
@@ -123,7 +124,7 @@ def _metadata(path: Path, data: bytes) -> dict[str, Any]:
         raise CheckpointError(f"{path}: not a checkpoint, or a damaged one (it ends within its header)")
     if size > MOST_HEADER:
         raise CheckpointError(f"{path}: has a header of {size:,} bytes; checkpoints have at most {MOST_HEADER:,}")
-    header = json.loads(data[8 : 8 + size])
+    header = parse_json(data[8 : 8 + size])
     if not isinstance(header, dict):
         raise ValueError("its header is no table")
     if len(header) > MOST_ARRAYS:

@@ -65,7 +65,7 @@ def load_checkpoint(
             raise
         raise CheckpointError(f"{error}; the last weights are in {last}") from error
     if model is not None and about["model"] != model:
-        raise CheckpointError(f"{path}: holds the model {about['model']!r}, not {model!r}")
+        raise CheckpointError(f"{path}: holds the model {about['model']!r:.80}, not {model!r}")
     require_usable(path, weights)
     known = {key: about[key] for key in _DESCRIBED["weights"]}
     unfit = about.get("for_comparison") is True
@@ -173,10 +173,10 @@ def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
     name, config = checkpoint.model, checkpoint.config
     if name not in TRAINED:
         known = did_you_mean(name, TRAINED)
-        raise CheckpointError(f"{path}: holds weights of {name!r}, which is no network here; {known}")
+        raise CheckpointError(f"{path}: holds weights of {name!r:.80}, which is no network here; {known}")
     for key, value in config.items():
         if hasattr(value, "__len__") and len(value) > len(checkpoint.weights):
-            raise CheckpointError(f"{path}: {key} has {len(value):,} entries, for {len(checkpoint.weights)} arrays")
+            raise CheckpointError(f"{path}: {key:.80} has {len(value):,} entries, for {len(checkpoint.weights)} arrays")
     try:
         with undrawn():
             with torch.device("meta"):
@@ -188,7 +188,7 @@ def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
     except PhotomendError as error:
         raise CheckpointError(f"{path}: {error}") from error
     except (RuntimeError, OverflowError, MemoryError) as error:
-        raise CheckpointError(f"{path}: model {name!r} can't have the settings {config!r:.200}") from error
+        raise CheckpointError(f"{path}: model {name!r:.80} can't have the settings {config!r:.200}") from error
     raise CheckpointError(f"{path}: {_unlike(sizes, checkpoint.weights, name)}")
 
 

@@ -110,7 +110,7 @@ class RunConfig:
             if key in RENAMED:
                 raise PhotomendError(f"{where}: {key!r} is called {RENAMED[key]!r} now")
             if key not in known:
-                raise PhotomendError(f"{where}: unknown key {key!r}; {did_you_mean(key, tuple(known))}")
+                raise PhotomendError(f"{where}: unknown key {key!r:.80}; {did_you_mean(key, tuple(known))}")
             check_setting(where, known[key], value)
         return cls(**{**MODEL_DEFAULTS.get(values.get("model", cls.model), {}), **values})
 

@@ -14,8 +14,11 @@ from typing import Any, Protocol
 
 from ..core import PhotomendError, replacing
 from ..core.files import write_all, write_chunks
+from ..core.reading import read_regular
 
 LOG = "log.jsonl"
+#: The most bytes of it that are read: those of ten million steps.
+MOST_LOG = 2**31
 
 
 class Log(Protocol):
@@ -106,9 +109,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     if path.exists() and not path.is_file():
         raise PhotomendError(f"{path}: the log cannot be read (not a file)")
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError as error:
-        raise PhotomendError(f"{path}: the log cannot be read ({error.strerror})") from error
+        lines = read_regular(path, MOST_LOG).decode("utf-8", "replace").splitlines()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise PhotomendError(f"{path}: the log cannot be read ({why})") from error
     records = []
     for line in lines:
         try:

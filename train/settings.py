@@ -54,7 +54,7 @@ def check_setting(where: str, setting: Field[Any], value: Any) -> None:
         raise PhotomendError(f"{where}: {setting.name} must be {what} of a computer's range")
     finite = not isinstance(value, float) or math.isfinite(value)
     if not isinstance(value, types) or (isinstance(value, bool) and bool not in types) or not finite:
-        raise PhotomendError(f"{where}: {setting.name} (={value!r}) must be {what}")
+        raise PhotomendError(f"{where}: {setting.name} (={value!r:.80}) must be {what}")
     rule = setting.metadata
     if rule and value is not None and not rule["holds"](value):
-        raise PhotomendError(f"{where}: {setting.name} (={value}) must {rule['must']}")
+        raise PhotomendError(f"{where}: {setting.name} (={value!s:.80}) must {rule['must']}")

@@ -7,6 +7,7 @@ import os
 import textwrap
 from pathlib import Path
 
+from ...core.reading import parse_json, read_text
 from .catalogue import Exercise
 from .file import lines_of
 from .process import Finding
@@ -66,7 +67,7 @@ def next_step(path: Path, wrong: Finding) -> int:
     key = str(path.resolve())
     about = "|".join([wrong.function, wrong.stage, wrong.target, wrong.mistake])
     try:
-        kept = json.loads(store.read_text(encoding="utf-8"))
+        kept = parse_json(read_text(store))
     except (OSError, ValueError):
         kept = {}
     last = kept.get(key) if isinstance(kept, dict) else None

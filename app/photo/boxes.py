@@ -7,6 +7,7 @@ the extra `heif`, has HEIC.
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -20,6 +21,7 @@ import pyvips
 from glymur.jp2box import ColourSpecificationBox, Jp2kBox
 from PIL import ExifTags, Image
 
+from ...data.claims import require_modest
 from .canvas import Pixels
 from .images import image_of, info_of
 from .metadata import (
@@ -57,6 +59,7 @@ def read_avif(path: Path) -> Picture:
     data = path.read_bytes()
     with Image.open(path) as image:
         metadata, pages = metadata_of(image), getattr(image, "n_frames", 1)
+        require_modest(str(path), image.width, image.height * pages)
         turned = orientation_of(image)
     pixels = imagecodecs.avif_decode(data)  # all frames: asking for one breaks memory in imagecodecs 2026.3
     pixels = pixels[0] if pages > 1 else pixels
@@ -123,6 +126,7 @@ def read_jp2(path: Path) -> Picture | None:
     if "jp2c" in boxes:  # the codestream alone: the decoder would convert colours by the profile around it
         stream = boxes["jp2c"]
         data = data[stream.offset + 8 : stream.offset + stream.length]
+    require_modest(str(path), *size_of_codestream(data))  # which may be another than the boxes say
     pixels = imagecodecs.jpeg2k_decode(data)
     if pixels.dtype.kind != "u" or (pixels.ndim == 3 and pixels.shape[2] not in KINDS):
         return None
@@ -135,6 +139,17 @@ def read_jp2(path: Path) -> Picture | None:
     )
     bits = header["ihdr"].bits_per_component if header else 8 * pixels.dtype.itemsize
     return picture_from(pixels, bits, metadata, Origin(path, "JPEG2000"))
+
+
+def size_of_codestream(data: bytes) -> tuple[int, int]:
+    """Width and height by the first marker segment of a JPEG 2000 codestream (ISO/IEC 15444-1, A.5.1).
+
+    Raises ValueError where it isn't the one that gives them.
+    """
+    if data[:4] != b"\xff\x4f\xff\x51" or len(data) < 24:
+        raise ValueError("its codestream is damaged")
+    right, bottom, left, top = struct.unpack_from(">4I", data, 8)
+    return right - left, bottom - top
 
 
 class RawBox(Jp2kBox):

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, TiffImagePlugin
 from tifffile import COMPRESSION, DATATYPE, EXTRASAMPLE, PHOTOMETRIC, TiffFile, TiffPage, imwrite
 
-from ...data.claims import require_modest
+from ...data.claims import BoundedFile, require_modest
 from .canvas import Pixels
 from .metadata import TURNS, UNREADABLE, Metadata, exif_of_tags, stand_upright, tags_of
 from .picture import CHANNELS, Origin, Picture
@@ -49,7 +49,7 @@ def read_tiff(path: Path) -> Picture | None:
 
     Raises OSError, or whatever tifffile raises on a damaged file.
     """
-    with TiffFile(path) as file:
+    with BoundedFile(path) as bounded, TiffFile(bounded, name=path.name) as file:
         page = file.pages.first
         colours = COLOURS.get(page.photometric)
         if page.photometric == PHOTOMETRIC.YCBCR and page.compression == COMPRESSION.JPEG:
@@ -80,7 +80,8 @@ def read_tiff(path: Path) -> Picture | None:
         pixels = np.moveaxis(pixels, 0, -1).copy()
     pixels = as_shown(page, pixels)
     pixels, metadata = stand_upright(pixels, metadata, turned)
-    alpha = bool(page.extrasamples) and page.extrasamples[0] in (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
+    extra = page.extrasamples if samples > CHANNELS[colours] else ()  # one may be named that isn't there
+    alpha = bool(extra) and extra[0] in (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
     bits = page.bitspersample
     full = pixels.dtype.kind == "u" and bits < 8 * pixels.dtype.itemsize
     return Picture(pixels, colours, alpha, 2**bits - 1 if full else None, palette, None, metadata, origin)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ...core import PhotomendError
+from ...core.reading import parse_json
 from .jobs import in_one_line
 from .limits import Limits, TooLargeError
 from .sessions import GoneError, TooManyError
@@ -45,9 +45,14 @@ async def read_json(request: Request) -> dict[str, Any]:
         body += chunk
         if len(body) > ASKED:
             raise TooLargeError("there are too many marks")
+    return parsed(body)
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The object that JSON says. Raises PhotomendError for anything else."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        found = parse_json(body)
+    except ValueError as error:
         raise PhotomendError("the request isn't JSON") from error
     if not isinstance(found, dict):
         raise PhotomendError("the request isn't a JSON object")

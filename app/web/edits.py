@@ -50,7 +50,7 @@ def draw(
     mask, points = np.zeros((height, width), np.bool_), 0
     for edit in edits:
         if not isinstance(edit, Mapping):
-            raise EditError(f"edits: {edit!r} is no mark")
+            raise EditError(f"edits: {edit!r:.80} is no mark")
         missing = edit.get("erase") is not True
         if edit.get("kind") == "stroke":
             places = _places(edit.get("points"))
@@ -69,10 +69,10 @@ def draw(
             number = edit.get("number")
             own = given(number) if isinstance(number, int) else None
             if own is None:
-                raise EditError(f"edits: no mask {number!r} has been sent for this photo")
+                raise EditError(f"edits: no mask {number!r:.80} has been sent for this photo")
             mask[own] = missing
         else:
-            raise EditError(f"edits: kind (={edit.get('kind')!r}) must be stroke, box, found or mask")
+            raise EditError(f"edits: kind (={edit.get('kind')!r:.80}) must be stroke, box, found or mask")
     return mask
 
 

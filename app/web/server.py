@@ -196,7 +196,7 @@ class Server:
         wanted = await read_json(request)
         for kind, offers in (("model", self.offers), ("look", LOOKS)):
             if wanted.get(kind) not in {offer.name for offer in offers}:
-                raise PhotomendError(f"{kind}: {wanted.get(kind)!r} isn't offered here")
+                raise PhotomendError(f"{kind}: {wanted.get(kind)!r:.80} isn't offered here")
         self._start(session, "repair", partial(repair_photo, session, wanted, self.repairers))
         return JSONResponse({}, 202)
 

@@ -20,6 +20,7 @@ import torch
 
 from ..errors import PhotomendError
 from ..files import replacing
+from ..reading import parse_json, read_text
 from .gemm import onednn_product
 from .machine import Machine, processor_facts
 
@@ -75,7 +76,7 @@ def save(machine: Machine) -> Path:
 def load() -> Machine | None:
     """The profile that was measured here, if there is one; None if it was measured elsewhere or cannot be read."""
     try:
-        found: dict[str, Any] = json.loads(path().read_text(encoding="utf-8"))
+        found: dict[str, Any] = parse_json(read_text(path()))
         measured = Machine(**found.pop("machine"))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -72,10 +72,14 @@ class HubStream:
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto | None]:
         if position is None:
             position = {"digest": self.hub.digest, "split": 0, "file": 0, "row": 0, "rows": None, "taken": {}}
-        if position["digest"] != self.hub.digest:
+        places = (position.get(name) for name in ("split", "file", "row"))
+        taken = position.get("taken")
+        if not all(type(place) is int and place >= 0 for place in places) or not isinstance(taken, dict):
+            raise PhotomendError(f"{self.origin}: the journal is damaged; start over with --restart")
+        if position.get("digest") != self.hub.digest:
             raise PhotomendError(f"{self.origin}: its files have changed since; start over with --restart")
-        self._at, self._taken = dict(position), dict(position["taken"])
-        return self._rest(position["rows"])
+        self._at, self._taken = dict(position), dict(taken)
+        return self._rest(position.get("rows"))
 
     def position(self) -> dict[str, Any]:
         rows = None if self._rows is None else self._rows.state_dict()

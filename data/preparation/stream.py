@@ -69,12 +69,13 @@ class SourceStream:
         self._digest = ""
 
     def photos(self, position: dict[str, Any] | None = None) -> Iterator[StreamedPhoto]:
-        self._given = 0 if position is None else position["given"]
+        given = 0 if position is None else position.get("given")
+        self._given = given if type(given) is int and given >= 0 else -1
         self._digest = _digest(self.source)
         if position is not None and position != self.position():
             raise PhotomendError(
-                f"{self.origin}: its photos have changed since ({position['photos']} then, {len(self.source)} now); "
-                "start over with --restart"
+                f"{self.origin}: its photos have changed since ({position.get('photos')} then, {len(self.source)} "
+                "now); start over with --restart"
             )
         return self._rest()
 

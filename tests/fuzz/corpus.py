@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,12 +17,16 @@ from photomend import models
 from photomend.app.photo.files import write
 from photomend.app.photo.metadata import Metadata
 from photomend.app.photo.picture import Picture
-from photomend.data.prepared import write_shard
+from photomend.core.backend import profile
+from photomend.core.backend.machine import TORCH
+from photomend.models.calibration import Calibration
 from photomend.models.weights import Checkpoint, save_checkpoint
 from photomend.tests.data.hostile import READ, REFUSED
-from photomend.train.checkpoint import save_state
+from photomend.train.checkpoint import save_state, state_of
 from photomend.train.config import TrainConfig
+from photomend.train.trainer import Trainer
 from PIL import Image
+from safetensors.torch import save
 from tifffile import imwrite
 
 SIDE = 12
@@ -80,12 +86,18 @@ def network() -> models.RepairNetwork:
 
 
 def weights() -> list[bytes]:
-    return _written(lambda path: save_checkpoint(path, Checkpoint("linear", network().state_dict(), network().config)))
+    known = Checkpoint("linear", network().state_dict(), network().config)
+    calibration = Calibration((0.1, 0.2, 0.3, 0.4), 1.1, 0.5, 2.0).to_dict()
+    return [
+        *_written(lambda path: save_checkpoint(path, known)),
+        *_written(lambda path: save_checkpoint(path, replace(known, metrics={"mse": 57.1}, calibration=calibration))),
+        save(network().state_dict()),  # as another program writes it
+    ]
 
 
 def states() -> list[bytes]:
-    state = {"progress": {"steps": 3, "best": 1.5}, "weights": network().state_dict(), "model": "linear"}
-    return _written(lambda path: save_state(path, state))
+    trainer = Trainer(TrainConfig(model="linear", model_config={"splits": 2}, steps=6))
+    return _written(lambda path: save_state(path, state_of(trainer)))
 
 
 def settings() -> list[bytes]:
@@ -99,16 +111,25 @@ def logs() -> list[bytes]:
     return ["".join(json.dumps(record) + "\n" for record in records).encode()]
 
 
-def prepared() -> list[bytes]:
-    """A part of a prepared dataset."""
-    kinds, contents = pictures(), []
-    for kind in ("RGB", "grey"):
-        target = BytesIO()
-        Image.fromarray(kinds[kind].pixels).save(target, "PNG")
-        contents.append({"bytes": target.getvalue(), "path": None})
-    box = {"x": 1, "y": 1, "width": 3, "height": 3}
-    row = {"photo": contents[0], "mask": contents[1], "class": "", "box": box}
-    return _written(lambda path: write_shard(path, [{**row, "path": f"{i}.png"} for i in range(3)]))
+def marks() -> list[bytes]:
+    """What the page sends."""
+    edits = [
+        {"kind": "stroke", "points": [[1, 2], [30, 20.5], [70, 59]], "radius": 3},
+        {"kind": "box", "x": 4, "y": 5, "width": 20, "height": 10, "erase": True},
+        {"kind": "found"},
+    ]
+    return [json.dumps({"edits": edits, "model": "attention", "look": "faithful"}).encode()]
+
+
+def digests() -> list[bytes]:
+    return [f"{'9f' * 32}  photomend-s.safetensors\n{'0a' * 32}  cnn.safetensors\n".encode()]
+
+
+def profiles() -> list[bytes]:
+    """A profile of this machine, which the reader takes for its own."""
+    with TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder
+        return [profile.save(TORCH).read_bytes()]
 
 
 def _written(write: Callable[[Path], object]) -> list[bytes]:

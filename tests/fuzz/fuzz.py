@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import faulthandler
-import mmap
+import hashlib
 import os
-import resource
 import signal
-import struct
 import tempfile
 import time
-import traceback
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
 from .mutate import mutated
-from .targets import TARGETS, Target, attempt
+from .targets import TARGETS
+from .trial import MOST_SECONDS, Board, Trial
 
-#: Seconds that an input may take, and bytes of address space that a process may take more than it has at first.
-MOST_SECONDS, MOST_MEMORY = 5.0, 3 * 2**30
 #: Findings of one target after which it isn't tried any more.
 ENOUGH = 20
+TICK = 0.02
 
 
 @dataclass
@@ -33,94 +32,108 @@ class Found:
     findings: list[str] = field(default_factory=list)
 
 
-class Board:
-    """Numbers that parent and child see: the inputs done, those refused, and whether one has gone wrong."""
-
-    def __init__(self) -> None:
-        self.memory = mmap.mmap(-1, 24)
-
-    def get(self) -> tuple[int, int, int]:
-        done, refused, wrong = struct.unpack("<qqq", self.memory[:])
-        return done, refused, wrong
-
-    def set(self, done: int, refused: int, wrong: int) -> None:
-        self.memory[:] = struct.pack("<qqq", done, refused, wrong)
-
-
 def made(name: str, files: list[bytes], seed: int, number: int) -> bytes:
     """The input of this number: the same whenever it is asked for."""
     random = Random(f"{name} {seed} {number}")
     return mutated(random.choice(files), files, random)
 
 
+def corpus_of(name: str) -> list[bytes]:
+    """What a target begins with, made in a process of its own: libvips, once used, hangs in what is forked later."""
+    with ProcessPoolExecutor(1, get_context("fork")) as pool:
+        return pool.submit(_corpus, name).result()
+
+
+def _corpus(name: str) -> list[bytes]:
+    return TARGETS[name].corpus()
+
+
 def fuzz(name: str, seconds: float, seed: int = 0, keep: Path | None = None, most: int | None = None) -> Found:
     """Try inputs on a target for so many seconds, or `most` inputs; what goes wrong is kept in the folder `keep`."""
-    target, found, board = TARGETS[name], Found(), Board()
-    files, end = target.corpus(), time.monotonic() + seconds
+    files = corpus_of(name)
+
+    def one_after_another(trial: Trial) -> None:
+        while not trial.over():
+            trial(made(name, files, seed, trial.board.done))
+
+    return watched(name, one_after_another, seconds, keep, most)
+
+
+def watched(
+    name: str, try_all: Callable[[Trial], None], seconds: float, keep: Path | None = None, most: int | None = None
+) -> Found:
+    """Let `try_all` give inputs to a target, in a process of its own, and in another if it crashes or hangs.
+
+    An error that isn't of the family is written down by the child, which goes on; each kind of it, told by its type and
+    line, is one finding. A crash or a hang is noticed here.
+    """
+    found, board, end = Found(), Board(), time.monotonic() + seconds
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
-        while time.monotonic() < end and len(found.findings) < ENOUGH and (most is None or found.inputs < most):
-            board.set(found.inputs, found.refused, 0)
+        report = Path(folder, "findings")
+        while time.monotonic() < end and len(found.findings) < ENOUGH and (most is None or board.done < most):
             child = os.fork()
             if not child:
-                _try_all(target, name, files, seed, Path(folder), end, most, board)
-            status = _watch(child, board)
-            done, found.refused, _ = board.get()
-            found.inputs = done
-            if status:
-                found.inputs += 1
-                data = made(name, files, seed, done)
-                kept = ""
-                if keep is not None:
-                    keep.mkdir(parents=True, exist_ok=True)
-                    (keep / f"{name}-{seed}-{done}").write_bytes(data)
-                    kept = f", kept in {keep}"
-                report = Path(folder, "error")
-                why = report.read_text() if report.exists() else ""
-                report.unlink(missing_ok=True)
-                found.findings.append(f"input {done} of seed {seed}{kept}: {why or status}")
+                Trial(TARGETS[name], Path(folder), board, end, most).run(try_all)
+            if why := _watch(child, board):
+                kept = keep_input(board.input(), name, keep)
+                with report.open("a") as file:
+                    file.write(f"{why}: input {board.done}, {kept or 'not kept'}\n")
+                board.count(refused=False)
+            found.findings = _kept(report, Path(folder), name, keep)
+    found.inputs, found.refused = board.done, board.refused
     return found
 
 
-def _try_all(
-    target: Target, name: str, files: list[bytes], seed: int, folder: Path, end: float, most: int | None, board: Board
-) -> None:
-    """In the child: one input after another until one goes wrong or time is up."""
-    faulthandler.disable()  # a crash is reported by the parent
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libraries complain there
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MOST_MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    number, refused, _ = board.get()
-    while time.monotonic() < end and (most is None or number < most):
-        try:
-            refused += attempt(target, folder / "file", made(name, files, seed, number))
-        except BaseException as error:
-            last = traceback.extract_tb(error.__traceback__)[-1]
-            text = f"{type(error).__name__}: {str(error)[:200]} ({Path(last.filename).name}:{last.lineno})"
-            (folder / "error").write_text(" ".join(text.split()))
-            os._exit(1)
-        number += 1
-        board.set(number, refused, 0)
-    os._exit(0)
+def keep_input(data: bytes, name: str, keep: Path | None) -> str:
+    """Keep the bytes of a finding; where, or "" without a folder."""
+    if keep is None:
+        return ""
+    keep.mkdir(parents=True, exist_ok=True)
+    path = keep / f"{name}-{hashlib.sha256(data).hexdigest()[:12]}"
+    path.write_bytes(data)
+    return str(path)
+
+
+def _kept(report: Path, folder: Path, name: str, keep: Path | None) -> list[str]:
+    """The findings' lines; the inputs that a child has put aside are kept."""
+    lines = report.read_text().splitlines() if report.exists() else []
+    for path in sorted(folder.glob("input-*")):
+        place = keep_input(path.read_bytes(), name, keep)
+        lines = [line.replace(path.name, place or "not kept") for line in lines]
+        path.unlink()
+    if lines:
+        report.write_text("".join(line + "\n" for line in lines))
+    return lines
 
 
 def _watch(child: int, board: Board) -> str:
-    """Wait for the child; what went wrong, or ""."""
-    done, since = -1, time.monotonic()
+    """Wait for the child; what went wrong, or "".
+
+    What counts is the time that it computes or waits: not the time in which others have the processor, or in which it
+    is stopped.
+    """
+    done, waited, since = -1, 0.0, 0.0
     while True:
         finished, status = os.waitpid(child, os.WNOHANG)
         if finished:
             if os.WIFSIGNALED(status):
                 return f"killed by {signal.Signals(os.WTERMSIG(status)).name}"
             return f"ended with {os.WEXITSTATUS(status)}" if os.WEXITSTATUS(status) else ""
-        if board.get()[0] != done:
-            done, since = board.get()[0], time.monotonic()
-        elif _busy(child) and time.monotonic() - since > MOST_SECONDS:
+        state, computed = _state(child)
+        if board.tried != done:
+            done, waited, since = board.tried, 0.0, computed
+        waited += TICK * (state in "SD")
+        if computed - since + waited > MOST_SECONDS and board.busy:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
             return f"took more than {MOST_SECONDS:g} s"
-        time.sleep(0.02)
+        time.sleep(TICK)
 
 
-def _busy(child: int) -> bool:
-    return os.path.exists(f"/proc/{child}")
+def _state(child: int) -> tuple[str, float]:
+    """What a process does, by the letter that Linux has for it, and the seconds that it has computed."""
+    try:
+        fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "Z", 0.0
+    return fields[0], (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -10,27 +10,8 @@ import zlib
 from collections.abc import Sequence
 from random import Random
 
-#: Numbers at which sizes, counts and offsets go wrong.
-EXTREMES = (
-    0,
-    1,
-    2,
-    7,
-    8,
-    127,
-    128,
-    255,
-    256,
-    32767,
-    32768,
-    65535,
-    65536,
-    2**31 - 1,
-    2**31,
-    2**32 - 1,
-    2**63,
-    2**64 - 1,
-)
+from .structure import EXTREMES, restructured
+
 FORMATS = ("B", "<H", ">H", "<I", ">I", "<Q", ">Q")
 WORDS = (b"null", b"NaN", b"-1", b"1e999", b'""', b"[]", b"{}", b"true", b"9" * 400, b"[" * 2000, b"\\ud800", b"\0")
 
@@ -38,14 +19,22 @@ WORDS = (b"null", b"NaN", b"-1", b"1e999", b'""', b"[]", b"{}", b"true", b"9" * 
 def mutated(data: bytes, others: Sequence[bytes], random: Random) -> bytes:
     """`data` with one to six changes, and the checks that would reveal them at once made right again."""
     made = bytearray(data)
+    if random.random() < 0.5:
+        made = bytearray(restructured(data, random))
+        if random.random() < 0.7:
+            return repaired(bytes(made), random)
     for _ in range(random.choice((1, 1, 2, 3, 6))):
         random.choice((_flip, _number, _cut, _repeat, _splice, _word, _remove))(made, others, random)
-    kind = bytes(made[:4])
-    if kind == b"\x89PNG" and random.random() < 0.8:
-        return checked_png(bytes(made))
+    return repaired(bytes(made), random)
+
+
+def repaired(made: bytes, random: Random) -> bytes:
+    """A changed file with the right checksums, mostly."""
+    if made[:4] == b"\x89PNG" and random.random() < 0.8:
+        return checked_png(made)
     if made[8:9] == b"{" and random.random() < 0.8:
-        return digested(resized_header(bytes(made)))
-    return bytes(made)
+        return digested(resized_header(made))
+    return made
 
 
 def _place(made: bytearray, random: Random) -> int:

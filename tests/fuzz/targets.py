@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import numpy as np
-import torch
-from photomend.app.options import read_settings
-from photomend.app.photo.files import read
-from photomend.app.photo.picture import CHANNELS
-from photomend.app.reconstructors import load_run
 from photomend.core import PhotomendError
 from photomend.data.claims import allow_pixels
-from photomend.data.photos import decode_photo
-from photomend.data.prepared import count_rows
-from photomend.train.checkpoint import load_state
-from photomend.train.config import TrainConfig
-from photomend.train.log import JsonLog, by_kind, read_log
 
-from . import corpus
+from . import corpus, dataset_corpus, dataset_readers, readers
 
 #: Pixels of a photo while fuzzing: enough for all that the corpus means, and soon too many.
 PIXELS = 1_000_000
@@ -34,45 +25,25 @@ class Target(NamedTuple):
     corpus: Callable[[], list[bytes]]
 
 
-def photo(path: Path) -> None:
-    picture = read(path)
-    channels = picture.pixels.shape[2] if picture.pixels.ndim == 3 else 1
-    assert channels >= CHANNELS[picture.colours] + picture.alpha
-    assert 0 < picture.shape[0] * picture.shape[1] <= PIXELS
-    assert picture.pixels.shape[:2] == picture.shape
-
-
-def training_photo(path: Path) -> None:
-    pixels = decode_photo(path.read_bytes(), str(path))
-    assert pixels.dtype == np.uint8
-    assert pixels.ndim == 3
-    assert pixels.shape[2] == 3
-
-
-def weights(path: Path) -> None:
-    network = load_run(path)
-    assert all(torch.isfinite(array).all() for array in network.state_dict().values())
-
-
-def settings(path: Path) -> None:
-    TrainConfig.from_dict(read_settings(path), str(path))
-
-
-def log(path: Path) -> None:
-    by_kind(read_log(path))
-    with JsonLog(path, 1, 0) as written:
-        written.write({"step": 2})
-    assert read_log(path)[-1] == {"step": 2}
-
-
 TARGETS = {
-    "photo": Target(photo, corpus.photos),
-    "training-photo": Target(training_photo, corpus.photos),
-    "weights": Target(weights, corpus.weights),
-    "state": Target(load_state, corpus.states),
-    "settings": Target(settings, corpus.settings),
-    "log": Target(log, corpus.logs),
-    "prepared": Target(count_rows, corpus.prepared),
+    "photo": Target(readers.photo, corpus.photos),
+    "training-photo": Target(readers.training_photo, corpus.photos),
+    "mask": Target(readers.mask, corpus.photos),
+    "repaired-photo": Target(readers.repaired_photo, corpus.photos),
+    "marks": Target(readers.marks, corpus.marks),
+    "weights": Target(readers.weights, corpus.weights),
+    "arrays": Target(readers.arrays, corpus.weights),
+    "digests": Target(readers.digests, corpus.digests),
+    "state": Target(readers.state, corpus.states),
+    "settings": Target(readers.settings, corpus.settings),
+    "log": Target(readers.log, corpus.logs),
+    "profile": Target(readers.machine_profile, corpus.profiles),
+    "shard": Target(dataset_readers.shard, dataset_corpus.shards),
+    "provenance": Target(dataset_readers.provenance, dataset_corpus.provenance),
+    "dataset-info": Target(dataset_readers.info, dataset_corpus.info),
+    "dataset-state": Target(dataset_readers.state, dataset_corpus.state),
+    "journal": Target(dataset_readers.journal, dataset_corpus.journals),
+    "hub": Target(dataset_readers.hub, dataset_corpus.replies),
 }
 
 
@@ -90,3 +61,14 @@ def attempt(target: Target, path: Path, data: bytes) -> bool:
         return True
     finally:
         allow_pixels(None)
+
+
+def warm_up(target: Target, files: list[bytes]) -> None:
+    """Give a reader these files, so that everything is imported that it imports when it is needed.
+
+    What is wrong with these files is found when they are tried.
+    """
+    with TemporaryDirectory() as folder:
+        for data in files:
+            with suppress(Exception):  # the fuzzer will say which
+                attempt(target, Path(folder, "file"), data)
