@@ -149,7 +149,7 @@ def _places(points: object) -> list[tuple[float, float]]:
     places = []
     for point in points:
         if not isinstance(point, Sequence) or isinstance(point, str) or len(point) != 2:
-            raise EditError(f"edits: {point!r} is no point [x, y]")
+            raise EditError(f"edits: {point!r:.80} is no point [x, y]")
         places.append((_finite(point[0]), _finite(point[1])))
     return places
 
@@ -163,5 +163,5 @@ def _number(edit: Mapping[str, Any], name: str) -> float:
 
 def _finite(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e6:
-        raise EditError(f"edits: {value!r} is no number of pixels")
+        raise EditError(f"edits: {value!r:.80} is no number of pixels")
     return float(value)

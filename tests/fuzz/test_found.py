@@ -151,7 +151,15 @@ def test_a_word_without_end_is_compared_in_time() -> None:
     assert time.process_time() - began < 1
 
 
-@pytest.mark.parametrize("edit", [{"kind": "x" * 10**6}, "x" * 10**6, ["x"] * 10**5])
+#: Marks whose values are longer than any message may be.
+LONG_MARKS = [
+    {"kind": "stroke", "points": [[[1] * 10**5]], "radius": 1},
+    {"kind": "stroke", "points": [[1, "x" * 10**5]], "radius": 1},
+    {"kind": "box", "x": [1] * 10**5, "y": 1, "width": 1, "height": 1},
+]
+
+
+@pytest.mark.parametrize("edit", [{"kind": "x" * 10**6}, "x" * 10**6, ["x"] * 10**5, *LONG_MARKS])
 def test_messages_about_marks_stay_readable(edit: object) -> None:
     with pytest.raises(PhotomendError) as error:
         draw(parsed(json.dumps({"edits": [edit]}).encode())["edits"], 9, 9)
