@@ -22,6 +22,27 @@ def png(width: int, height: int, *chunks: tuple[bytes, bytes], depth: int = 8, p
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in inner)
 
 
+def grown(size: int) -> bytes:
+    """So many zeros, compressed a thousandfold."""
+    packer = zlib.compressobj(9)
+    return b"".join(packer.compress(bytes(2**20)) for _ in range(size >> 20)) + packer.flush()
+
+
+def png_that_grows(depth: int, size: int) -> bytes:
+    """A PNG file of one pixel whose compressed pixels are `size` bytes."""
+    inner = (b"IHDR", struct.pack(">IIBBBBB", 1, 1, depth, 2, 0, 0, 0)), (b"IDAT", grown(size)), (b"IEND", b"")
+    made = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in inner
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(made)
+
+
+def tiff_that_grows(size: int) -> bytes:
+    """A TIFF file of one pixel whose strip becomes `size` bytes."""
+    data, place = grown(size), len(tiff(1, 1))
+    return tiff(1, 1, t259=8, t273=place, t279=len(data)) + data
+
+
 def tiff(width: int, height: int, pages: int = 1, endless: bool = False, **tags: int) -> bytes:
     """A grey TIFF file whose tags may be changed by number (`t277=9`); its last page may lead back to its first."""
     values = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 4, 277: 1, 278: height, 279: width * height}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from photomend.core import PhotomendError
 from photomend.data.claims import MOST_PIXELS, allow_pixels
 from photomend.data.photos import PhotoError, read_photo
 from photomend.tests.app.helpers import Shell, picture
-from photomend.tests.data.hostile import READ, REFUSED, png, special, tiff
+from photomend.tests.data.hostile import READ, REFUSED, png, png_that_grows, special, tiff, tiff_that_grows
 
 #: Seconds that a photo may take, and bytes of memory, on a busy machine too.
 MOST_SECONDS, MOST_MEMORY = 5.0, 2**29
@@ -46,6 +48,49 @@ def test_it_is_read(name: str, tmp_path: Path) -> None:
     assert read(path).shape == (1, 1)
     assert read_photo(path).shape == (1, 1, 3)
     assert time.process_time() - began < MOST_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("suffix", "made"),
+    [
+        (".png", lambda: png_that_grows(8, 2**29)),
+        (".png", lambda: png_that_grows(16, 2**29)),
+        (".tif", lambda: tiff_that_grows(2**29)),
+    ],
+)
+def test_compressed_pixels_take_no_more_memory_than_the_photo(
+    suffix: str, made: Callable[[], bytes], tmp_path: Path
+) -> None:
+    """Half a megabyte becomes 512; the photo has one pixel."""
+    path = tmp_path / f"photo{suffix}"
+    path.write_bytes(made())
+    for reader in (read, read_photo):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        with suppress(PhotoError):  # either is right
+            assert reader(path).shape[:2] == (1, 1)
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**27 / 1024
+
+
+def test_a_link_out_of_a_folder_of_photos_is_read_and_never_written(tmp_path: Path, shell: Shell) -> None:
+    """Photos may be links; what is written replaces a link, and a folder that is one isn't searched."""
+    picture(tmp_path / "elsewhere" / "photo.png")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "in.png").symlink_to(tmp_path / "elsewhere" / "photo.png")
+    (tmp_path / "photos" / "out").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "photos" / "zero.png").symlink_to("/dev/zero")
+    before = (tmp_path / "elsewhere" / "photo.png").read_bytes()
+    (tmp_path / "repaired").mkdir()
+    (tmp_path / "elsewhere" / "other").write_bytes(b"not ours")
+    (tmp_path / "repaired" / "in.png").symlink_to(tmp_path / "elsewhere" / "other")
+    arguments = ("--box", "9,9,9,9", "-o", tmp_path / "repaired", "--model", "border", "--overwrite")
+    outcome = shell("repair", tmp_path / "photos", *arguments)
+    assert outcome.status == 1, outcome
+    assert "zero.png: can't be read as a photo (it is a pipe or a device)" in outcome.err
+    assert (tmp_path / "elsewhere" / "photo.png").read_bytes() == before
+    assert (tmp_path / "elsewhere" / "other").read_bytes() == b"not ours"
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"photo.png", "other"}
+    assert [path.name for path in (tmp_path / "repaired").iterdir()] == ["in.png"]
+    assert not (tmp_path / "repaired" / "in.png").is_symlink()
 
 
 def test_more_pixels_can_be_allowed_and_fewer(tmp_path: Path, shell: Shell) -> None:
