@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -190,6 +190,27 @@ def gathered(array: Array) -> list[Array]:
     with _connected(here()):
         torch.distributed.all_gather(arrays, array.contiguous())
     return arrays
+
+
+def of_each(function: Callable[[Array], Array], arrays: Sequence[Array]) -> list[Array]:
+    """function(x), of the shape and dtype of x, for each of these arrays, which are the same on all ranks: each rank
+    computes some, the largest first, and all get all."""
+    place = here()
+    if place.size == 1:
+        return [function(x) for x in arrays]
+    found, work = [torch.zeros_like(x) for x in arrays], [0] * place.size
+    for number in sorted(range(len(arrays)), key=lambda number: -arrays[number].numel()):
+        rank = work.index(min(work))
+        work[rank] += arrays[number].numel()
+        if rank == place.rank:
+            found[number] = function(arrays[number])
+    if not arrays:
+        return found
+    # What the others have found is 0 here, so that a sum over ranks is exact; gloo adds up no bfloat16.
+    wide = torch.promote_types(arrays[0].dtype, torch.float32)
+    flat = total(torch.cat([x.reshape(-1).to(wide) for x in found]))
+    parts = flat.split([x.numel() for x in arrays])
+    return [part.view_as(x).to(x.dtype) for part, x in zip(parts, arrays, strict=True)]
 
 
 def texts(text: str) -> list[str]:

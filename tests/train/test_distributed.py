@@ -18,7 +18,7 @@ from photomend.train.adversarial import AdversarialTrainer
 from photomend.train.averaging import synchronised_batch_norms
 from photomend.train.checkpoint import draw_apart
 from photomend.train.config import AdversarialConfig, TrainConfig
-from photomend.train.distributed import join
+from photomend.train.distributed import join, of_each
 from photomend.train.optimizers import AdamW
 from photomend.train.trainer import PhotoTrainer, Trainer
 
@@ -164,3 +164,26 @@ def test_ranks_drop_out_differently_and_rank_0_as_one_alone(tmp_path: Path) -> N
     torch.manual_seed(3)
     assert torch.equal(first, torch.rand(4))
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("count", [0, 2, 5])
+def test_what_is_shared_is_computed_once_and_known_to_all(count: int, dtype: torch.dtype, tmp_path: Path) -> None:
+    arrays = [torch.randn(3 + i, 4, generator=torch.Generator().manual_seed(i)).to(dtype) for i in range(count)]
+
+    def shared(rank: int) -> tuple[list[Array], list[int]]:
+        join(torch.device("cpu"))
+        mine: list[int] = []
+
+        def doubled(x: Array) -> Array:
+            mine.append(len(x))
+            return 2 * x
+
+        return of_each(doubled, arrays), mine
+
+    ranks = on_ranks(3, tmp_path, shared)
+    for found, _ in ranks:
+        assert [x.dtype for x in found] == [dtype] * count
+        assert all(torch.equal(x, 2 * array) for x, array in zip(found, arrays, strict=True))
+    assert sorted(size for _, mine in ranks for size in mine) == [3 + i for i in range(count)]
+    assert max(len(mine) for _, mine in ranks) == -(-count // 3)

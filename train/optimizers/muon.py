@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from ...core import Array
+from ..distributed import of_each
 from .adam import AdamW
 from .checks import below_one
 from .optimizer import Group, Optimizer, Slots
@@ -39,6 +40,8 @@ class Muon(AdamW):
         O ← orthogonal((1 − μ) g + μM)                Nesterov's momentum
         θ ← θ − ηλθ − 0.2 η √max(rows, columns) · O   a step whose entries are as large as AdamW's usually are
 
+    The factors are as much work as the backward pass of some photos; several ranks share it, matrix by matrix.
+
     Args:
         parameters, lr, weight_decay: η and λ as everywhere; the latter decoupled, as in AdamW.
         momentum: μ.
@@ -60,20 +63,28 @@ class Muon(AdamW):
         if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
             raise TypeError(f"dtype (={dtype!r}) must be a floating-point torch.dtype")
         self.dtype = dtype
+        self.matrices: list[tuple[Group, Array, Array]] = []
         Optimizer.__init__(self, parameters, lr=lr, momentum=momentum, weight_decay=weight_decay)
 
     def slot_names(self, group: Group, θ: Array) -> tuple[str, ...]:
         return ("mean",) if is_matrix(θ) else ("mean", "square")
 
+    def step(self) -> None:
+        self.matrices = []
+        super().step()  # all but the matrices, of which it moves the momentum
+        groups, weights, momenta = zip(*self.matrices, strict=True) if self.matrices else ((), (), ())
+        for group, θ, factor in zip(groups, weights, of_each(orthogonal, momenta), strict=True):
+            θ.mul_(1 - group["lr"] * group["weight_decay"])
+            θ.add_(factor.to(θ.dtype).reshape(θ.shape), alpha=-0.2 * group["lr"] * sqrt(max(factor.shape)))
+        self.matrices = []
+
     def update(self, group: Group, t: int, θ: Array, g: Array, slots: Slots) -> None:
         if not is_matrix(θ):
             super().update(ADAMW | group | {"lr": ADAMW_RATE * group["lr"]}, t, θ, g, slots)
             return
-        η, μ, m = group["lr"], group["momentum"], slots["mean"]
+        μ, m = group["momentum"], slots["mean"]
         m.lerp_(g, 1 - μ)
-        factor = orthogonal(g.lerp(m, μ).flatten(1).to(self.dtype))
-        θ.mul_(1 - η * group["weight_decay"])
-        θ.add_(factor.to(θ.dtype).reshape(θ.shape), alpha=-0.2 * η * sqrt(max(factor.shape)))
+        self.matrices.append((group, θ, g.lerp(m, μ).flatten(1).to(self.dtype)))
 
 
 def is_matrix(weight: Array) -> bool:
