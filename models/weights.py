@@ -101,7 +101,7 @@ def load(path: str | Path, into: Module) -> Module:
     require_usable(path, arrays)
     for name, own in into.state_dict().items():
         if name in arrays and arrays[name].dtype != own.dtype:
-            raise CheckpointError(f"{path}: {name} is {arrays[name].dtype} but should be {own.dtype}")
+            raise CheckpointError(f"{path}: {name:.80} is {arrays[name].dtype} but should be {own.dtype}")
     try:
         into.load_state_dict(arrays)
     except StateDictError as error:
@@ -142,9 +142,9 @@ def read(
         raise CheckpointError(f"{path}: a safetensors file, but not one that photomend wrote")
     version = about["version"]
     if version not in (1, VERSION):
-        raise CheckpointError(f"{path}: checkpoint format {version}; this photomend reads 1 and {VERSION}")
+        raise CheckpointError(f"{path}: checkpoint format {version!s:.80}; this photomend reads 1 and {VERSION}")
     if about.get("kind") != kind:
-        raise CheckpointError(f"{path}: holds {about.get('kind')}, not {kind}")
+        raise CheckpointError(f"{path}: holds {about.get('kind')!s:.80}, not {kind}")
     for key, wanted in _DESCRIBED[kind].items():
         if not isinstance(about.get(key), wanted):
             raise CheckpointError(f"{path}: a damaged checkpoint, its description has no {key}")
@@ -159,7 +159,7 @@ def require_usable(path: Path, weights: Mapping[str, Array]) -> None:
     """Raise CheckpointError for weights that are no finite numbers."""
     for name, array in weights.items():
         if array.is_complex() or not torch.isfinite(array).all():
-            raise CheckpointError(f"{path}: its weights are damaged: {name} holds values that are no finite numbers")
+            raise CheckpointError(f"{path}: its weights are damaged: {name:.80} holds values that are no finite numbers")
 
 
 def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
@@ -186,7 +186,7 @@ def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:
                 network.load_state_dict(checkpoint.weights)
                 return network
     except PhotomendError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise CheckpointError(f"{path}: {error!s:.500}") from error
     except (RuntimeError, OverflowError, MemoryError) as error:
         raise CheckpointError(f"{path}: model {name!r:.80} can't have the settings {config!r:.200}") from error
     raise CheckpointError(f"{path}: {_unlike(sizes, checkpoint.weights, name)}")

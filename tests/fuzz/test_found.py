@@ -20,7 +20,8 @@ from photomend.app.web.edits import draw
 from photomend.core import PhotomendError, did_you_mean
 from photomend.data.claims import BoundedFile, allow_pixels
 from photomend.models import LinearModel
-from photomend.models.weights import load
+from photomend.models.safetensors_file import write_file
+from photomend.models.weights import VERSION, load, load_checkpoint
 from photomend.tests.data.hostile import tiff
 from PIL import Image
 from safetensors.torch import save
@@ -172,3 +173,12 @@ def test_messages_about_arrays_stay_readable(tmp_path: Path) -> None:
     with pytest.raises(PhotomendError) as error:
         load(path, into=LinearModel(2))
     assert len(str(error.value)) < len(str(path)) + 500
+
+
+@pytest.mark.parametrize("about", [{"kind": "x" * 10**5}, {"kind": "weights", "version": [1] * 10**5}])
+def test_messages_about_descriptions_stay_readable(about: dict[str, object], tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    write_file(path, {}, {"version": VERSION, **about})
+    with pytest.raises(PhotomendError) as error:
+        load_checkpoint(path)
+    assert len(str(error.value)) < len(str(path)) + 300
