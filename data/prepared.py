@@ -197,9 +197,10 @@ def write_metadata(folder: Path, shards: Collection[str], identity: object) -> N
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Replace the file in one step that survives a loss of power."""
+    """Replace the file in one step that survives a loss of power. What isn't UTF-8 in a name is written as \\udcNN."""
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     with replacing(path) as draft:
-        draft.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")  # which JSON reads back as it was
 
 
 @contextmanager

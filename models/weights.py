@@ -159,7 +159,7 @@ def require_usable(path: Path, weights: Mapping[str, Array]) -> None:
     """Raise CheckpointError for weights that are no finite numbers."""
     for name, array in weights.items():
         if array.is_complex() or not torch.isfinite(array).all():
-            raise CheckpointError(f"{path}: its weights are damaged: {name:.80} holds values that are no finite numbers")
+            raise CheckpointError(f"{path}: its weights are damaged: {name:.80} has values that are no finite numbers")
 
 
 def build_network(path: Path, checkpoint: Checkpoint) -> RepairNetwork:

@@ -18,7 +18,9 @@ from photomend.app.photo.picture import Picture
 from photomend.app.web.answers import parsed
 from photomend.app.web.edits import draw
 from photomend.core import PhotomendError, did_you_mean
+from photomend.core.reading import parse_json, read_text
 from photomend.data.claims import BoundedFile, allow_pixels
+from photomend.data.prepared import write_json
 from photomend.models import LinearModel
 from photomend.models.safetensors_file import write_file
 from photomend.models.weights import VERSION, load, load_checkpoint
@@ -182,3 +184,9 @@ def test_messages_about_descriptions_stay_readable(about: dict[str, object], tmp
     with pytest.raises(PhotomendError) as error:
         load_checkpoint(path)
     assert len(str(error.value)) < len(str(path)) + 300
+
+
+def test_names_that_are_not_utf8_come_back_as_they_were(tmp_path: Path) -> None:
+    """A journal names the photos that can't be read."""
+    write_json(tmp_path / "journal.json", {"a\udcff.png": "é \ud800"})
+    assert parse_json(read_text(tmp_path / "journal.json")) == {"a\udcff.png": "é \ud800"}
