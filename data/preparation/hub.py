@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,10 @@ PRESETS = {
     ),
     "oxford-pets": Preset("timm/oxford-iiit-pet", ("train", "test"), {}),
 }
+
+
+#: What a commit is called.
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 class HubDataset:
@@ -106,7 +111,7 @@ class HubDataset:
         if self._token:
             for spelling in (self._token, repr(self._token)[1:-1], quote(self._token), quote(self._token, safe="")):
                 text = text.replace(spelling, "***")
-        return text
+        return text[:500]
 
     def _commit(self, repository: str, revision: str | None, token_env: str) -> str:
         """The commit that `revision`, by default the newest, means; makes sure that it may be read."""
@@ -116,7 +121,10 @@ class HubDataset:
         hub = HfApi(token=self._token or False)
         try:
             hub.auth_check(repository, repo_type="dataset")
-            return str(hub.dataset_info(repository, revision=revision).sha)
+            commit = str(hub.dataset_info(repository, revision=revision).sha)
+            if not COMMIT.fullmatch(commit):  # the client takes it for a path in its cache
+                raise ValueError(f"it calls a commit {commit!r:.80}")
+            return commit
         except Exception as error:  # its HTTP library, which differs between versions, has a family of its own
             if isinstance(error, GatedRepoError):
                 advice = (

@@ -45,7 +45,7 @@ class HubStream:
         features = next(iter(hub.splits.values())).features or {}
         photos = [name for name, kind in features.items() if isinstance(kind, datasets.Image)]
         labels = [name for name in CLASS_COLUMNS if name in features]
-        columns = f"(its columns: {', '.join(features) or 'unknown'})"
+        columns = f"(its columns: {', '.join(features)[:500] or 'unknown'})"
         if not photos:
             raise PhotomendError(f"{hub.origin}: no column of photos {columns}")
         if classes and not labels:

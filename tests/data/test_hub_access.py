@@ -120,3 +120,14 @@ def test_revisions(hub: Hub, tmp_path: Path, name: str) -> None:
 def test_names_that_mean_nothing(hub: Hub, name: str, message: str) -> None:
     with pytest.raises(PhotomendError, match=message):
         HubDataset(name)
+
+
+@pytest.mark.parametrize("commit", ["../../../elsewhere", "/dev/zero", "x" * 5000, "A" * 40, ""])
+def test_a_commit_that_is_no_hash_is_refused(hub: Hub, tmp_path: Path, commit: str) -> None:
+    """The client would write to a file of that name in its cache."""
+    write_parquet(tmp_path / "hub" / PETS)
+    hub.commit = commit
+    with pytest.raises(PhotomendError, match="it calls a commit '") as error:
+        HubDataset("oxford-pets")
+    assert len(str(error.value)) < 600
+    assert not (tmp_path / "cache").exists()

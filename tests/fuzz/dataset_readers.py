@@ -89,6 +89,7 @@ def hub(path: Path) -> None:
     replies.clear()
     replies["all"] = path.read_bytes()
     huggingface_hub.HfFileSystem.clear_instance_cache()
+    huggingface_hub.constants.HF_HUB_CACHE = str(path.with_name("cache"))  # and not the user's
     stream = HubStream(HubDataset("owner/name"))
     assert stream.hub.revision is None or isinstance(stream.hub.revision, str)
     for photo in islice(stream.photos(), ROWS):
