@@ -66,6 +66,8 @@ def join(device: torch.device) -> Ranks:
         with _connected(place):
             if not dist.is_initialized():
                 store, rank, size = next(rendezvous("env://", place.rank, place.size, timeout=PATIENCE))
+                # A launcher's store outlives its ranks: those that it starts anew must not find dead ones' addresses.
+                store = dist.PrefixStore(f"photomend/{place.restarts}", store)  # type: ignore[attr-defined]
                 backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
                 dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
                 _joined.store = store
