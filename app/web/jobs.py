@@ -83,8 +83,9 @@ class Job:
             self.work(self)
         finally:
             with self._gate:
-                self._thread = None
-                _raise_in(threading.get_ident(), None)
+                interrupted, self._thread = self._thread is None, None
+            if interrupted:
+                _let_arrive(CancelledError)
 
     def interrupt(self) -> None:
         """End the work, at once if it runs: a network's answer or a patch search can take seconds between two signs of
@@ -97,10 +98,24 @@ class Job:
                 _raise_in(thread, CancelledError)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Let Python raise an error in another of its threads, or with None forget one that has not been raised yet."""
-    wanted = None if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), wanted)
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Let Python raise an error in another of its threads, instead of one that has not been raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+
+
+def _let_arrive(error: type[BaseException]) -> None:
+    """Wait for an error that another thread may have sent to this one, and drop it.
+
+    Whether it has been raised already can't be told, so it is sent once more: of two that wait, one is raised. Python
+    can also be told to forget one that waits. But then it goes on looking for it, at every call, and Python 3.11
+    never comes to the end of that where a profiler or debugger is at work.
+    """
+    try:
+        _raise_in(threading.get_ident(), error)
+        while True:
+            pass
+    except error:
+        pass
 
 
 def in_one_line(error: Exception) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -152,3 +154,28 @@ def test_a_mistake_of_ours_is_shown_to_who_runs_the_server(jobs: Jobs, capsys: p
     assert job.over.wait(10)
     assert job.problem == "photomend made a mistake; its terminal says which"
     assert "IndexError" in capsys.readouterr().err
+
+
+def test_a_process_can_be_profiled_after_jobs_were_cancelled() -> None:
+    """An error that one thread sends another and that is never raised makes Python 3.11 hang under a profiler."""
+    program = """
+import sys, time
+from photomend.app.web.jobs import Job, Jobs
+
+def busy(job):
+    while not job.unwanted.is_set():
+        pass
+
+jobs = Jobs()
+ended = [jobs.add(Job("a", "work", busy if n % 2 else str)) for n in range(40)]
+for job in ended:
+    time.sleep(0.002)
+    jobs.cancel(job)
+assert all(job.over.wait(20) for job in ended)
+jobs.close()
+sys.setprofile(lambda *event: None)
+print(sorted([2, 1], key=lambda x: x))
+sys.setprofile(None)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.returncode) == ("[1, 2]\n", 0), done.stderr
