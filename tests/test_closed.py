@@ -53,6 +53,7 @@ EXCEPTIONS = {
     "app/exercises/child.py": {"exec", "compile"},  # runs the learner's own answer, which is a program
     "app/exercises/process.py": {"subprocess"},  # in a process of its own
     "core/backend/runtime.py": {"ctypes"},  # asks the C library to keep freed memory
+    "app/web/jobs.py": {"ctypes"},  # lets Python raise an error in the thread of a job that is cancelled
     "app/web/guard.py": {"socket"},  # the names of this machine, which requests may have in Host
     "app/commands/app.py": {"socket", "webbrowser"},  # the page that `photomend app` shows on this machine
 }

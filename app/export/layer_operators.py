@@ -91,6 +91,7 @@ def batch_norm(
     training: bool,
     momentum: float,
     eps: float,
+    total: None,
 ) -> str:
     if training:
         raise ExportError("batch norm with the batch's own statistics has no form in ONNX here")

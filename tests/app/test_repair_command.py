@@ -88,7 +88,6 @@ def test_a_batch_goes_on_after_bad_photos(shell: Shell, tmp_path: Path) -> None:
         (["a.png", "-o", "b.png", "--auto-colour", "#010203"], 1, "a.png: no pixel has the colour 1,2,3"),
         (["a.png", "-o", "b.png", "--box", "1,1,5,5", "--auto-certainty", "0.5"], 2, "--auto-certainty is for --auto"),
         (["a.png", "-o", "b.png", "--auto", "--auto-certainty", "1"], 2, "1.0 is not in the range 0<x<1"),
-        (["even.png", "-o", "b.png", "--auto"], 1, "even.png: no damage is found, nor black paint"),
         (["a.png", "-o", "b.png", "--mask-from-alpha"], 1, "a.png: nothing of it is transparent"),
         (["a.png", "-o", "b.png", "--mask", "m.png", "--grow", "200"], 1, "the mask covers the whole photo"),
         (
