@@ -25,6 +25,7 @@ from photomend.tests.layers import (
     test_locality,
     test_loss,
 )
+from photomend.tests.train import test_averaging
 from photomend.tests.verification import test_half_precision, test_special_values
 from photomend.tests.verification.cases_kinks import KINK_CASES
 from photomend.tests.verification.registry import CASES
@@ -61,6 +62,7 @@ LAST_RESORTS: dict[str, tuple[Callable[[], None], ...]] = {
         test_anomaly.test_a_pullback_that_spoils_a_finite_cotangent_is_named,
         test_anomaly.test_nobody_looks_unless_asked,
         test_anomaly.test_a_cotangent_that_was_infinite_before_is_no_fault_of_the_pullback,
+        test_averaging.test_each_leaf_is_reported_once_with_its_whole_gradient,
     ),
     "core/ops/masking.py": tuple(map(_special, ("relu", "clamp", "maximum/alike", "max_pool2d/plain"))),
     "core/ops/elementwise.py": (test_kinks.test_the_exponent_of_0, _special("clamp"), _special("power/0")),
