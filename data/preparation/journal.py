@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from ...core.reading import parse_json, read_text
 from ..sources import SPLITS
 
 #: The files of a dataset, relative to its folder.
@@ -40,6 +42,11 @@ class Journal:
     def photos(self) -> int:
         """How many photos have been dealt with."""
         return sum(self.places.values())
+
+
+def load(path: Path) -> Journal:
+    """The journal in a file. Raises OSError, ValueError, TypeError or AttributeError where there is none."""
+    return sound(Journal(**parse_json(read_text(path))))
 
 
 def sound(journal: Journal) -> Journal:

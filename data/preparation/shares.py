@@ -15,7 +15,6 @@ share it, be killed and begun again, also in another number. Where two do the sa
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from ...core.backend.ranks import Ranks
 from ...core.files import claimed, locked, sync
 from ..prepared import read_provenance
 from ..sources import PhotoSource
+from .journal import load
 from .prepare import add_photo, cannot_write, in_blocks, nothing_found, what_is_asked
 from .stream import PhotoStream
 from .unfinished import (
@@ -179,9 +179,9 @@ def read_block(folder: Path, number: int) -> Journal | None:
     """
     path = _place_of(folder, number)
     try:
-        block = Journal(**json.loads((path / JOURNAL).read_text(encoding="utf-8")))
+        block = load(path / JOURNAL)
         require_whole(path, block)
-    except (OSError, ValueError, TypeError, PhotomendError):
+    except (OSError, ValueError, TypeError, AttributeError, PhotomendError):
         return None
     return block
 

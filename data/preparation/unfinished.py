@@ -26,7 +26,7 @@ from ...core.files import sync
 from ...core.reading import parse_json, read_text
 from ..prepared import FORMAT, PROVENANCE, write_json, write_metadata, write_shard
 from .journal import Journal as Journal
-from .journal import sound
+from .journal import load
 
 JOURNAL = "journal.json"
 BLOCKS = "blocks"
@@ -47,10 +47,10 @@ def read_journal(out: Path) -> Journal | None:
     folder = unfinished_folder(Path(out).resolve())
     path = folder / (JOURNAL if (folder / JOURNAL).exists() else PROVENANCE)
     try:
-        values = parse_json(read_text(path))
         if path.name == JOURNAL:
-            journal = sound(Journal(**values))
+            journal = load(path)
             return journal if journal.position is not None or (folder / BLOCKS).exists() else None
+        values = parse_json(read_text(path))
         return Journal({key: value for key, value in values.items() if key not in RESULTS}, finished=True)
     except (FileNotFoundError, NotADirectoryError):
         return None

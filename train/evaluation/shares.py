@@ -25,6 +25,7 @@ import torch
 from ...core import PhotomendError, replacing
 from ...core.backend.ranks import ALONE, Ranks
 from ...core.files import locked
+from ...core.reading import parse_json, read_text
 from ...data.evaluation_set import EvaluationSet
 from ...models.reconstructor import Reconstructor
 from .evaluate import Evaluation, PhotoResult, batches, evaluate_batch
@@ -185,7 +186,7 @@ def _write(path: Path, value: object) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="ascii"))
+        value = parse_json(read_text(path))
     except (OSError, ValueError) as error:
         raise PhotomendError(f"{path}: this part of an evaluation can't be read; remove it") from error
     if not isinstance(value, dict):
