@@ -10,6 +10,7 @@ Sources: Bishop, *Pattern recognition and machine learning* (2006), §3.1, for t
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -72,11 +73,11 @@ class Calibration:
         """What `to_dict` gave. Raises ValueError for anything else."""
         try:
             made = cls(tuple(map(float, values["coefficients"])), *(float(values[k]) for k in ("mean", "low", "high")))
-        except (TypeError, KeyError, ValueError) as error:
-            raise ValueError(f"no calibration ({error})") from error
+        except (TypeError, KeyError, ValueError, OverflowError) as error:
+            raise ValueError(f"no calibration ({error!s:.200})") from error
         numbers = (*made.coefficients, made.mean, made.low, made.high)
         if len(numbers) != 4 + 3 or not np.isfinite(numbers).all():
-            raise ValueError(f"no calibration ({dict(values)})")
+            raise ValueError(f"no calibration ({reprlib.repr(values)})")
         return made
 
     def to_dict(self) -> dict[str, list[float] | float]:

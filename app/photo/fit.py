@@ -29,7 +29,8 @@ Step = tuple[Picture, list[str]]
 def _with_colours(picture: Picture, room: Format) -> Step:
     transparent = picture.alpha or picture.key is not None
     grey = picture.colours == "grey" and room.plain_grey and (transparent or picture.bits > 8)
-    if picture.colours in room.depths and not grey:
+    large = picture.palette is not None and len(picture.palette) > 2 ** max(room.depths.get("palette", (0,)))
+    if picture.colours in room.depths and not grey and not large:
         return picture, []
     if picture.palette is not None:
         colours = picture.palette[:, : 4 if picture.transparent_palette else 3][picture.pixels]

@@ -73,18 +73,28 @@ def read_tiff(path: Path) -> Picture | None:
         metadata = _metadata(path, page)
         origin = Origin(path, "TIFF", turned, len(file.pages))
         palette = None
-        if colours == "palette" and page.colormap is not None:
-            palette = np.full((page.colormap.shape[1], 4), 255, np.uint8)
-            palette[:, :3] = (page.colormap >> 8).T.astype(np.uint8)
+        if colours == "palette":
+            palette = _palette(page, pixels)
     if pixels.ndim == 3 and page.planarconfig == 2:  # one channel behind the other
         pixels = np.moveaxis(pixels, 0, -1).copy()
     pixels = as_shown(page, pixels)
+    if palette is not None:
+        pixels = pixels.astype(np.promote_types(pixels.dtype, np.uint8))  # numbers of colours, of one bit, too
     pixels, metadata = stand_upright(pixels, metadata, turned)
     extra = page.extrasamples if samples > CHANNELS[colours] else ()  # one may be named that isn't there
     alpha = bool(extra) and extra[0] in (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
     bits = page.bitspersample
-    full = pixels.dtype.kind == "u" and bits < 8 * pixels.dtype.itemsize
+    full = palette is None and pixels.dtype.kind == "u" and bits < 8 * pixels.dtype.itemsize
     return Picture(pixels, colours, alpha, 2**bits - 1 if full else None, palette, None, metadata, origin)
+
+
+def _palette(page: TiffPage, pixels: Pixels) -> Pixels:
+    """The colours, uint8 (N, 4), that the pixels are numbers of. Raises ValueError where it doesn't say them all."""
+    if page.colormap is None or pixels.dtype.kind not in "bu" or pixels.max(initial=0) >= page.colormap.shape[1]:
+        raise ValueError("its pixels are numbers of colours, and its palette, the tag ColorMap, doesn't have them all")
+    palette = np.full((page.colormap.shape[1], 4), 255, np.uint8)
+    palette[:, :3] = (page.colormap >> 8).T.astype(np.uint8)
+    return palette
 
 
 def as_shown(page: TiffPage, pixels: Pixels) -> Pixels:

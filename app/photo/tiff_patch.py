@@ -100,13 +100,14 @@ JPEG_SAID = "strips or tiles that the hole touches are encoded anew as JPEG, qua
 
 
 def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
-    """A picture's pixels, stored as `page` is, or with Deflate where that can't be written."""
+    """A picture's pixels, stored as `page` is; or with Deflate, or several to a byte as they are, where it can't be."""
     turned = picture.origin is not None and picture.origin.turned in SIDEWAYS
+    # As grey, numbers of colours may have fewer than 8 bits. Of what is written only strips or tiles are taken.
+    plain = {int(PHOTOMETRIC.YCBCR): PHOTOMETRIC.RGB, int(PHOTOMETRIC.PALETTE): PHOTOMETRIC.MINISBLACK}
     options: dict[str, Any] = {
-        "photometric": PHOTOMETRIC.RGB if page.photometric == PHOTOMETRIC.YCBCR else page.photometric,
+        "photometric": plain.get(page.photometric, page.photometric),
         "planarconfig": page.planarconfig if picture.pixels.ndim == 3 else None,
         "extrasamples": page.extrasamples or None,
-        "colormap": page.colormap,
         "tile": ((page.tilewidth, page.tilelength) if turned else (page.tilelength, page.tilewidth))
         if page.is_tiled
         else None,
@@ -136,8 +137,12 @@ def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
         target.seek(0)
         target.truncate()
         name = COMPRESSION(page.compression).name
-        if packed or "Predictor" in page.tags:
+        if "Predictor" in page.tags or (packed and page.compression == COMPRESSION.NONE):
             raise PhotomendError(f"its {name} compression can't be written ({error})") from error
+        if packed:
+            bits = page.bitspersample
+            imwrite(target, pixels, byteorder=byteorder, bitspersample=bits, **options)
+            return [f"its first page isn't compressed any more, {name} of {bits} bits can't be written"]
         imwrite(target, pixels, byteorder=byteorder, compression="zlib", **options)
         return [f"its first page is compressed by Deflate, {name} can't be written"]
 

@@ -68,10 +68,12 @@ def test_it_survives_a_checkpoint() -> None:
     assert Calibration.from_dict(given) == calibration
     for damaged in (
         *({}, given | {"coefficients": 1.0}, given | {"coefficients": [1.0]}, given | {"coefficients": "abcd"}),
-        *(given | {"mean": None}, given | {"low": "x"}, given | {"high": float("nan")}),
+        *(given | {"mean": None}, given | {"low": "x"}, given | {"high": float("nan")}, given | {"mean": 10**400}),
+        *(given | {"low": "x" * 10**5}, given | {"coefficients": [1.0] * 10**5}),
     ):
-        with pytest.raises(ValueError, match="no calibration"):
+        with pytest.raises(ValueError, match="no calibration") as error:
             Calibration.from_dict(damaged)
+        assert len(str(error.value)) < 1000
 
 
 def test_too_few_holes_are_refused() -> None:
