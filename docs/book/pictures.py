@@ -89,7 +89,7 @@ class Shape:
 
 def shapes(label: str, *parts: Shape | str) -> HTML:
     """Arrays as rectangles, with signs between them, and the sizes of their sides beside them."""
-    unit, gap, x, drawn = 14.0, 5.0, 12.0, []
+    unit, gap, x, end, drawn = 14.0, 5.0, 12.0, 0.0, []
     tallest = max(p.height * unit + p.deep * gap for p in parts if isinstance(p, Shape))
     middle = tallest / 2 + 26
     for part in parts:
@@ -98,7 +98,8 @@ def shapes(label: str, *parts: Shape | str) -> HTML:
             drawn.append(f'<text x="{x + room / 2:g}" y="{middle + 5:g}" class="sign">{escape(part)}</text>')
             x += room
             continue
-        w, h = part.width * unit, part.height * unit
+        # The widths of letters are those of a wide font, for the reader's isn't known.
+        w, h = max(part.width * unit, 9.8 * len(part.name)), part.height * unit
         x += 9.0 * len(part.rows) + 6
         top = middle - h / 2 + part.deep * gap / 2
         for behind in range(part.deep, -1, -1):
@@ -111,8 +112,9 @@ def shapes(label: str, *parts: Shape | str) -> HTML:
         if part.behind:
             above = top - part.deep * gap - 6
             drawn.append(f'<text x="{x + w / 2 + part.deep * gap:g}" y="{above:g}">{escape(part.behind)}</text>')
+            end = x + w / 2 + part.deep * gap + 4.3 * len(part.behind)
         x += w + part.deep * gap + 8
-    size = f"{x + 8:g} {tallest + 56:g}"
+    size = f"{max(x, end) + 8:g} {tallest + 56:g}"
     width, height = size.split()
     return HTML(
         f'<svg class="shapes" role="img" aria-label="{escape(label)}" viewBox="0 0 {size}" width="{width}" '

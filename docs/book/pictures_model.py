@@ -27,7 +27,7 @@ ARROWS = (
 )
 #: The parts that are drawn within another one's box.
 WITHIN = {"stem": "encoder2", "encoder8": "bottleneck", "up4": "decoder4", "up2": "decoder2", "head": "decoder2"}
-ACROSS, DOWN, WIDE, TALL = 150.0, 84.0, 118.0, 54.0
+ACROSS, DOWN, WIDE, TALL = 150.0, 84.0, 128.0, 54.0
 
 
 def shapes_and_weights(network: AttentionModel) -> dict[str, tuple[tuple[int, ...], int]]:
