@@ -29,7 +29,7 @@ DIMENSIONS = 24
 #: stay in a processor's cache.
 EXHAUSTIVE, AT_A_TIME = 4 * 10**7, 2**19
 #: Patches that are looked at together, to find their components or to describe them.
-BLOCK = 2**15
+SOME, BLOCK = 2**12, 2**14
 #: How far neighbours are asked, pixels, and how far random guesses go from a pixel's present match.
 STEPS, REACHES = (1, 2, 4), (1, 3, 9, 27)
 
@@ -44,18 +44,30 @@ class Description:
     """
 
     def __init__(self, photo: Array, about: Array, places: Array) -> None:
-        some = patches(photo, places[:: -(-len(places) // BLOCK)]).double()
+        some = patches(photo, places[:: -(-len(places) // SOME)]).double()
         self.mean = some.mean(dim=0)
         _, vectors = torch.linalg.eigh((some - self.mean).T @ (some - self.mean))
         # Per pixel and channel, so that patches and the other numbers are on one scale.
         self.basis = (vectors[:, -DIMENSIONS:] / some.shape[1] ** 0.5).to(photo)
-        self.mean = self.mean.to(photo)
+        self.mean = self.mean.to(photo) @ self.basis
         self.about = about.flatten(1)
 
     def __call__(self, photo: Array, places: Array) -> Array:
         """The numbers (n, D) of the patches of a photo around `places` (n,)."""
-        parts = [(patches(photo, part) - self.mean) @ self.basis for part in places.split(BLOCK)]
-        return torch.cat((torch.cat(parts), self.about[:, places].T), dim=1)
+        height, width = photo.shape[1:]
+        top, bottom = int(places.min()) // width, int(places.max()) // width + 1
+        left, right = int((places % width).min()), int((places % width).max()) + 1
+        rows, columns = (
+            torch.arange(start - RADIUS, stop + RADIUS, device=photo.device).clamp(0, size - 1)
+            for start, stop, size in ((top, bottom, height), (left, right, width))
+        )
+        # All patches of the window that holds the places, as views: to copy rows of them is faster than to gather each.
+        windows = photo[:, rows][:, :, columns].unfold(1, SIDE, 1).unfold(2, SIDE, 1).permute(1, 2, 0, 3, 4)
+        at_a_time = max(1, BLOCK // (right - left))
+        parts = [part.flatten(2) @ self.basis for part in windows.split(at_a_time)]
+        inside = (places // width - top) * (right - left) + places % width - left
+        components = torch.cat(parts).flatten(0, 1)[inside] - self.mean
+        return torch.cat((components, self.about[:, places].T), dim=1)
 
 
 class Known:
@@ -63,18 +75,17 @@ class Known:
 
     def __init__(self, places: Array, described: Array, shape: torch.Size) -> None:
         self.places, self.described = places, described
-        self.squares = described.square().sum(dim=1)
+        self.products = torch.cat((described.T, described.square().sum(dim=1)[None] / -2))
         self.width = shape[1]
         self.numbers = places.new_full((shape[0] * shape[1],), -1)
         self.numbers[places] = torch.arange(len(places), device=places.device)
 
     def nearest(self, wanted: Array) -> tuple[Array, Array]:
         """The number (n,) of the known patch nearest to each that is wanted (n, D), and the squared distance."""
-        found = [
-            (self.squares - 2 * part @ self.described.T).min(dim=1)
-            for part in wanted.split(max(1, AT_A_TIME // len(self.places)))
-        ]
-        numbers = torch.cat([each.indices for each in found])
+        ones = torch.ones_like(wanted[:, :1])
+        # ‖a − b‖² is least where a · b − ‖b‖² / 2 is greatest: the products with (a, 1) of (b, −‖b‖² / 2).
+        parts = torch.cat((wanted, ones), dim=1).split(max(1, AT_A_TIME // len(self.places)))
+        numbers = torch.cat([(part @ self.products).max(dim=1).indices for part in parts])
         return numbers, (wanted - self.described[numbers]).square().sum(dim=1)
 
     def improve(self, wanted: Array, middles: Array, matches: Array, generator: torch.Generator) -> tuple[Array, Array]:

@@ -9,13 +9,13 @@ Source: Wexler, Shechtman & Irani, *Space-time completion of video* (2007).
 
 from __future__ import annotations
 
-import itertools
-from math import exp
-
 import torch
 
 from ...core import Array
-from .search import RADIUS
+from .search import RADIUS, SIDE
+
+#: Pixels that are voted on at a time: their votes stay in a processor's cache.
+AT_A_TIME = 1024
 
 
 def vote(photo: Array, pixels: Array, sources: Array, weights: Array, spread: float) -> Array:
@@ -29,14 +29,16 @@ def vote(photo: Array, pixels: Array, sources: Array, weights: Array, spread: fl
         spread: pixels; a patch counts less, the farther the pixel is from its middle, as a Gaussian has it.
     """
     height, width = photo.shape[1:]
-    colours, rows, columns = photo.flatten(1), pixels // width, pixels % width
-    total, sum_of_weights = colours.new_zeros(photo.shape[0], len(pixels)), colours.new_zeros(len(pixels))
-    for down, across in itertools.product(range(-RADIUS, RADIUS + 1), repeat=2):
-        inside = (rows + down >= 0) & (rows + down < height) & (columns + across >= 0) & (columns + across < width)
-        shift = down * width + across
-        middles = torch.where(inside, pixels + shift, 0)
-        inside &= sources[middles] >= 0
-        share = weights[middles] * (inside * exp(-(down**2 + across**2) / (2 * spread**2)))
-        total += share * colours[:, torch.where(inside, sources[middles] - shift, 0)]
-        sum_of_weights += share
-    return total / sum_of_weights
+    steps = torch.arange(-RADIUS, RADIUS + 1, device=photo.device)
+    down, across = steps.repeat_interleave(SIDE), steps.repeat(SIDE)
+    nearness = torch.exp(-(down**2 + across**2) / (2 * spread**2)).to(photo)
+    colours, weights, voted = photo.flatten(1).T.contiguous(), weights * (sources >= 0), []
+    for part in pixels.split(AT_A_TIME):
+        rows, columns = (part // width)[:, None] + down, (part % width)[:, None] + across
+        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+        middles = torch.where(inside, rows * width + columns, 0)
+        shares = weights[middles] * (inside * nearness)
+        # In the match the pixel lies as far from the middle as in the patch around this one.
+        places = (sources[middles] - (down * width + across)).clamp_min(0)
+        voted.append((shares[:, None] @ colours[places])[:, 0] / shares.sum(dim=1, keepdim=True))
+    return torch.cat(voted).T
