@@ -6,12 +6,24 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
+#: Characters of a message's beginning and end that are kept.
+BEGINNING, END = 1500, 300
+
+
 class PhotomendError(Exception):
     """A mistake in what was asked for: one line that names the argument, the file and the value.
 
     The command line prints it as ``photomend: error: …`` and exits with 1; library code may catch it.
     Errors of shape, dtype and device inside the engine stay ``ValueError`` and ``TypeError``, as in PyTorch.
+
+    >>> len(str(PhotomendError("settings.json: no such model 'x" + "x" * 10**6 + "'")))
+    1803
     """
+
+    def __init__(self, message: str = "") -> None:
+        # A file may say something of any length, which the message repeats.
+        long = len(message) > BEGINNING + END + 3
+        super().__init__(f"{message[:BEGINNING]} … {message[-END:]}" if long else message)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
