@@ -48,7 +48,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
-    look: str = "faithful",
+    look: str | None = None,
 ) -> Pixels: ...
 @overload
 def repair(
@@ -64,7 +64,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
-    look: str = "faithful",
+    look: str | None = None,
 ) -> Image.Image: ...
 @overload
 def repair(
@@ -80,7 +80,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
-    look: str = "faithful",
+    look: str | None = None,
 ) -> Image.Image | Pixels: ...
 def repair(
     photo: File | Image.Image | Pixels,
@@ -95,7 +95,7 @@ def repair(
     quality: int | None = None,
     device: str = "auto",
     views: int | None = None,
-    look: str = "faithful",
+    look: str | None = None,
 ) -> Image.Image | Pixels:
     """Rebuild the missing parts of a photo.
 
@@ -120,8 +120,9 @@ def repair(
         quality: of `output` in a lossy format, 1 to 100; without one, nothing is lost that the format can hold.
         device: "auto" (a GPU if there is one), "cpu" or "cuda"; a `Repairer` has its own.
         views: 8 for test-time augmentation: eight times as long, and a little less error. A `Repairer` has its own.
-        look: "faithful" for the least error, smooth where nothing is known; "natural" to draw that anew with patches of
-            the photo, to look at rather than to measure. A `Repairer` has its own.
+        look: "natural" to draw the model's answer anew with patches of the photo, to look at rather than to measure;
+            "faithful" for that answer itself, which has the least error and is smooth where nothing is known. Without
+            one, natural for the shipped model, and faithful if a model is named. A `Repairer` has its own.
 
     Returns:
         The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,

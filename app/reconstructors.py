@@ -30,9 +30,10 @@ MEANT = {"attention": "photomend-s"}
 
 
 def load(
-    name: str | None = None, device: torch.device | str = "cpu", views: int | None = None
+    name: str | None = None, device: torch.device | str = "cpu", views: int | None = None, natural: bool = False
 ) -> tuple[Reconstructor, Calibration | None]:
-    """The model called `name`, ready to reconstruct on `device`, and the calibration of its error, if that is known.
+    """The model called `name`, ready to reconstruct on `device`, and the calibration of its error, if that is known:
+    of its own, or of `natural`, its answer drawn anew with patches of the photo.
 
     A classical fill goes by its name. A network's name means the run folder of that name, if there is one here, or else
     the weights that come with the package. Anything else is a run folder (its best weights) or a weights file. No name
@@ -45,7 +46,8 @@ def load(
     weights come with: an untrained network repairs nothing.
     """
     if name == TextureFill.name:
-        return TextureFill(load(None, device, views)[0]), None
+        model, calibration = load(None, device, views, natural=True)
+        return TextureFill(model), calibration
     if name is None:
         name = models.AttentionModel.name
         name = name if name in shipped_names() else models.HarmonicFill.name
@@ -56,8 +58,9 @@ def load(
     checkpoint = load_checkpoint(path, device=device, shipped=own)
     network = _network(checkpoint, path, device)
     network.views, network.for_comparison = views or network.views, checkpoint.for_comparison
+    known = checkpoint.natural_calibration if natural else checkpoint.calibration
     try:
-        calibration = Calibration.from_dict(checkpoint.calibration) if checkpoint.calibration else None
+        calibration = Calibration.from_dict(known) if known else None
     except ValueError as error:
         raise PhotomendError(f"{path}: its calibration is damaged: {error}") from error
     return network, calibration

@@ -55,9 +55,9 @@ class Repairer:
         model: fills holes. One with a `trained_hole` (pixels) is never given a hole with a longer side than that, nor a
             scratch; one without gets holes up to LARGEST in one piece.
         device: where it does so.
-        calibration: of the model's error, if it is known.
-        look: "faithful" for the model's answer; "natural" to draw it anew with patches of the photo, which changes the
-            error that the calibration knows. A model `TextureFill` is its own model with the look "natural".
+        calibration: of its error in this look, if that is known.
+        look: "faithful" for the model's answer; "natural" to draw it anew with patches of the photo. A model
+            `TextureFill` is its own model with the look "natural".
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Repairer:
         self.texture = TextureFill(model) if look == "natural" and not isinstance(model, TextureFill) else None
         if isinstance(model, TextureFill):
             self.texture, model = model, model.model
-        self.model, self.device, self.calibration = model, device, None if self.texture else calibration
+        self.model, self.device, self.calibration = model, device, calibration
         self.trained: int | None = getattr(model, "trained_hole", None)
         self.limit = LARGEST if self.trained is None else self.trained
 
@@ -82,14 +82,15 @@ class Repairer:
         name: str | None = None,
         device: torch.device | str = "cpu",
         views: int | None = None,
-        look: str = "faithful",
+        look: str | None = None,
     ) -> Self:
         """The model called `name`, as `reconstructors.load` knows it: a classical fill, shipped weights, a run folder
-        or a weights file; without a name the shipped attention model. `views`: its test-time augmentation. Raises
-        PhotomendError for weights that say that they are for comparison, as the shipped GAN's, which leave a lattice in
-        holes (docs/book/gan.md).
+        or a weights file; without a name the shipped attention model. `views`: its test-time augmentation. Without a
+        `look` it is `natural.usual_look`. Raises PhotomendError for weights that say that they are for comparison, as
+        the shipped GAN's, which leave a lattice in holes (docs/book/gan.md).
         """
-        model, calibration = load(name, device, views)
+        look = natural.usual_look(name) if look is None else look
+        model, calibration = load(name, device, views, natural=look == "natural")
         if getattr(model, "for_comparison", False):
             raise PhotomendError(f"model {name!r} is for comparison, not for repair; look 'natural' draws texture")
         return cls(model, device, calibration, look)

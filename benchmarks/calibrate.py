@@ -1,6 +1,7 @@
 """Fit the error to expect from a run's weights, store it with them, and check it on the test photos.
 
     python benchmarks/calibrate.py RUN --photos DIR --markdown calibration.md
+    python benchmarks/calibrate.py RUN --photos DIR --look natural        # of the error after patches were drawn
 
 The fit (models/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`,
 rebuilt as `photomend repair` does it, and is written into the run's best weights. On the test photos, it compares the
@@ -9,8 +10,8 @@ expected errors with the true ones and counts the holes whose error lies in the 
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
+from photomend.app.natural import LOOKS
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, views_option, write_text
 from photomend.app.photo.canvas import RGBCanvas
 from photomend.app.reconstructors import load_run
@@ -93,6 +95,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 @click.command(help=__doc__.split("\n\n")[0])
 @click.argument("run", type=FOLDER)
 @click.option("--photos", type=FOLDER, required=True, help="A folder of photos.")
+@click.option("--look", type=click.Choice(LOOKS), default="faithful", show_default=True)
 @click.option("--limit", type=click.IntRange(min=10), default=200, show_default=True, help="Photos of each kind.")
 @click.option("--markdown", type=FILE, help="Write the table here; an .md file.")
 @click.option("--json", "json_file", type=FILE, help="Write its rows here; a .json file.")
@@ -101,6 +104,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main(
     run: Path,
     photos: Path,
+    look: str,
     limit: int,
     markdown: Path | None,
     json_file: Path | None,
@@ -114,13 +118,16 @@ def main(
     target = set_up_runtime(device, threads)
     network = load_run(run, target)
     network.views = views or network.views
-    model = Repaired(network, target)
-    known = rebuild(open_source(photos, None, "validation"), model, limit)
-    calibration: Calibration = fit(torch.stack([s.features for s in known]), [s.error for s in known])
+    model = Repaired(network, target, look)
+    seen = rebuild(open_source(photos, None, "validation"), model, limit)
+    calibration: Calibration = fit(torch.stack([s.features for s in seen]), [s.error for s in seen])
     path = find_checkpoint(run)
-    save_checkpoint(path, dataclasses.replace(load_checkpoint(path), calibration=calibration.to_dict()))
+    known, fitted = load_checkpoint(path), calibration.to_dict()
+    natural = look == "natural"
+    known = replace(known, natural_calibration=fitted) if natural else replace(known, calibration=fitted)
+    save_checkpoint(path, known)
     click.echo(f"{path}: {calibration}")
-    repairer = Repairer(network, target, calibration)
+    repairer = Repairer(network, target, calibration, look)
     tested = rebuild(open_source(photos, None, "test"), model, limit)
     rows = measured(tested, [repairer.expect(RGBCanvas(s.pixels[0]), s.pixels[1]) or UNKNOWN for s in tested])
     click.echo(table(rows))

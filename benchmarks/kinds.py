@@ -86,8 +86,8 @@ KINDS = {
 class Repaired:
     """A model as `photomend repair` uses it: hole by hole, in crops, coarse to fine."""
 
-    def __init__(self, model: Reconstructor, device: torch.device) -> None:
-        self.repairer = Repairer(model, device)
+    def __init__(self, model: Reconstructor, device: torch.device, look: str = "faithful") -> None:
+        self.repairer = Repairer(model, device, look=look)
 
     def reconstruct(self, masked: Array, mask: Array) -> Array:
         answers = []

@@ -84,7 +84,10 @@ class Bench:
         photo, mask = case.files(self.folder)
         command = self.repair(photo, mask, *case.options)
         beyond = started if case.name == "photo" else 0
-        quiet = self.measure(case.name, "photomend", command, target=(round(case.seconds + beyond, 2), case.mib))
+        target = round(case.seconds + beyond, 2), case.mib
+        quiet = self.measure(case.name, "photomend", command, target=target)
+        if "--model" not in case.options:
+            self.measure(case.name, "faithful", [*command, "--look", "faithful"], target=target)
         telea = [sys.executable, "-c", TELEA, str(photo), str(mask), str(self.folder / "telea.jpg")]
         self.measure(case.name, "Telea", telea)
         self.measure(case.name, "one thread", [*command, "--threads", "1"])

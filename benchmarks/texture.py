@@ -2,6 +2,7 @@
 
     python -m photomend.benchmarks.texture --photos DIR                   # the 48 that are held out
     python -m photomend.benchmarks.texture --photos DIR --developed --limit 8 --models attention,texture
+    python -m photomend.benchmarks.texture --photos DIR --developed --models attention,texture --side 16
     python -m photomend.benchmarks.texture --photos DIR --sheets SHEETS   # and pictures of all, to look at
 
 Photos are resized to a longer side of 768 pixels. Those whose file names have the least SHA-256 are held out: nothing
@@ -65,6 +66,7 @@ class Result:
 @click.option("--held-out", type=click.IntRange(min=1), default=48, show_default=True, help="How many are held out.")
 @click.option("--developed", is_flag=True, help="The other photos, which may be tuned on.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many photos.")
+@click.option("--side", type=click.IntRange(min=1, max=140), help="Of square holes, pixels, instead of 60 to 140.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the holes.")
 @click.option("--sheets", type=FOLDER, help="A folder for a picture of each photo: damaged, every fill, and the truth.")
 @click.option("--json", "json_file", type=FILE, help="Write the figures of each photo here; a .json file.")
@@ -75,6 +77,7 @@ def main(
     held_out: int,
     developed: bool,
     limit: int | None,
+    side: int | None,
     seed: int,
     sheets: Path | None,
     json_file: Path | None,
@@ -88,7 +91,7 @@ def main(
     results = []
     for path in tqdm(paths, unit="photo", disable=None):
         truth = resized(read_photo(path))
-        mask = holes(truth.shape[:2], path.name, seed)
+        mask = holes(truth.shape[:2], path.name, seed, (side, side) if side else SIDES)
         damaged = np.where(mask[..., None], np.uint8(0), truth)
         pictures = [damaged]
         for name, fill in fills.items():
@@ -130,12 +133,12 @@ def resized(photo: Photo) -> Photo:
     return resize(photo, round(scale * photo.shape[0]), round(scale * photo.shape[1]))
 
 
-def holes(shape: tuple[int, int], name: str, seed: int) -> Mask:
+def holes(shape: tuple[int, int], name: str, seed: int, sides: tuple[int, int]) -> Mask:
     """Rectangles that are APART from each other, drawn again until they are."""
     digest = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     rng = np.random.default_rng(np.random.SeedSequence((seed, digest)))
     for _ in range(1000):
-        boxes = [random_box(rng, *shape, SIDES[0] - 1, SIDES[1] - 1) for _ in range(HOLES)]
+        boxes = [random_box(rng, *shape, sides[0] - 1, sides[1] - 1) for _ in range(HOLES)]
         covered = np.zeros(shape, np.int64)
         for x, y, width, height in boxes:
             covered[max(y - APART, 0) : y + height + APART, max(x - APART, 0) : x + width + APART] += 1

@@ -40,6 +40,7 @@ class Checkpoint:
     step: int = 0
     metrics: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)  # `Calibration.to_dict`; empty: none was made
+    natural_calibration: dict[str, Any] = field(default_factory=dict)  # the same, drawn anew by `exemplar.TextureFill`
     for_comparison: bool = False  # whether they are known to be unfit for repair
 
 
@@ -68,8 +69,8 @@ def load_checkpoint(
         raise CheckpointError(f"{path}: holds the model {about['model']!r:.80}, not {model!r}")
     require_usable(path, weights)
     known = {key: about[key] for key in _DESCRIBED["weights"]}
-    unfit = about.get("for_comparison") is True
-    return Checkpoint(weights=weights, calibration=about.get("calibration", {}), for_comparison=unfit, **known)
+    known |= {name: about.get(name, {}) for name in ("calibration", "natural_calibration")}
+    return Checkpoint(weights=weights, for_comparison=about.get("for_comparison") is True, **known)
 
 
 def save(module: Module, path: str | Path) -> None:

@@ -71,15 +71,14 @@ def command(
         raise PhotomendError("app needs Starlette and uvicorn: pip install 'photomend[app]'") from error
     from ..web.guard import is_local
     from ..web.jobs import Jobs
-    from ..web.models import LOOKS, offered
+    from ..web.models import offered
     from ..web.sessions import Sessions, own_folder
     from ..web.work import Repairers
 
     repairers = Repairers(set_up_runtime(device, threads))
     offers = offered(model)
-    repairers.get(
-        offers[0].name, LOOKS[0].name
-    )  # one that isn't there is said at once, and the first repair needn't wait for it
+    # One that isn't there is said at once, and the first repair needn't wait for it.
+    repairers.get(offers[0].name, offers[0].look)
     limits = Limits(max_upload * MEBIBYTE, max_pixels, minutes=keep)
     with listen(host, port) as listener, own_folder() as folder:
         jobs = Jobs()

@@ -42,10 +42,9 @@ from ..repair import Repairer
 @click.option(
     "--look",
     type=click.Choice(LOOKS),
-    default=LOOKS[0],
-    show_default=True,
-    help="faithful is the least error, and smooth where nothing is known; natural draws that anew with patches of the"
-    " photo, to look at rather than to measure.",
+    help="natural draws what the model rebuilds anew with patches of the photo, to look at rather than to measure;"
+    " faithful is the model's own answer, the least error, and smooth where nothing is known."
+    "  [default: natural, and faithful with --model]",
 )
 @views_option
 @click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")
@@ -69,7 +68,7 @@ def command(
     form: str | None,
     quality: int | None,
     model: str | None,
-    look: str,
+    look: str | None,
     views: int | None,
     overwrite: bool,
     skip_existing: bool,

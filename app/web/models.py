@@ -8,18 +8,29 @@ from typing import NamedTuple
 from .. import reconstructors
 
 
-class Offer(NamedTuple):
-    """A model or look to choose: its name, what it is called, and what to expect of it."""
+class Look(NamedTuple):
+    """A look to choose: its name, what it is called, and what to expect of it."""
 
     name: str
     title: str
     words: str
 
 
+class Offer(NamedTuple):
+    """The same of a model, and the look it is begun with."""
+
+    name: str
+    title: str
+    words: str
+    look: str = "faithful"
+
+
 #: What comes with the package, the best first. Models that are worse than another in every respect aren't offered.
 SHIPPED = (
-    Offer("attention", "Attention network", "The least error for its time. Knows how sure it is."),
-    Offer("photomend-m", "Deeper network", "A little more accurate, ten times as slow. Knows how sure it is."),
+    Offer("attention", "Attention network", "The least error for its time. Knows how sure it is.", "natural"),
+    Offer(
+        "photomend-m", "Deeper network", "A little more accurate, ten times as slow. Knows how sure it is.", "natural"
+    ),
 )
 FILLS = (
     Offer("harmonic", "Smooth fill", "Joins the edges as smoothly as can be. Invents nothing, at once."),
@@ -27,8 +38,8 @@ FILLS = (
 )
 #: What `Repairer` knows as looks.
 LOOKS = (
-    Offer("faithful", "Faithful", "The least error; smooth where nothing can be known."),
-    Offer("natural", "Natural", "Grain and patterns go on, with patches of the photo: to look at, not to measure."),
+    Look("natural", "Natural", "Grain and patterns go on, with patches of the photo: to look at, not to measure."),
+    Look("faithful", "Faithful", "The least error; smooth where nothing can be known."),
 )
 TELEA = Offer("telea", "Telea (OpenCV)", "What many programs use, to compare with.")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import photomend
@@ -18,7 +17,6 @@ from photomend.core import PhotomendError
 from photomend.data.masks import Box, boxes_mask, random_box
 from photomend.data.photos import Mask, Photo
 from photomend.models import HarmonicFill
-from photomend.models.calibration import Calibration
 from photomend.models.exemplar import TextureFill
 from photomend.models.holes import union
 from photomend.models.weights import load_checkpoint, save_checkpoint
@@ -31,6 +29,13 @@ def grainy() -> tuple[Photo, Mask]:
     photo = 90 + np.arange(170)[:, None] / 3 + rng.normal(0, 20, (150, 170, 3))
     mask = boxes_mask([Box(50, 50, 40, 36), Box(96, 50, 30, 40), Box(20, 10, 2, 60)], 150, 170)
     return np.where(mask[..., None], 0, photo).round().clip(0, 255).astype(np.uint8), mask
+
+
+@pytest.fixture
+def _shipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package's own weights, which other tests do without."""
+    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", WEIGHTS_FOLDER)
+    reconstructors.shipped.cache_clear()
 
 
 def steps(photo: Photo) -> float:
@@ -73,20 +78,59 @@ def test_the_larger_crop_holds_the_faithful_one() -> None:
     assert beyond > 0
 
 
-def test_its_error_is_not_that_which_the_weights_know() -> None:
-    known = cast(Calibration, object())
-    calibrations = [Repairer(HarmonicFill(), calibration=known, look=look).calibration for look in natural.LOOKS]
-    assert calibrations == [known, None]
+@pytest.mark.usefixtures("_shipped")
+def test_its_error_is_known_by_itself(tmp_path: Path) -> None:
+    """The shipped networks know that of both looks."""
+    for name in ("photomend-s", "photomend-m"):
+        own, natural_ = (Repairer.load(name, look=look).calibration for look in natural.LOOKS)
+        assert own is not None
+        assert natural_ is not None
+        assert own != natural_
     model, calibration = load("texture")
     assert isinstance(model, TextureFill)
-    assert calibration is None
+    assert calibration == Repairer.load().calibration == Repairer.load("photomend-s", look="natural").calibration
+    known = replace(load_checkpoint(WEIGHTS_FOLDER / "photomend-s.safetensors"), natural_calibration={})
+    save_checkpoint(tmp_path / "mine.safetensors", known)
+    mine = str(tmp_path / "mine.safetensors")
+    assert Repairer.load(mine, look="natural").calibration is None
+    assert Repairer.load(mine).calibration is not None
+    save_checkpoint(tmp_path / "mine.safetensors", replace(known, natural_calibration={"mean": "high"}))
+    assert Repairer.load(mine).calibration is not None
+    with pytest.raises(PhotomendError, match=r"mine\.safetensors: its calibration is damaged"):
+        Repairer.load(mine, look="natural")
 
 
-def test_weights_that_say_so_are_not_for_repair_whatever_they_are_called(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", WEIGHTS_FOLDER)
-    reconstructors.shipped.cache_clear()
+@pytest.mark.usefixtures("_shipped")
+def test_it_is_the_look_unless_a_model_is_named(grainy: tuple[Photo, Mask]) -> None:
+    assert Repairer.load().texture is not None
+    assert Repairer.load("photomend-s").texture is None
+    assert Repairer.load(look="faithful").texture is None
+    photo, mask = grainy
+    usual, drawn = photomend.repair(photo, mask), photomend.repair(photo, mask, look="natural")
+    named = photomend.repair(photo, mask, "photomend-s")
+    assert np.array_equal(usual, drawn)
+    assert not np.array_equal(usual, named)
+    assert np.array_equal(named, photomend.repair(photo, mask, look="faithful"))
+
+
+@pytest.mark.parametrize(("side", "same"), [(8, True), (9, False)])
+def test_specks_keep_the_faithful_fill(grainy: tuple[Photo, Mask], side: int, same: bool) -> None:
+    """However many there are, and though they are rebuilt together; an edge of the photo is no known pixel."""
+    photo, _ = grainy
+    mask = boxes_mask([Box(x, y, side, side) for x in (40, 60) for y in (40, 60)], *photo.shape[:2])
+    at_edge = boxes_mask([Box(0, 60, side // 2, 30)], *photo.shape[:2])
+    for missing in (mask, at_edge):
+        faithful, drawn = (Repairer(HarmonicFill(), look=look).repair(photo, missing) for look in natural.LOOKS)
+        assert np.array_equal(faithful, drawn) == (same or missing is at_edge)
+    faithful, drawn = (
+        Repairer(HarmonicFill(), look=look).repair(photo, boxes_mask([Box(0, 60, 5, 30)], *photo.shape[:2]))
+        for look in natural.LOOKS
+    )
+    assert not np.array_equal(faithful, drawn)
+
+
+@pytest.mark.usefixtures("_shipped")
+def test_weights_that_say_so_are_not_for_repair_whatever_they_are_called(tmp_path: Path) -> None:
     with pytest.raises(PhotomendError, match="model 'gan' is for comparison, not for repair"):
         Repairer.load("gan")
     shutil.copy(WEIGHTS_FOLDER / "gan.safetensors", tmp_path / "mine.safetensors")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import warnings
 from pathlib import Path
@@ -34,11 +35,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     weights.mkdir()
     here.mkdir()
     calibration = Calibration((1.0, 0.1, 0.2, 0.3), 1.1, 0.5, 1.9).to_dict()
+    natural = Calibration((2.0, 0.1, 0.2, 0.3), 1.1, 0.5, 1.9).to_dict()
     for name, model in (("photomend-m", "attention"), ("photomend-s", "attention"), ("linear", "linear")):
         network = models.build(model, **(TINY if model == "attention" else {}))
         half = {k: v.half() for k, v in network.state_dict().items()}
         carried = calibration if model == "attention" else {}
-        save_checkpoint(weights / f"{name}.safetensors", Checkpoint(model, half, network.config, calibration=carried))
+        known = Checkpoint(model, half, network.config, calibration=carried, natural_calibration=carried and natural)
+        save_checkpoint(weights / f"{name}.safetensors", known)
     monkeypatch.setattr(reconstructors, "WEIGHTS_FOLDER", weights)
     sum_up(weights)
     monkeypatch.chdir(here)
@@ -109,6 +112,13 @@ def test_repair_takes_them_and_says_what_to_expect(folder: Path, shell: Shell) -
     assert "400 pixels rebuilt" in outcome.out
     assert "; expect them to be off by " in outcome.out
     assert "grey levels on average (" in outcome.out
+    off = {}
+    for look in ("usual", "natural", "faithful"):
+        options = () if look == "usual" else ("--look", look)
+        outcome = shell("repair", "photo.png", "--mask", "mask.png", "-o", f"{look}.png", *options, "--json")
+        off[look] = json.loads(outcome.out)
+    assert off["usual"]["expected"] == off["natural"]["expected"]
+    assert off["natural"]["expected"]["mae"] > 2 * off["faithful"]["expected"]["mae"]
     outcome = shell("repair", "photo.png", "--mask", "mask.png", "-o", "two.png", "--model", "linear")
     assert "expect" not in outcome.out
 
@@ -120,7 +130,8 @@ def test_without_any_the_harmonic_fill_repairs(folder: Path, shell: Shell, monke
     outcome = shell("repair", "photo.png", "--box", "30,20,20,20", "-o", "out.png")
     assert outcome.status == 0, outcome
     assert "expect" not in outcome.out
-    assert shell("repair", "photo.png", "--box", "30,20,20,20", "-o", "two.png", "--model", "harmonic").status == 0
+    options = "--model", "harmonic", "--look", "natural"
+    assert shell("repair", "photo.png", "--box", "30,20,20,20", "-o", "two.png", *options).status == 0
     assert Path("out.png").read_bytes() == Path("two.png").read_bytes()
 
 

@@ -217,13 +217,20 @@ function offer(list, words, choices) {
   list.replaceChildren(...choices.map(({ name, title }) => Object.assign(element("option", title), { value: name })));
   list.addEventListener("change", say);
   say();
+  return say;
 }
 
 async function start() {
   try {
     const offered = await options();
     offer($("model"), $("model-words"), offered.models);
-    offer($("look"), $("look-words"), offered.looks);
+    const say = offer($("look"), $("look-words"), offered.looks);
+    const begin = () => {
+      $("look").value = offered.models[$("model").selectedIndex].look;
+      say();
+    };
+    $("model").addEventListener("change", begin);
+    begin();
     const { upload, pixels, minutes } = offered.limits;
     openingState.limits = offered.limits;
     $("privacy").textContent = `The photo goes to the server that sent this page, and nowhere else. It is removed when you close the page, or after ${minutes} minutes without use. Up to ${Math.round(upload / 2 ** 20)} MB and ${Math.round(pixels / 1e6)} megapixels.`;
