@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
 #: Characters of a message's beginning and end that are kept.
 BEGINNING, END = 1500, 300
 
