@@ -87,7 +87,8 @@ def test_damage_is_found_and_what_is_none_is_taken_away(person: Person, running:
     assert found[70, 310]
     Image.fromarray(found).save(tmp_path / "mask.png")
     arguments = ["--mask", str(tmp_path / "mask.png"), "-o", str(tmp_path / "wanted.png")]
-    assert run(["repair", str(tmp_path / "scan.png"), *arguments, "--model", tab.asked[0]["model"]]) == 0
+    arguments += ["--model", tab.asked[0]["model"], "--look", tab.asked[0]["look"]]
+    assert run(["repair", str(tmp_path / "scan.png"), *arguments]) == 0
     tab.download(tmp_path / "found.png")
     assert (tmp_path / "found.png").read_bytes() == (tmp_path / "wanted.png").read_bytes()
     running.server.sessions.close_all()  # sent again, it is looked for again
@@ -132,7 +133,8 @@ def test_a_mask_is_loaded_as_the_command_reads_it_and_saved_as_a_file(
     assert mask[40:60, 50:90].all()
     assert 0 < mask.sum() < given[0].sum() + given[1].sum()
     arguments = ["--mask", str(tmp_path / "saved.png"), "-o", str(tmp_path / "wanted.png")]
-    assert run(["repair", str(cat), *arguments, "--model", tab.asked[0]["model"]]) == 0
+    arguments += ["--model", tab.asked[0]["model"], "--look", tab.asked[0]["look"]]
+    assert run(["repair", str(cat), *arguments]) == 0
     tab.download(tmp_path / "found.png")
     assert (tmp_path / "found.png").read_bytes() == (tmp_path / "wanted.png").read_bytes()
     assert tab.said == []

@@ -63,6 +63,24 @@ def test_a_photo_comes_back_as_the_command_gives_it(
     assert tab.said == []
 
 
+def test_a_network_begins_with_the_natural_look_and_a_fill_with_its_own(person: Person, cat: Path) -> None:
+    tab = person()
+    tab.load(cat)
+    for model, look in (("attention", "natural"), ("harmonic", "faithful"), ("photomend-m", "natural")):
+        tab.page.locator("#model").select_option(model)
+        assert tab.page.locator("#look").input_value() == look
+        assert ("Grain" in tab.text("look-words")) == (look == "natural")
+    tab.page.locator("#look").select_option("faithful")
+    assert "least error" in tab.text("look-words")
+    tab.page.locator("#model").select_option("attention")
+    tab.press("r")
+    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.repair()
+    assert (tab.asked[0]["model"], tab.asked[0]["look"]) == ("attention", "natural")
+    assert "Expect them to be off by" in tab.text("result")
+    assert tab.said == []
+
+
 def test_the_border_between_before_and_after_by_keyboard_and_mouse(person: Person, cat: Path) -> None:
     tab = person()
     tab.load(cat)
