@@ -6,7 +6,10 @@ import os
 import struct
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+
+from PIL import Image
 
 PIXEL_GIF = b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02D\x01\x00"
 
@@ -72,6 +75,19 @@ def gif(frames: int) -> bytes:
     return start + (b"\x21\xf9\x04\0\x0a\0\0\0" + PIXEL_GIF) * frames + b";"
 
 
+def claiming(form: str, *places: tuple[bytes, int, bytes]) -> bytes:
+    """A small photo of this format whose bytes at places (so far behind these) are others."""
+    file = BytesIO()
+    Image.new("RGB", (32, 32), "teal").save(file, form)
+    made = bytearray(file.getvalue())
+    for mark, behind, claim in places:
+        at = made.index(mark) + behind
+        made[at : at + len(claim)] = claim
+    return bytes(made)
+
+
+#: 60,000 × 60,000, as ISO's formats have it.
+ENORMOUS = struct.pack(">II", 60_000, 60_000)
 #: What they are called, their suffix and bytes; all must be refused.
 REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "60,000 a side": (".png", lambda: png(60_000, 60_000)),
@@ -93,6 +109,10 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes]]] = {
     "a large PAM": (".pam", lambda: b"P7\nWIDTH 60000\nHEIGHT 60000\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n\0"),
     "a deep PAM": (".pam", lambda: b"P7\nWIDTH 6\nHEIGHT 6\nDEPTH 900000\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n\0"),
     "large floats": (".pfm", lambda: b"PF\n60000 60000\n-1.0\n\0"),
+    "a large canvas": (".gif", lambda: claiming("GIF", (b"GIF8", 6, b"\xff" * 4))),
+    "a large frame": (".gif", lambda: claiming("GIF", (b"\x2c", 5, b"\xff" * 4))),
+    "a large JPEG 2000": (".jp2", lambda: claiming("JPEG2000", (b"\xff\x51", 6, ENORMOUS))),
+    "a large AVIF": (".avif", lambda: claiming("AVIF", (b"ispe", 8, ENORMOUS))),
     "PostScript": (".png", lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(%pipe%id) (r) file\n"),
     "a page of a script": (".png", lambda: b"<script>alert(1)</script>"),
     "nothing": (".png", lambda: b""),
