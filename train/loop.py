@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..core import Array, PhotomendError, replacing, runtime
 from ..core.anomaly import AnomalyError
 from ..core.files import write_chunks
+from ..core.reading import parse_json, read_text
 from ..data.loader import CropLoader
 from ..data.photos import SkippedPhotoWarning, say_skipped
 from ..data.sources import PhotoSource, names_digest, require_readable
@@ -143,7 +144,7 @@ def as_json(config: TrainConfig | AdversarialConfig) -> Any:
 def settings_of(out: Path) -> Any:
     """The settings of the run in this folder, or None."""
     try:
-        recorded = json.loads((out / CONFIG).read_text(encoding="utf-8"))
+        recorded = parse_json(read_text(out / CONFIG))
         return {name: value for name, value in recorded.items() if name != WORLD_SIZE}
     except (OSError, ValueError, AttributeError):
         return None
