@@ -28,12 +28,6 @@ THIN = 4
 HARMONIC = HarmonicFill()
 
 
-def usual_look(model: str | None) -> str:
-    """The look for whoever doesn't ask for one: natural, which more people choose who see both (docs/results.md). But
-    who names a model wants its own answer."""
-    return "natural" if model is None else "faithful"
-
-
 class _Drawn:
     """A model for one crop, whose faithful fill (h, w, 3) it knows, and all that is missing there (h, w)."""
 
@@ -46,6 +40,12 @@ class _Drawn:
         return self.texture.complete(masked[0], mask[0, 0] > 0.5, missing, guide)[None]
 
 
+def draws(hole: Hole, part: Piece, window: Window) -> bool:
+    """Whether a piece of a hole, in this window of the photo, is drawn anew; or else it keeps its faithful fill."""
+    longest = max(side.stop - side.start for side in part.window)
+    return longest <= LONGEST and not bool(near(torch.from_numpy(~hole.mask(window)), THIN).all())
+
+
 def redraw(
     texture: TextureFill, canvas: Canvas, mask: Mask, hole: Hole, part: Piece, window: Window, faithful: Colours
 ) -> Job:
@@ -54,8 +54,6 @@ def redraw(
     Patches come from a larger crop.
     """
     longest = max(side.stop - side.start for side in part.window)
-    if longest > LONGEST or near(torch.from_numpy(~hole.mask(window)), THIN).all():
-        return faithful
     wide = crop_around(part.window, mask.shape, SURROUNDINGS if sprawls(hole) else max(SURROUNDINGS, longest // 2))
     wide = union(wide, window)  # two crops around a hole are rounded and shifted by themselves
     crop, missing, place = canvas.colours(wide), mask[wide], inside(window, wide)

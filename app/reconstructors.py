@@ -16,7 +16,7 @@ import torch
 from .. import models
 from ..core import PhotomendError, did_you_mean
 from ..core.reading import read_text
-from ..models.calibration import Calibration
+from ..models.calibration import Calibrations
 from ..models.exemplar import TextureFill
 from ..models.reconstructor import Reconstructor
 from ..models.weights import BEST, LAST, Checkpoint, build_network, find_checkpoint, load_checkpoint
@@ -27,13 +27,14 @@ SUMS = "SHA256SUMS"
 SUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[\w-][\w.-]*)\.safetensors", re.ASCII)
 #: What a network's own name means where its weights go by another.
 MEANT = {"attention": "photomend-s"}
+#: The names of those that are the best for their time; others come with the package to be compared.
+FOR_REPAIR = ("attention", "photomend-s", "photomend-m")
 
 
 def load(
-    name: str | None = None, device: torch.device | str = "cpu", views: int | None = None, natural: bool = False
-) -> tuple[Reconstructor, Calibration | None]:
-    """The model called `name`, ready to reconstruct on `device`, and the calibration of its error, if that is known:
-    of its own, or of `natural`, its answer drawn anew with patches of the photo.
+    name: str | None = None, device: torch.device | str = "cpu", views: int | None = None
+) -> tuple[Reconstructor, Calibrations]:
+    """The model called `name`, ready to reconstruct on `device`, and the calibrations of its error, if it is known.
 
     A classical fill goes by its name. A network's name means the run folder of that name, if there is one here, or else
     the weights that come with the package. Anything else is a run folder (its best weights) or a weights file. No name
@@ -46,24 +47,30 @@ def load(
     weights come with: an untrained network repairs nothing.
     """
     if name == TextureFill.name:
-        model, calibration = load(None, device, views, natural=True)
-        return TextureFill(model), calibration
+        model, calibrations = load(None, device, views)
+        return TextureFill(model), calibrations
     if name is None:
         name = models.AttentionModel.name
         name = name if name in shipped_names() else models.HarmonicFill.name
     if name in models.NAMES and name not in models.TRAINED:
-        return models.build(name), None
+        return models.build(name), Calibrations()
     path = find_checkpoint(find_weights(name))
     own = shipped().get(path.stem) if path.parent == WEIGHTS_FOLDER else None
     checkpoint = load_checkpoint(path, device=device, shipped=own)
     network = _network(checkpoint, path, device)
     network.views, network.for_comparison = views or network.views, checkpoint.for_comparison
-    known = checkpoint.natural_calibration if natural else checkpoint.calibration
     try:
-        calibration = Calibration.from_dict(known) if known else None
+        return network, Calibrations.from_dicts(checkpoint.calibration, checkpoint.natural_calibration)
     except ValueError as error:
         raise PhotomendError(f"{path}: its calibration is damaged: {error}") from error
-    return network, calibration
+
+
+def usual_look(name: str | None) -> str:
+    """The look of the model called `name` for whoever asks for none: natural for the networks that come with the
+    package to repair photos. Another model's own answer is what one wants to see who names it."""
+    if name is None:
+        return "natural" if models.AttentionModel.name in shipped_names() else "faithful"
+    return "natural" if name in shipped_names() and name in FOR_REPAIR and not holds_run(Path(name)) else "faithful"
 
 
 def load_reconstructor(name: str, device: torch.device | str = "cpu", views: int | None = None) -> Reconstructor:

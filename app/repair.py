@@ -20,7 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ import torch
 from ..core import PhotomendError, did_you_mean
 from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
-from ..models.calibration import Calibration, Expected, features, overall
+from ..models.calibration import Calibration, Calibrations, Expected, features, overall
 from ..models.components import Positions
 from ..models.exemplar import TextureFill
 from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
@@ -36,7 +36,7 @@ from ..models.reconstructor import Reconstructor
 from . import coarse_to_fine, natural
 from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
 from .pieces import CONTEXT, OVERLAP, SQUARE, Blend, Piece, colours_at, crop_around, pieces, sprawls
-from .reconstructors import load
+from .reconstructors import load, usual_look
 from .side_by_side import BATCH, Job, Request, side_by_side, to_arrays
 from .steps import OnStep, Steps
 
@@ -46,6 +46,7 @@ REACH = 8
 LARGEST = 1024
 #: What fills scratches, and what fills other holes near a network's own.
 BIHARMONIC, HARMONIC = BiharmonicFill(), HarmonicFill()
+NOT_KNOWN = Calibrations()
 
 
 class Repairer:
@@ -55,7 +56,7 @@ class Repairer:
         model: fills holes. One with a `trained_hole` (pixels) is never given a hole with a longer side than that, nor a
             scratch; one without gets holes up to LARGEST in one piece.
         device: where it does so.
-        calibration: of its error in this look, if that is known.
+        calibrations: of its error, if it is known.
         look: "faithful" for the model's answer; "natural" to draw it anew with patches of the photo. A model
             `TextureFill` is its own model with the look "natural".
     """
@@ -64,7 +65,7 @@ class Repairer:
         self,
         model: Reconstructor,
         device: torch.device | str = "cpu",
-        calibration: Calibration | None = None,
+        calibrations: Calibrations = NOT_KNOWN,
         look: str = "faithful",
     ) -> None:
         if look not in natural.LOOKS:
@@ -72,9 +73,11 @@ class Repairer:
         self.texture = TextureFill(model) if look == "natural" and not isinstance(model, TextureFill) else None
         if isinstance(model, TextureFill):
             self.texture, model = model, model.model
-        self.model, self.device, self.calibration = model, device, calibration
+        self.model, self.device, self.calibrations = model, device, calibrations
         self.trained: int | None = getattr(model, "trained_hole", None)
         self.limit = LARGEST if self.trained is None else self.trained
+        #: The model, if it needs no pieces of holes, however long they are.
+        self.fills_whole = model if isinstance(model, HarmonicFill) and self.texture is None else None
 
     @classmethod
     def load(
@@ -86,14 +89,13 @@ class Repairer:
     ) -> Self:
         """The model called `name`, as `reconstructors.load` knows it: a classical fill, shipped weights, a run folder
         or a weights file; without a name the shipped attention model. `views`: its test-time augmentation. Without a
-        `look` it is `natural.usual_look`. Raises PhotomendError for weights that say that they are for comparison, as
-        the shipped GAN's, which leave a lattice in holes (docs/book/gan.md).
+        `look` it is `reconstructors.usual_look`. Raises PhotomendError for weights that say that they are for
+        comparison, as the shipped GAN's, which leave a lattice in holes (docs/book/gan.md).
         """
-        look = natural.usual_look(name) if look is None else look
-        model, calibration = load(name, device, views, natural=look == "natural")
+        model, calibrations = load(name, device, views)
         if getattr(model, "for_comparison", False):
             raise PhotomendError(f"model {name!r} is for comparison, not for repair; look 'natural' draws texture")
-        return cls(model, device, calibration, look)
+        return cls(model, device, calibrations, usual_look(name) if look is None else look)
 
     def repair(self, photo: Photo, mask: Mask, on_step: OnStep = lambda done, total: None) -> Photo:
         """Rebuild what is missing of an 8-bit RGB photo.
@@ -143,7 +145,7 @@ class Repairer:
 
         def jobs() -> Iterator[tuple[_Place, int, Job]]:
             for number, (hole, scratch) in enumerate(zip(holes, scratches, strict=True)):
-                if isinstance(self.model, HarmonicFill) and sprawls(hole):
+                if self.fills_whole is not None and sprawls(hole):
                     continue
                 parts = list(pieces(hole))
                 going[number] = Blend(len(parts), len(hole.rows))
@@ -159,10 +161,10 @@ class Repairer:
             if not blend.missing:
                 steps.end(number)
                 yield hole, going.pop(number).colours()
-        if isinstance(self.model, HarmonicFill):  # which needs no pieces
+        if self.fills_whole is not None:
             for number, hole in enumerate(holes):
                 if sprawls(hole):
-                    colours = self.model.fill_pixels(hole, mask.shape, partial(colours_at, canvas)).clip(0, 1)
+                    colours = self.fills_whole.fill_pixels(hole, mask.shape, partial(colours_at, canvas)).clip(0, 1)
                     steps.end(number)
                     yield hole, colours
 
@@ -195,7 +197,7 @@ class Repairer:
             return filled
         bounds, wanted = Hole(*np.nonzero(own)).window, inside(part.window, window)
         filled = yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted, advance)
-        if self.texture is None:
+        if self.texture is None or not natural.draws(hole, part, window):
             return filled
         return (yield from natural.redraw(self.texture, canvas, mask, hole, part, window, filled))
 
@@ -214,13 +216,37 @@ class Repairer:
 
         Pieces may overlap. Nothing is yielded where the model's error is unknown, or nothing near is known.
         """
-        if self.calibration is None:
+        if self.calibrations == NOT_KNOWN:
             return
-        for places in _by_shape(mask, find_holes(mask, self.trained)):
+        batches = list(self._by_shape(mask))
+        if any(calibration is None for calibration, _ in batches):
+            return  # part of the error isn't the photo's
+        for calibration, places in batches:
+            assert calibration is not None
             arrays = [to_arrays(canvas.colours(window), mask[window]) for _, window in places]
             photos, masks = (torch.stack(each) for each in zip(*arrays, strict=True))
-            each = self.calibration.expected(features(photos.where(masks < 0.5, 0), masks))
+            each = calibration.expected(features(photos.where(masks < 0.5, 0), masks))
             yield from ((*part, expected) for (part, _), expected in zip(places, each, strict=True))
+
+    def _by_shape(self, mask: Mask) -> Iterator[tuple[Calibration | None, list[tuple[Hole, Window]]]]:
+        """The pieces of all holes in batches whose crops are of one shape: the calibration of their error, and of each
+        the pixels, and its crop's window. Those without a known pixel are left out.
+        """
+        batches: defaultdict[tuple[Any, ...], list[tuple[Hole, Window]]] = defaultdict(list)
+        for hole in find_holes(mask, self.trained):
+            scratch = self.trained is not None and is_scratch(hole)
+            for part in pieces(hole):
+                window = crop_around(part.window, mask.shape, CONTEXT if sprawls(hole) else None)
+                crop = mask[window]
+                if crop.all():
+                    continue
+                drawn = self.texture is not None and not scratch and natural.draws(hole, part, window)
+                calibration = self.calibrations.natural if drawn else self.calibrations.own
+                batches[calibration, *crop.shape].append((Hole(hole.rows[part.own], hole.columns[part.own]), window))
+                if crop.size * len(batches[calibration, *crop.shape]) >= BATCH:
+                    yield calibration, batches.pop((calibration, *crop.shape))
+        for (calibration, *_), places in batches.items():
+            yield calibration, places
 
 
 class _Place(NamedTuple):
@@ -229,21 +255,3 @@ class _Place(NamedTuple):
     hole: int
     piece: Piece
     window: Window
-
-
-def _by_shape(mask: Mask, holes: list[Hole]) -> Iterator[list[tuple[Hole, Window]]]:
-    """The pieces of all holes in batches whose crops are of one shape: the pixels of each, and its crop's window.
-
-    Those without a known pixel are left out.
-    """
-    batches: defaultdict[tuple[int, ...], list[tuple[Hole, Window]]] = defaultdict(list)
-    for hole in holes:
-        for part in pieces(hole):
-            window = crop_around(part.window, mask.shape, CONTEXT if sprawls(hole) else None)
-            crop = mask[window]
-            if crop.all():
-                continue
-            batches[crop.shape].append((Hole(hole.rows[part.own], hole.columns[part.own]), window))
-            if crop.size * len(batches[crop.shape]) >= BATCH:
-                yield batches.pop(crop.shape)
-    yield from batches.values()

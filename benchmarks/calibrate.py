@@ -4,7 +4,8 @@
     python benchmarks/calibrate.py RUN --photos DIR --look natural        # of the error after patches were drawn
 
 The fit (models/calibration.py) is made on the validation photos with holes of every kind of `kinds.py`,
-rebuilt as `photomend repair` does it, and is written into the run's best weights. On the test photos, it compares the
+rebuilt as `photomend repair` does it in this look, and is written into the run's best weights. That of the natural
+look leaves photos out whose holes it leaves as they are: scratches and specks. On the test photos, it compares the
 expected errors with the true ones and counts the holes whose error lies in the range given for 80 % of them.
 """
 
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
-from photomend.app.natural import LOOKS
+from photomend.app.natural import LOOKS, THIN
 from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, views_option, write_text
 from photomend.app.photo.canvas import RGBCanvas
 from photomend.app.reconstructors import load_run
@@ -28,7 +29,8 @@ from photomend.app.sources import open_source
 from photomend.benchmarks.kinds import KINDS, LARGE, Repaired, holed
 from photomend.core import Array
 from photomend.data.sources import PhotoSource
-from photomend.models.calibration import Calibration, Expected, features, fit
+from photomend.models.calibration import Calibration, Calibrations, Expected, features, fit
+from photomend.models.holes import near
 from photomend.models.reconstructor import fill_holes
 from photomend.models.weights import find_checkpoint, load_checkpoint, save_checkpoint
 from tqdm import tqdm
@@ -120,14 +122,16 @@ def main(
     network.views = views or network.views
     model = Repaired(network, target, look)
     seen = rebuild(open_source(photos, None, "validation"), model, limit)
+    if look == "natural":
+        seen = [s for s in seen if not near(torch.from_numpy(~s.pixels[1]), THIN).all()]
     calibration: Calibration = fit(torch.stack([s.features for s in seen]), [s.error for s in seen])
     path = find_checkpoint(run)
     known, fitted = load_checkpoint(path), calibration.to_dict()
-    natural = look == "natural"
-    known = replace(known, natural_calibration=fitted) if natural else replace(known, calibration=fitted)
+    known = replace(known, natural_calibration=fitted) if look == "natural" else replace(known, calibration=fitted)
     save_checkpoint(path, known)
     click.echo(f"{path}: {calibration}")
-    repairer = Repairer(network, target, calibration, look)
+    calibrations = Calibrations.from_dicts(known.calibration, known.natural_calibration)
+    repairer = Repairer(network, target, calibrations, look)
     tested = rebuild(open_source(photos, None, "test"), model, limit)
     rows = measured(tested, [repairer.expect(RGBCanvas(s.pixels[0]), s.pixels[1]) or UNKNOWN for s in tested])
     click.echo(table(rows))

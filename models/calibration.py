@@ -13,7 +13,7 @@ from __future__ import annotations
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -82,6 +82,18 @@ class Calibration:
 
     def to_dict(self) -> dict[str, list[float] | float]:
         return asdict(self) | {"coefficients": list(self.coefficients)}
+
+
+class Calibrations(NamedTuple):
+    """Those of a model: of its own answer, and of that drawn anew by `exemplar.TextureFill`; None if it's unknown."""
+
+    own: Calibration | None = None
+    natural: Calibration | None = None
+
+    @classmethod
+    def from_dicts(cls, *known: Mapping[str, Any]) -> Self:
+        """What `to_dict` of both gave, {} where one is unknown. Raises ValueError for anything else."""
+        return cls(*(Calibration.from_dict(each) if each else None for each in known))
 
 
 def features(masked: Array, mask: Array) -> Array:

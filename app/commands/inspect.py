@@ -54,7 +54,7 @@ def command(
         raise click.UsageError("--feather blends a repair into the photo; inspect repairs none")
     check_target(output, ".html", overwrite=overwrite)
     where = set_up_runtime(device, threads)
-    network, calibration = load(model, where)
+    network, calibrations = load(model, where)
     if not isinstance(network, RepairNetwork):
         raise PhotomendError(f"model {model or 'harmonic'!r} is a classical fill; networks are {', '.join(TRAINED)}")
     from ..report.architecture import count  # here, because mistakes answer sooner without matplotlib
@@ -71,12 +71,12 @@ def command(
             place = f"{photo} with the mask {mask}" if mask else photo
             raise PhotomendError(f"{place}: {error}") from error
         canvas = picture.canvas(missing)
-        expected = Repairer(network, where, calibration).expect(canvas, missing)
+        expected = Repairer(network, where, calibrations).expect(canvas, missing)
         found = find_holes(missing, network.trained_hole)
         shown = sorted(found, key=lambda hole: -len(hole.rows))[:holes]
         bar.bar.total = len(shown)
         insides = []
-        for inside in look_inside(network, calibration, canvas, missing, shown, where, bar.step):
+        for inside in look_inside(network, calibrations.own, canvas, missing, shown, where, bar.step):
             insides.append(inside)
             bar.next()
     height, width = picture.shape

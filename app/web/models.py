@@ -17,20 +17,18 @@ class Look(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """The same of a model, and the look it is begun with."""
+    """A model to choose, likewise, and the look that goes with it until another is chosen."""
 
     name: str
     title: str
     words: str
-    look: str = "faithful"
+    look: str = ""
 
 
 #: What comes with the package, the best first. Models that are worse than another in every respect aren't offered.
 SHIPPED = (
-    Offer("attention", "Attention network", "The least error for its time. Knows how sure it is.", "natural"),
-    Offer(
-        "photomend-m", "Deeper network", "A little more accurate, ten times as slow. Knows how sure it is.", "natural"
-    ),
+    Offer("attention", "Attention network", "The least error for its time. Knows how sure it is."),
+    Offer("photomend-m", "Deeper network", "A little more accurate, several times as slow. Knows how sure it is."),
 )
 FILLS = (
     Offer("harmonic", "Smooth fill", "Joins the edges as smoothly as can be. Invents nothing, at once."),
@@ -48,9 +46,8 @@ def offered(own: str | None = None) -> tuple[Offer, ...]:
     """All that can be chosen here; `own`, which who started the server has named, comes first."""
     there = [offer for offer in SHIPPED if offer.name in reconstructors.shipped_names()]
     there += [*FILLS, *([TELEA] if find_spec("cv2") else [])]
-    if own is None:
-        return tuple(there)
-    first = next(
-        (offer for offer in there if offer.name == own), Offer(own, own, "Chosen when the server was started.")
-    )
-    return first, *(offer for offer in there if offer.name != own)
+    if own is not None:
+        first = [offer for offer in there if offer.name == own]
+        first = first or [Offer(own, own, "Chosen when the server was started.")]
+        there = first + [offer for offer in there if offer.name != own]
+    return tuple(offer._replace(look=reconstructors.usual_look(offer.name)) for offer in there)

@@ -28,8 +28,8 @@ DIMENSIONS = 24
 #: Comparisons at which all known patches are still searched, and how many are made at a time: their distances, 2 MB,
 #: stay in a processor's cache.
 EXHAUSTIVE, AT_A_TIME = 4 * 10**7, 2**19
-#: Patches that are looked at together, to find their components or to describe them.
-SOME, BLOCK = 2**12, 2**14
+#: Patches that components are found from, and that are described at a time.
+SOME, BLOCK = 2**15, 2**14
 #: How far neighbours are asked, pixels, and how far random guesses go from a pixel's present match.
 STEPS, REACHES = (1, 2, 4), (1, 3, 9, 27)
 

@@ -14,8 +14,8 @@ import torch
 from ...core import Array
 from .search import RADIUS, SIDE
 
-#: Pixels that are voted on at a time: their votes stay in a processor's cache.
-AT_A_TIME = 1024
+#: Pixels that are voted on at a time: their votes stay in a processor's cache. Elsewhere memory is the bound.
+IN_CACHE, AT_A_TIME = 2**10, 2**18
 
 
 def vote(photo: Array, pixels: Array, sources: Array, weights: Array, spread: float) -> Array:
@@ -33,7 +33,7 @@ def vote(photo: Array, pixels: Array, sources: Array, weights: Array, spread: fl
     down, across = steps.repeat_interleave(SIDE), steps.repeat(SIDE)
     nearness = torch.exp(-(down**2 + across**2) / (2 * spread**2)).to(photo)
     colours, weights, voted = photo.flatten(1).T.contiguous(), weights * (sources >= 0), []
-    for part in pixels.split(AT_A_TIME):
+    for part in pixels.split(IN_CACHE if photo.device.type == "cpu" else AT_A_TIME):
         rows, columns = (part // width)[:, None] + down, (part % width)[:, None] + across
         inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
         middles = torch.where(inside, rows * width + columns, 0)

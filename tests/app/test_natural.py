@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +11,15 @@ import numpy as np
 import photomend
 import pytest
 from photomend.app import natural, reconstructors
+from photomend.app.photo.canvas import RGBCanvas
 from photomend.app.pieces import crop_around
 from photomend.app.reconstructors import WEIGHTS_FOLDER, load
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
 from photomend.data.masks import Box, boxes_mask, random_box
 from photomend.data.photos import Mask, Photo
-from photomend.models import HarmonicFill
+from photomend.models import AttentionModel, HarmonicFill
+from photomend.models.calibration import LEAST, Calibration, Calibrations
 from photomend.models.exemplar import TextureFill
 from photomend.models.holes import union
 from photomend.models.weights import load_checkpoint, save_checkpoint
@@ -82,35 +85,61 @@ def test_the_larger_crop_holds_the_faithful_one() -> None:
 def test_its_error_is_known_by_itself(tmp_path: Path) -> None:
     """The shipped networks know that of both looks."""
     for name in ("photomend-s", "photomend-m"):
-        own, natural_ = (Repairer.load(name, look=look).calibration for look in natural.LOOKS)
-        assert own is not None
-        assert natural_ is not None
-        assert own != natural_
-    model, calibration = load("texture")
+        known = load(name)[1]
+        assert known.own is not None
+        assert known.natural is not None
+        assert known.own != known.natural
+    model, calibrations = load("texture")
     assert isinstance(model, TextureFill)
-    assert calibration == Repairer.load().calibration == Repairer.load("photomend-s", look="natural").calibration
-    known = replace(load_checkpoint(WEIGHTS_FOLDER / "photomend-s.safetensors"), natural_calibration={})
-    save_checkpoint(tmp_path / "mine.safetensors", known)
+    assert calibrations == load()[1] == load("attention")[1] == load("photomend-s")[1]
+    checkpoint = replace(load_checkpoint(WEIGHTS_FOLDER / "photomend-s.safetensors"), natural_calibration={})
+    save_checkpoint(tmp_path / "mine.safetensors", checkpoint)
     mine = str(tmp_path / "mine.safetensors")
-    assert Repairer.load(mine, look="natural").calibration is None
-    assert Repairer.load(mine).calibration is not None
-    save_checkpoint(tmp_path / "mine.safetensors", replace(known, natural_calibration={"mean": "high"}))
-    assert Repairer.load(mine).calibration is not None
+    assert load(mine)[1] == Calibrations(load("photomend-s")[1].own)
+    save_checkpoint(tmp_path / "mine.safetensors", replace(checkpoint, natural_calibration={"mean": "high"}))
     with pytest.raises(PhotomendError, match=r"mine\.safetensors: its calibration is damaged"):
-        Repairer.load(mine, look="natural")
+        Repairer.load(mine)
+
+
+def test_each_hole_has_the_error_of_the_look_that_it_gets(grainy: tuple[Photo, Mask]) -> None:
+    """Scratches and specks are the same in both looks, and so is what is expected of them."""
+    photo, mask = grainy
+    own, other = (Calibration((level, 0, 0, 0), 1.0, 0.5, 2.0) for level in (1.0, 4.0))
+    canvas, scratch, speck = RGBCanvas(photo), np.zeros_like(mask), np.zeros_like(mask)
+    scratch[20:80, 20:22], speck[120:128, 120:128] = True, True
+    network = AttentionModel(width=16, window=32)
+
+    def expected(missing: Mask, calibrations: Calibrations, look: str = "natural") -> list[float]:
+        found = Repairer(network, calibrations=calibrations, look=look).expectations(canvas, missing)
+        return sorted(round(each.mae, 3) for *_, each in found)
+
+    both = Calibrations(own, other)
+    low, high = (round(math.exp(level) - LEAST, 3) for level in (1.0, 4.0))
+    assert expected(scratch | speck, both) == [low, low]
+    assert expected(mask, both) == [low, high, high]  # two holes and a scratch
+    assert expected(mask, both, "faithful") == [low, low, low]
+    assert expected(mask, Calibrations(own)) == []
+    assert expected(scratch | speck, Calibrations(own)) == [low, low]
 
 
 @pytest.mark.usefixtures("_shipped")
-def test_it_is_the_look_unless_a_model_is_named(grainy: tuple[Photo, Mask]) -> None:
-    assert Repairer.load().texture is not None
-    assert Repairer.load("photomend-s").texture is None
-    assert Repairer.load(look="faithful").texture is None
+def test_it_is_the_look_of_shipped_networks(
+    grainy: tuple[Photo, Mask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (None, "attention", "photomend-s", "photomend-m"):
+        assert Repairer.load(name).texture is not None
+        assert Repairer.load(name, look="faithful").texture is None
+    for name in ("harmonic", "telea", "linear", "attention-report", str(WEIGHTS_FOLDER / "photomend-s.safetensors")):
+        assert Repairer.load(name).texture is None
+    monkeypatch.chdir(tmp_path)
+    Path("attention").mkdir()  # a run of one's own is called like the shipped model
+    shutil.copy(WEIGHTS_FOLDER / "photomend-s.safetensors", "attention/best.safetensors")
+    assert Repairer.load("attention").texture is None
+    assert Repairer.load("photomend-s").texture is not None
     photo, mask = grainy
     usual, drawn = photomend.repair(photo, mask), photomend.repair(photo, mask, look="natural")
-    named = photomend.repair(photo, mask, "photomend-s")
     assert np.array_equal(usual, drawn)
-    assert not np.array_equal(usual, named)
-    assert np.array_equal(named, photomend.repair(photo, mask, look="faithful"))
+    assert not np.array_equal(usual, photomend.repair(photo, mask, look="faithful"))
 
 
 @pytest.mark.parametrize(("side", "same"), [(8, True), (9, False)])

@@ -91,6 +91,7 @@ def weights() -> list[bytes]:
     return [
         *_written(lambda path: save_checkpoint(path, known)),
         *_written(lambda path: save_checkpoint(path, replace(known, metrics={"mse": 57.1}, calibration=calibration))),
+        *_written(lambda path: save_checkpoint(path, replace(known, natural_calibration=calibration))),
         save(network().state_dict()),  # as another program writes it
     ]
 

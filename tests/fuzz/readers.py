@@ -77,10 +77,11 @@ def marks(path: Path) -> None:
 
 def weights(path: Path) -> None:
     model: Reconstructor
-    model, calibration = reconstructors.load(str(path))
+    model, calibrations = reconstructors.load(str(path))
     assert isinstance(model, RepairNetwork)
     assert all(torch.isfinite(array).all() for array in model.state_dict().values())
-    assert calibration is None or np.isfinite([calibration.mean, *calibration.coefficients]).all()
+    for known in calibrations:
+        assert known is None or np.isfinite([known.mean, *known.coefficients]).all()
 
 
 def arrays(path: Path) -> None:

@@ -225,12 +225,14 @@ async function start() {
     const offered = await options();
     offer($("model"), $("model-words"), offered.models);
     const say = offer($("look"), $("look-words"), offered.looks);
-    const begin = () => {
-      $("look").value = offered.models[$("model").selectedIndex].look;
+    let chosen = false; /* a look that somebody has chosen stays, whatever the model */
+    $("look").addEventListener("change", () => (chosen = true));
+    const follow = () => {
+      if (!chosen) $("look").value = offered.models[$("model").selectedIndex].look;
       say();
     };
-    $("model").addEventListener("change", begin);
-    begin();
+    $("model").addEventListener("change", follow);
+    follow();
     const { upload, pixels, minutes } = offered.limits;
     openingState.limits = offered.limits;
     $("privacy").textContent = `The photo goes to the server that sent this page, and nowhere else. It is removed when you close the page, or after ${minutes} minutes without use. Up to ${Math.round(upload / 2 ** 20)} MB and ${Math.round(pixels / 1e6)} megapixels.`;
