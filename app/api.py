@@ -127,8 +127,8 @@ def repair(
     Returns:
         The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,
             for an image or a file (RGBX, RGBa, La, PA and I;16B come back as RGB, RGBA, LA, RGBA and I;16). For a file
-            that no mode of Pillow holds, as one with 16 bits in colour, an array. Known pixels keep every bit, but for
-            those that are feathered.
+            that no mode of Pillow holds, as one with 16 bits in colour, an array; a palette of more than 256 colours
+            becomes RGB. Known pixels keep every bit, but for those that are feathered.
 
     Raises:
         PhotomendError: a file that can't be read or written, no such model, a box outside the photo, a mask of another
@@ -174,7 +174,9 @@ def repair(
             warnings.warn(f"{output}: {loss}", stacklevel=2)
     if isinstance(photo, np.ndarray):
         return repaired.pixels.reshape(photo.shape).astype(photo.dtype, copy=False)
-    return repaired.pixels if mode_of(repaired) is None else image_of(repaired)
+    if mode_of(repaired) is not None:
+        return image_of(repaired)
+    return repaired.pixels if repaired.palette is None else repaired.palette[:, :3][repaired.pixels]
 
 
 def _picture(photo: File | Image.Image | Pixels) -> Picture:

@@ -8,7 +8,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -35,6 +35,14 @@ COMMANDS = {
 
 class Commands(click.Group):
     """The commands of COMMANDS, each `photomend.app.commands.<name>.command`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # click would end the line of a terminal's ^C, where there is none, too
+            if sys.stderr is not None and sys.stderr.isatty():
+                click.echo(err=True)
+            raise click.Abort from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

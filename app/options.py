@@ -18,14 +18,13 @@ from ..core.backend.ranks import ranks
 from ..core.backend.runtime import choose_device, keep_freed_memory, set_threads
 from ..core.reading import parse_json, read_text
 from ..data.claims import MOST_PIXELS, allow_pixels
+from .paths import FOLDER
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 #: The key under which a command's context keeps --no-profile.
 NO_PROFILE = "photomend.no_profile"
 SEED = click.IntRange(0, 2**63 - 1)
-FOLDER = click.Path(path_type=Path)
-FILE = click.Path(path_type=Path)
 
 
 def runtime_options(command: Command) -> Command:

@@ -16,11 +16,10 @@ Photos are repaired one by one, so nothing depends on which other photos a comma
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -28,16 +27,17 @@ import torch
 from ..core import PhotomendError, did_you_mean
 from ..data.photos import Mask, Photo
 from ..models import BiharmonicFill, HarmonicFill
-from ..models.calibration import Calibration, Calibrations, Expected, features, overall
+from ..models.calibration import Calibrations, Expected, overall
 from ..models.components import Positions
 from ..models.exemplar import TextureFill
 from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
 from ..models.reconstructor import Reconstructor
 from . import coarse_to_fine, natural
+from .expectations import expectations
 from .photo.canvas import Canvas, Colours, RepairError, RGBCanvas, check_mask
 from .pieces import CONTEXT, OVERLAP, SQUARE, Blend, Piece, colours_at, crop_around, pieces, sprawls
 from .reconstructors import load, usual_look
-from .side_by_side import BATCH, Job, Request, side_by_side, to_arrays
+from .side_by_side import Job, Request, side_by_side
 from .steps import OnStep, Steps
 
 #: Within so many pixels of a scratch other holes stay missing for its fill, which itself looks 2 pixels far.
@@ -185,7 +185,23 @@ class Repairer:
         scratch: bool,
         advance: Callable[[int], None],
     ) -> Job:
-        """The crop in this window of the photo, with a piece of a hole filled."""
+        """The crop in this window of the photo, with a piece of a hole filled: grey, where all that is known is."""
+        crop, missing = canvas.colours(window), mask[window]
+        grey = is_grey(crop, ~missing)
+        filled = yield from self._filled(canvas, mask, hole, part, window, scratch, advance)
+        return filled.mean(axis=2, keepdims=True).repeat(3, axis=2) if grey else filled
+
+    def _filled(
+        self,
+        canvas: Canvas,
+        mask: Mask,
+        hole: Hole,
+        part: Piece,
+        window: Window,
+        scratch: bool,
+        advance: Callable[[int], None],
+    ) -> Job:
+        """The same in whatever colours."""
         crop, missing, own = canvas.colours(window), mask[window], hole.mask(window)
         if self.trained is not None:
             if (others := missing & ~own).any():
@@ -212,41 +228,14 @@ class Repairer:
         return overall([expected for *_, expected in found], [len(rows) for rows, *_ in found])
 
     def expectations(self, canvas: Canvas, mask: Mask) -> Iterator[tuple[Positions, Positions, Expected]]:
-        """The same for each hole, or each piece of one that sprawls: its rows (n,), its columns (n,), and the error.
+        """The same for each hole; see `expectations.expectations`."""
+        return expectations(canvas, mask, self.trained, self.calibrations, self.texture is not None)
 
-        Pieces may overlap. Nothing is yielded where the model's error is unknown, or nothing near is known.
-        """
-        if self.calibrations == NOT_KNOWN:
-            return
-        batches = list(self._by_shape(mask))
-        if any(calibration is None for calibration, _ in batches):
-            return  # part of the error isn't the photo's
-        for calibration, places in batches:
-            assert calibration is not None
-            arrays = [to_arrays(canvas.colours(window), mask[window]) for _, window in places]
-            photos, masks = (torch.stack(each) for each in zip(*arrays, strict=True))
-            each = calibration.expected(features(photos.where(masks < 0.5, 0), masks))
-            yield from ((*part, expected) for (part, _), expected in zip(places, each, strict=True))
 
-    def _by_shape(self, mask: Mask) -> Iterator[tuple[Calibration | None, list[tuple[Hole, Window]]]]:
-        """The pieces of all holes in batches whose crops are of one shape: the calibration of their error, and of each
-        the pixels, and its crop's window. Those without a known pixel are left out.
-        """
-        batches: defaultdict[tuple[Any, ...], list[tuple[Hole, Window]]] = defaultdict(list)
-        for hole in find_holes(mask, self.trained):
-            scratch = self.trained is not None and is_scratch(hole)
-            for part in pieces(hole):
-                window = crop_around(part.window, mask.shape, CONTEXT if sprawls(hole) else None)
-                crop = mask[window]
-                if crop.all():
-                    continue
-                drawn = self.texture is not None and not scratch and natural.draws(hole, part, window)
-                calibration = self.calibrations.natural if drawn else self.calibrations.own
-                batches[calibration, *crop.shape].append((Hole(hole.rows[part.own], hole.columns[part.own]), window))
-                if crop.size * len(batches[calibration, *crop.shape]) >= BATCH:
-                    yield calibration, batches.pop((calibration, *crop.shape))
-        for (calibration, *_), places in batches.items():
-            yield calibration, places
+def is_grey(colours: Colours, known: Mask) -> bool:
+    """Whether the three channels of (h, w, 3) are equal where it is known: a black-and-white photo, scanned in RGB."""
+    different = (((colours[..., k] != colours[..., k + 1]) & known).any() for k in (0, 1))
+    return bool(known.any()) and not any(different)
 
 
 class _Place(NamedTuple):

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import click
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.options import check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.paths import FILE, FOLDER
 from photomend.app.reconstructors import load_reconstructor, load_run
 from photomend.app.sources import open_source
 from photomend.core import PhotomendError

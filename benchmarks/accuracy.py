@@ -20,7 +20,8 @@ from typing import NamedTuple
 import click
 import torch
 from photomend import models
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.options import check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.paths import FILE, FOLDER
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.sources import open_source
 from photomend.core import Array, PhotomendError, runtime

@@ -21,7 +21,8 @@ import click
 import numpy as np
 import torch
 from photomend.app.natural import LOOKS, THIN
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, views_option, write_text
+from photomend.app.options import check_target, runtime_options, set_up_runtime, views_option, write_text
+from photomend.app.paths import FILE, FOLDER
 from photomend.app.photo.canvas import RGBCanvas
 from photomend.app.reconstructors import load_run
 from photomend.app.repair import Repairer

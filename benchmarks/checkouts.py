@@ -22,7 +22,8 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from photomend.app.options import FOLDER, runtime_options, set_up_runtime
+from photomend.app.options import runtime_options, set_up_runtime
+from photomend.app.paths import FOLDER
 from photomend.core import Array
 from photomend.data.masks import box_mask, random_box
 from tqdm import tqdm

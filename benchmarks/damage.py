@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from photomend.app.masks import damage
 from photomend.app.masks.marks import TOUCHING
 from photomend.app.masks.paint import find_paint
-from photomend.app.options import FILE, FOLDER
+from photomend.app.paths import FILE, FOLDER
 from photomend.benchmarks.scanning.simulate import NONE, Scan, simulate
 from photomend.data.photos import Photo, find_photos, read_photo
 from photomend.layers import Linear, ReLU, Sequential, binary_cross_entropy_with_logits

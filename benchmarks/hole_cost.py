@@ -17,7 +17,8 @@ from time import process_time
 import click
 import numpy as np
 from photomend.app.natural import LOOKS
-from photomend.app.options import FILE, runtime_options, set_up_runtime
+from photomend.app.options import runtime_options, set_up_runtime
+from photomend.app.paths import FILE
 from photomend.app.repair import Repairer
 from photomend.data.photos import Photo, read_photo, resize
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import click
 import numpy as np
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.options import check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.paths import FILE, FOLDER
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.repair import Repairer
 from photomend.app.sources import SPLIT_CHOICES, open_source

@@ -23,7 +23,8 @@ from statistics import median
 
 import click
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, write_text
+from photomend.app.options import check_target, write_text
+from photomend.app.paths import FILE, FOLDER
 from photomend.app.threads import DECIDED
 from photomend.benchmarks.bench.machine import describe
 from photomend.benchmarks.restoring.batch import FEW, MIB, SECONDS, Batch

@@ -28,7 +28,8 @@ from time import perf_counter
 import click
 import numpy as np
 import torch
-from photomend.app.options import FILE, FOLDER, check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.options import check_target, runtime_options, set_up_runtime, write_text
+from photomend.app.paths import FILE, FOLDER
 from photomend.app.reconstructors import load_reconstructor
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError

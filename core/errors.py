@@ -19,10 +19,14 @@ class PhotomendError(Exception):
     1803
     """
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, *args: object) -> None:
         # A file may say something of any length, which the message repeats.
-        long = len(message) > BEGINNING + END + 3
-        super().__init__(f"{message[:BEGINNING]} … {message[-END:]}" if long else message)
+        super().__init__(*(_bounded(each) if isinstance(each, str) else each for each in args))
+
+
+def _bounded(message: str) -> str:
+    long = len(message) > BEGINNING + END + 3
+    return f"{message[:BEGINNING]} … {message[-END:]}" if long else message
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

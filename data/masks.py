@@ -68,8 +68,10 @@ def boxes_mask(boxes: Iterable[Box], height: int, width: int) -> Mask:
     """
     mask = np.zeros((height, width), dtype=np.bool_)
     for x, y, box_width, box_height in boxes:
+        if box_width < 1 or box_height < 1:
+            raise BoxError(f"box: {x},{y},{box_width},{box_height} (x,y,width,height) has no pixels")
         inside = x >= 0 and y >= 0 and x + box_width <= width and y + box_height <= height
-        if box_width < 1 or box_height < 1 or not inside:
+        if not inside:
             raise BoxError(
                 f"box: {x},{y},{box_width},{box_height} (x,y,width,height) is not inside a photo of {width}x{height} "
                 "pixels"

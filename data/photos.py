@@ -45,11 +45,11 @@ def photo_suffixes() -> frozenset[str]:
     return frozenset(suffix for suffix, form in Image.registered_extensions().items() if form in FORMATS)
 
 
-def find_photos(root: Path, suffixes: frozenset[str] | None = None) -> list[Path]:
+def find_photos(root: Path, suffixes: frozenset[str] | None = None, what: str = "photos") -> list[Path]:
     """All photos under the folder `root`, sorted by their posix path relative to it.
 
     Looks into subfolders (links to folders are not followed), knows photos by their suffix in any case
-    (one of `suffixes`, else of `photo_suffixes`) and skips hidden files and folders.
+    (one of `suffixes`, else of `photo_suffixes`) and skips hidden files and folders. `what` the message calls them.
 
     Raises:
         PhotomendError: `root` is not a folder, or no photo is in it.
@@ -64,7 +64,7 @@ def find_photos(root: Path, suffixes: frozenset[str] | None = None) -> list[Path
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
                 found.append(Path(folder, name))
     if not found:
-        raise PhotomendError(f"{root}: no photos in this folder (looked for {_COMMON_SUFFIXES} and the like)")
+        raise PhotomendError(f"{root}: no {what} in this folder (looked for {_COMMON_SUFFIXES} and the like)")
     return sorted(found, key=lambda path: path.relative_to(root).as_posix())
 
 
@@ -140,6 +140,8 @@ def reason(error: Exception) -> str:
     """One line of why, without the path, which the message has already."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image in a format that is read here, or damaged at its start"
+    if type(error).__module__ == "png" or "image file is truncated" in str(error):
+        return "it is damaged, or its end is missing"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

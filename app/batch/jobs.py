@@ -64,6 +64,8 @@ def pair(
     several = len(named) > 1 or photos[0].is_dir() or output.is_dir()
     if several and output.exists() and not output.is_dir():
         raise PhotomendError(f"{output}: is a file; several photos need a folder")
+    if several and not output.exists() and output.suffix.lower() in readable():
+        raise PhotomendError(f"{output}: is named like a photo; several photos, or a folder of them, need a folder")
     jobs: dict[Path, Job] = {}
     for path, name in named:
         target = target_of(name, output, several, suffix)

@@ -157,8 +157,9 @@ def check_disk(target: Path, picture: Picture) -> None:
     """Refuse, before the work, a photo of the same format that has no room on the disk. Raises PhotomendError."""
     if picture.origin is None or not fits_itself(picture, target):
         return
-    needed, free = picture.origin.path.stat().st_size, shutil.disk_usage(nearest_folder(target)).free
-    if free < needed:
+    needed, disk = picture.origin.path.stat().st_size, shutil.disk_usage(nearest_folder(target))
+    free = disk.free
+    if disk.total and free < needed:  # what is no disk has no size
         needed_mib, free_mib = needed / 2**20, free / 2**20
         raise PhotomendError(f"{target}: no space left: needs {needed_mib:.1f} MiB, {free_mib:.1f} MiB are free")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from ..options import FILE, check_target, import_from_checkout, runtime_options, set_up_runtime, write_text
+from ..options import check_target, import_from_checkout, runtime_options, set_up_runtime, write_text
+from ..paths import FILE
 
 KINDS = ("conv", "step", "repair", "scale")
 

@@ -26,7 +26,8 @@ from ...train.loop import CONFIG, train
 from ...train.recorder import Interval
 from ...train.validation import Validator
 from ..figures import GRID_FIGURE, LOSS_FIGURE, ROWS
-from ..options import FOLDER, runtime_options, set_up_runtime
+from ..options import runtime_options, set_up_runtime
+from ..paths import FOLDER
 from ..reconstructors import load_reconstructor, load_run
 from ..report.page import write_report
 from ..sources import evenly, open_source, with_several_holes

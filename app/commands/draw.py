@@ -8,7 +8,8 @@ import click
 
 from ...core import PhotomendError, replacing
 from ...core.backend.runtime import set_threads
-from ..options import FILE, check_target
+from ..options import check_target
+from ..paths import FILE
 from ..reconstructors import load_network
 from ..report.architecture import count, trace
 from ..report.drawing import draw, file_style

@@ -20,17 +20,8 @@ from ...models.reconstructor import Reconstructor
 from ...models.weights import find_checkpoint
 from ...train.evaluation.shares import Parts, evaluate_share
 from ..figures import ROWS, draw_comparison
-from ..options import (
-    FILE,
-    FOLDER,
-    SEED,
-    check_target,
-    photo_options,
-    runtime_options,
-    set_up_runtime,
-    views_option,
-    write_text,
-)
+from ..options import SEED, check_target, photo_options, runtime_options, set_up_runtime, views_option, write_text
+from ..paths import FILE, FOLDER
 from ..reconstructors import find_weights, load_reconstructor, other_shipped, shipped_names
 from ..report.page import write_report
 from ..sources import SPLIT_CHOICES, evenly, open_source, with_several_holes

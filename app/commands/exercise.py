@@ -12,8 +12,8 @@ from ..exercises import hints, process
 from ..exercises.catalogue import EXERCISES, Exercise, after, find
 from ..exercises.file import AnswerFileError, read, write_start
 from ..exercises.text import HEADER
+from ..paths import FILE
 
-_FILE = click.Path(path_type=Path)
 _WIDTH = max(len(exercise.name) for exercise in EXERCISES)
 
 
@@ -56,7 +56,7 @@ def list_() -> None:
 
 @command.command(short_help="Write the file of an exercise.")
 @click.argument("name")
-@click.option("--out", type=_FILE, help="The file or folder to write to.  [default: the exercise's name, here]")
+@click.option("--out", type=FILE, help="The file or folder to write to.  [default: the exercise's name, here]")
 def start(name: str, out: Path | None) -> None:
     """Write the file of exercise NAME, or of that number: signatures, docstrings, a small example.
 
@@ -71,7 +71,7 @@ def start(name: str, out: Path | None) -> None:
 
 
 @command.command(short_help="Check your file.")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--seconds", type=click.FloatRange(min=0.1), default=process.SECONDS, help="Time that the file gets.")
 @click.option("--megabytes", type=click.IntRange(min=64), default=process.MEGABYTES, help="Memory that it gets.")
 def check(file: Path, seconds: float, megabytes: int) -> int:
@@ -97,7 +97,7 @@ def check(file: Path, seconds: float, megabytes: int) -> int:
 
 
 @command.command(short_help="Say more about what is wrong.")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=FILE)
 @click.option("--step", type=click.IntRange(1, hints.STEPS), help="1: where; 2: why; 3: the line.  [default: the next]")
 def hint(file: Path, step: int | None) -> None:
     """Say more about the first thing that is wrong in FILE: where, then why, then which line.

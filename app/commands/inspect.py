@@ -14,7 +14,8 @@ from ...models.holes import find_holes
 from ..batch.bar import bar_over
 from ..masks.choice import Choice
 from ..masks.options import mask_options
-from ..options import FILE, check_target, runtime_options, set_up_runtime
+from ..options import check_target, runtime_options, set_up_runtime
+from ..paths import FILE
 from ..photo.canvas import RepairError, check_mask
 from ..photo.files import read
 from ..reconstructors import load

@@ -20,7 +20,8 @@ from ...data.preparation.shares import in_shares, prepare_share
 from ...data.preparation.stream import PhotoStream, SourceStream
 from ...data.preparation.unfinished import read_journal, unfinished_folder
 from ...data.sources import FolderSource, SampleSource
-from ..options import FOLDER, SEED, pixels_option
+from ..options import SEED, pixels_option
+from ..paths import FOLDER
 
 
 @click.command("prepare", no_args_is_help=True)

@@ -17,7 +17,8 @@ from ..masks.choice import Choice
 from ..masks.options import mask_options
 from ..masks.pairing import say_unused
 from ..natural import LOOKS
-from ..options import FILE, pixels_option, runtime_options, set_up_runtime, views_option
+from ..options import pixels_option, runtime_options, set_up_runtime, views_option
+from ..paths import FILE
 from ..process import temporary_folder
 from ..repair import Repairer
 

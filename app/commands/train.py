@@ -23,7 +23,8 @@ from ...train.precision import PRECISIONS
 from ...train.validation import Validator
 from ..figures import show_validations
 from ..one_voice import one_voice
-from ..options import FILE, FOLDER, SEED, photo_options, read_settings, runtime_options, set_up_runtime
+from ..options import SEED, photo_options, read_settings, runtime_options, set_up_runtime
+from ..paths import FILE, FOLDER
 from ..reconstructors import find_shipped, holds_run, name_of
 from ..sources import open_source
 

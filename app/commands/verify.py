@@ -9,7 +9,8 @@ import click
 
 from ...core import PhotomendError, did_you_mean
 from ...core.backend.runtime import choose_device, set_threads
-from ..options import FILE, check_target, import_from_checkout, write_text
+from ..options import check_target, import_from_checkout, write_text
+from ..paths import FILE
 
 
 @click.command("verify")

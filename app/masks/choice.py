@@ -19,7 +19,7 @@ from ..steps import OnStep
 from . import CERTAINTY
 from .colours import Colour, find_colour, find_transparent, make_opaque
 from .feather import mend_feathered
-from .reading import is_lossy, read_mask, turn_like
+from .reading import is_lossy, is_painted_black, read_mask, turn_like
 from .shaping import shape
 
 File = Path | Image.Image
@@ -105,6 +105,8 @@ class Choice:
             missing |= find_transparent(picture, self.threshold)
         if mask is None and not self.boxes and not missing.any():
             raise (NothingFoundError if self.damage else RepairError)(self._nothing())
+        if mask is not None and not isinstance(mask, np.ndarray) and not missing.any() and is_painted_black(mask):
+            raise RepairError("the mask is empty: what is painted on it is black, which means known; paint in white")
         missing = shape(missing, grow=self.grow)
         if MUCH < (share := np.count_nonzero(missing) / missing.size) < 1:
             name = f"{picture.origin.path}: " if picture.origin is not None else ""
@@ -134,6 +136,8 @@ class Choice:
 
 
 def _read(mask: File, threshold: int | None, picture: Picture) -> Mask:
-    """A mask file, turned as the photo was where that makes it fit."""
+    """A mask file, turned as the photo was where that makes it fit. Raises RepairError for the photo itself."""
     turned = picture.origin.turned if picture.origin is not None else 1
+    if isinstance(mask, Path) and picture.origin is not None and mask.resolve() == picture.origin.path.resolve():
+        raise RepairError("the mask is the photo itself")
     return turn_like(read_mask(mask, threshold), picture.shape, turned)

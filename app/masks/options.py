@@ -11,7 +11,7 @@ import click
 
 from ...core import PhotomendError
 from ...data.masks import Box
-from ..options import FILE
+from ..paths import FILE
 from . import CERTAINTY
 from .choice import Choice
 from .colours import Colour, colour_of

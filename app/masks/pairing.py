@@ -79,7 +79,7 @@ class MaskFolder:
     def __init__(self, root: Path, photos: Sequence[Named]) -> None:
         self.root = root
         own = {path.resolve() for path, _ in photos}
-        self.masks = [path for path in find_photos(root, readable()) if path.resolve() not in own]
+        self.masks = [path for path in find_photos(root, readable(), "masks") if path.resolve() not in own]
         if not self.masks:
             raise PhotomendError(f"{root}: no masks in this folder, only the photos themselves")
         self._exact, self._folded = (self._by(key) for key in (exact, folded))

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ...core import PhotomendError
-from ...data.photos import Mask
+from ...data.photos import Mask, PhotoError
 from ..photo.canvas import Pixels, Scale
 from ..photo.files import read
 from ..photo.images import picture_of
@@ -56,9 +56,23 @@ def read_mask(source: Path | Image.Image, threshold: int | None = None) -> Mask:
         pixels, _ = stand_upright(picture.pixels, picture.metadata, orientation_of(source))
         picture = picture.copy(pixels=pixels)
     else:
-        picture = read(source)
+        picture = _read(source)
         lossy = is_lossy(picture)
     return mask_of(picture, HALFWAY if lossy and threshold is None else threshold)
+
+
+def _read(path: Path) -> Picture:
+    try:
+        return read(path)
+    except PhotoError as error:
+        raise PhotoError(str(error).replace("can't be read as a photo", "can't be read as a mask")) from error
+
+
+def is_painted_black(source: Path | Image.Image) -> bool:
+    """Whether a mask of which nothing is missing has black on a transparent ground."""
+    picture = picture_of(source) if isinstance(source, Image.Image) else _read(source)
+    opacity = opacity_of(picture)
+    return opacity is not None and bool(0 < np.count_nonzero(opacity) < opacity.size)
 
 
 def mask_of(picture: Picture, threshold: int | None = None) -> Mask:

@@ -100,6 +100,8 @@ def output_form(path: Path) -> str:
     form = SUFFIXES.get(suffix) or Image.EXTENSION.get(suffix) or Image.registered_extensions().get(suffix, "")
     if form not in FORMATS:
         reason = ", which has 256 colours at most" if form == "GIF" else ""
+        if not suffix:
+            raise PhotomendError(f"{path}: the name's end doesn't say which format to write; these work: {COMMON}")
         raise PhotomendError(f"{path}: can't write photos as {path.suffix!r}{reason}; these work: {COMMON}")
     return form
 

@@ -90,10 +90,18 @@ def read_tiff(path: Path) -> Picture | None:
 
 def _palette(page: TiffPage, pixels: Pixels) -> Pixels:
     """The colours, uint8 (N, 4), that the pixels are numbers of. Raises ValueError where it doesn't say them all."""
-    if page.colormap is None or pixels.dtype.kind not in "bu" or pixels.max(initial=0) >= page.colormap.shape[1]:
+    if page.samplesperpixel > 1:
+        raise ValueError("its pixels are numbers of colours with further channels, which aren't read here")
+    tag = page.tags.get("ColorMap")
+    numbers = np.asarray(() if tag is None else tag.value).ravel()
+    numbers = numbers if numbers.dtype.kind in "ui" else np.zeros(0, np.int64)
+    count = numbers.size // 3
+    if numbers.size % 3 or pixels.dtype.kind not in "bu" or pixels.max(initial=0) >= count:
         raise ValueError("its pixels are numbers of colours, and its palette, the tag ColorMap, doesn't have them all")
-    palette = np.full((page.colormap.shape[1], 4), 255, np.uint8)
-    palette[:, :3] = (page.colormap >> 8).T.astype(np.uint8)
+    # Some programs write 8 bits of a colour where there should be 16: libtiff tells them so, too.
+    numbers = numbers if numbers.max() < 256 else numbers >> 8
+    palette = np.full((count, 4), 255, np.uint8)
+    palette[:, :3] = numbers.reshape(3, count).T
     return palette
 
 

@@ -100,7 +100,7 @@ JPEG_SAID = "strips or tiles that the hole touches are encoded anew as JPEG, qua
 
 
 def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
-    """A picture's pixels, stored as `page` is; or with Deflate, or several to a byte as they are, where it can't be."""
+    """A picture's pixels, stored as `page` is; where that can't be written, with Deflate, or without compression."""
     turned = picture.origin is not None and picture.origin.turned in SIDEWAYS
     # As grey, numbers of colours may have fewer than 8 bits. Of what is written only strips or tiles are taken.
     plain = {int(PHOTOMETRIC.YCBCR): PHOTOMETRIC.RGB, int(PHOTOMETRIC.PALETTE): PHOTOMETRIC.MINISBLACK}
@@ -137,7 +137,7 @@ def _encode(target: BytesIO, page: TiffPage, picture: Picture) -> list[str]:
         target.seek(0)
         target.truncate()
         name = COMPRESSION(page.compression).name
-        if "Predictor" in page.tags or (packed and page.compression == COMPRESSION.NONE):
+        if page.predictor > 1 or (packed and page.compression == COMPRESSION.NONE):
             raise PhotomendError(f"its {name} compression can't be written ({error})") from error
         if packed:
             bits = page.bitspersample

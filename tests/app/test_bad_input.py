@@ -149,7 +149,8 @@ def test_rows_and_figures_never_replace_a_photo(shell: Shell, photos: Path) -> N
 @pytest.mark.parametrize("suffix", [".gif", ".ico", ".pdf", ""])
 def test_formats_that_photos_are_not_written_in(shell: Shell, photos: Path, tmp_path: Path, suffix: str) -> None:
     target = tmp_path / f"out{suffix}"
-    assert "can't write photos as" in shell.fails(1, "repair", photos / "0.png", "--box", "5,5,9,9", "-o", target)
+    words = "can't write photos as" if suffix else "the name's end doesn't say which format to write"
+    assert words in shell.fails(1, "repair", photos / "0.png", "--box", "5,5,9,9", "-o", target)
     assert not target.exists()
 
 

@@ -20,10 +20,11 @@ pytestmark = pytest.mark.slow  # processes
 #: A command that waits, or does what it is told, in place of a command's work.
 COMMAND = """
 import sys, time
+import click
 from photomend.app import cli
 def work(*args, **kwargs):
     {}
-cli.cli.invoke = work
+click.Group.invoke = work
 sys.argv = ["photomend", "prepare"]
 cli.main()
 """
@@ -50,7 +51,7 @@ def test_a_signal_ends_a_command_in_order(name: str, status: int, line: str) -> 
         process.send_signal(getattr(signal, name))
         assert process.wait(20) == status
         assert process.stdout.read() == "in order\n"
-        assert process.stderr.read().strip() == f"photomend: error: {line}"
+        assert process.stderr.read() == f"photomend: error: {line}\n"
 
 
 def test_what_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

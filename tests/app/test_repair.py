@@ -376,3 +376,26 @@ def test_masks_that_cannot_be(mask: np.ndarray, message: str) -> None:
 def test_photos_that_cannot_be(photo: np.ndarray) -> None:
     with pytest.raises(RepairError, match=r"the photo must be uint8 \(H, W, 3\), not "):
         repair(photo, box(4, 6, (1, 1, 2, 2)), Grey())
+
+
+class Tinted:
+    """Fills with a brown."""
+
+    def reconstruct(self, masked: Array, mask: Array) -> Array:
+        return torch.tensor([0.6, 0.5, 0.1])[:, None, None].expand_as(masked)
+
+
+@pytest.mark.parametrize("look", ["faithful", "natural"])
+def test_a_black_and_white_photo_in_rgb_stays_without_colour(look: str) -> None:
+    """As scanners write them; one coloured pixel near a hole, and it may have a colour."""
+    rng = np.random.default_rng(0)
+    photo = np.repeat(rng.integers(40, 200, (90, 300, 1), dtype=np.uint8), 3, axis=2)
+    mask = np.zeros((90, 300), np.bool_)
+    mask[30:60, 40:70] = mask[30:60, 230:260] = mask[10:14, 140:144] = True
+    photo[mask] = (255, 0, 0)
+    photo[45, 272] = (10, 20, 30)
+    rebuilt = Repairer(Tinted(), look=look).repair(photo, mask).astype(int)
+    grey = (np.ptp(rebuilt, axis=2) == 0)[mask.nonzero()]
+    assert grey[np.flatnonzero(mask.nonzero()[1] < 200)].all()
+    assert not grey[np.flatnonzero(mask.nonzero()[1] > 200)].all()
+    assert abs(rebuilt[45, 55].mean() - 255 * 0.4) < (1 if look == "faithful" else 60)

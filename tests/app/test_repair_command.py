@@ -98,9 +98,21 @@ def test_a_batch_goes_on_after_bad_photos(shell: Shell, tmp_path: Path) -> None:
         (["a.png", "-o", "b.png", "--box", "1,1,5"], 2, "'1,1,5' is not four whole numbers"),
         (["a.png", "--box", "1,1,5,5"], 2, "'-o'"),
         (["a.png", "-o", "b.png", "--box", "90,70,11,5"], 1, "a.png: box: 90,70,11,5"),
-        (["a.png", "-o", "b.png", "--box", "1,1,0,5"], 1, "a.png: box"),
+        (["a.png", "-o", "b.png", "--box", "1,1,0,5"], 1, "a.png: box: 1,1,0,5 (x,y,width,height) has no pixels"),
+        (["a.png", "-o", "b.png", "--box", "1,1,5,-5"], 1, "has no pixels"),
+        (["", "-o", "b.png", "--box", "1,1,5,5"], 2, "'PHOTO...': the name is empty"),
+        (["a.png", "-o", "", "--box", "1,1,5,5"], 2, "'-o' / '--output': the name is empty"),
+        (["a.png", "-o", "b.png", "--mask", ""], 2, "'--mask': the name is empty"),
+        (["a.png", "-o", "b.png", "--mask", "a.png"], 1, "a.png with the mask a.png: the mask is the photo itself"),
+        (["a.png", "-o", "b.png", "--mask", "sub/../a.png"], 1, "the mask is the photo itself"),
+        (["a.png", "-o", "b.png", "--mask", "black.png"], 1, "what is painted on it is black, which means known"),
+        (["a.png", "-o", "b.png", "--mask", "broken.png"], 1, "broken.png: can't be read as a mask (it is damaged, or"),
+        (["a.png", "-o", "out", "--mask", "void"], 1, "void: no masks in this folder"),
+        (["a.png", "old.png", "-o", "new.png", "--box", "1,1,5,5"], 1, "new.png: is named like a photo"),
+        (["sub", "-o", "new.png", "--box", "1,1,5,5"], 1, "new.png: is named like a photo"),
+        (["a.png", "-o", "noend", "--box", "1,1,5,5"], 1, "noend: the name's end doesn't say which format"),
         (["a.png", "-o", "b.png", "--box", "0,0,100,80"], 1, "a.png: the mask covers the whole photo"),
-        (["a.png", "-o", "b.png", "--mask", "none.png"], 1, "none.png"),
+        (["a.png", "-o", "b.png", "--mask", "none.png"], 1, "none.png: can't be read as a mask (No such file"),
         (["a.png", "-o", "b.png", "--mask", "small.png"], 1, "small.png: the mask is 40×40 pixels, the photo 100×80"),
         (["a.png", "-o", "b.png", "--mask", "empty.png"], 1, "empty.png: the mask is empty"),
         (["none.png", "-o", "b.png", "--box", "1,1,5,5"], 1, "none.png"),
@@ -136,6 +148,9 @@ def test_mistakes(
     holes(Path("small.png"), 40, 40, (5, 5, 10, 10))
     holes(Path("empty.png"))
     Image.new("L", (100, 80), 90).save("even.png")
+    black = np.zeros((80, 100, 4), np.uint8)
+    black[5:20, 5:20, 3] = 255
+    Image.fromarray(black).save("black.png")
     Path("void").mkdir()
     before = tree(tmp_path)
     assert words in shell.fails(status, "repair", *arguments)

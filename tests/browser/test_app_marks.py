@@ -160,7 +160,7 @@ def test_masks_that_do_not_fit_are_one_line(person: Person, cat: Path, tmp_path:
     for name, words in {
         "small.png": "The mask is 300×200 pixels, the photo 451×300.",
         "black.png": "The mask is empty: nothing is missing.",
-        "notes.txt": "The mask notes.txt: can't be read as a photo (",
+        "notes.txt": "The mask notes.txt: can't be read as a mask (",
         "heavy.png": "The file is larger than 2 MB",
     }.items():
         tab.page.set_input_files("#mask-file", tmp_path / name)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from photomend.app import reconstructors
 from photomend.app.options import read_settings
 from photomend.app.photo.files import read, write
 from photomend.app.photo.picture import Picture
@@ -23,7 +24,7 @@ from photomend.data.claims import BoundedFile, allow_pixels
 from photomend.data.prepared import write_json
 from photomend.models import LinearModel
 from photomend.models.safetensors_file import write_file
-from photomend.models.weights import VERSION, load, load_checkpoint
+from photomend.models.weights import VERSION, Checkpoint, load, load_checkpoint, save_checkpoint
 from photomend.tests.data.hostile import tiff
 from PIL import Image
 from safetensors.torch import save
@@ -175,6 +176,18 @@ def test_messages_about_arrays_stay_readable(tmp_path: Path) -> None:
     with pytest.raises(PhotomendError) as error:
         load(path, into=LinearModel(2))
     assert len(str(error.value)) < len(str(path)) + 500
+
+
+def test_messages_about_calibrations_and_runs_stay_readable(tmp_path: Path) -> None:
+    known = Checkpoint("linear", LinearModel(2).state_dict(), {"window": 2}, calibration={"coefficients": "x" * 10**5})
+    save_checkpoint(tmp_path / "weights.safetensors", known)
+    with pytest.raises(PhotomendError, match="its calibration is damaged") as error:
+        reconstructors.load(str(tmp_path / "weights.safetensors"))
+    assert len(str(error.value)) < len(str(tmp_path)) + 500
+    for message in ("x" * 10**6, f"a run of {'x' * 10**6}, not of 'cnn'"):
+        assert len(str(PhotomendError(message))) < 2000
+        assert str(PhotomendError(message)).endswith(message[-100:])
+    assert PhotomendError("a", 3, ValueError("b")).args[:2] == ("a", 3)
 
 
 @pytest.mark.parametrize("about", [{"kind": "x" * 10**5}, {"kind": "weights", "version": [1] * 10**5}])

@@ -11,6 +11,7 @@ from photomend.core import Array
 from photomend.models import HarmonicFill
 from photomend.models.exemplar import ExemplarFill, TextureFill
 from photomend.models.exemplar import search as search_module
+from photomend.models.exemplar import vote as vote_module
 from photomend.models.exemplar.blend import AT_EDGE, FALLS, LENGTH, blend
 from photomend.models.exemplar.resampling import blurred, doubled, halved
 from photomend.models.exemplar.search import RADIUS, SIDE, Description, Known, patches
@@ -131,6 +132,21 @@ def test_the_search_finds_what_loops_find(monkeypatch: pytest.MonkeyPatch) -> No
     assert torch.allclose((describe(photo, middles) - known.described[improved]).square().sum(dim=1), found)
 
 
+def test_descriptions_are_those_of_patches_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the photo's edges and corners, one alone, and a few rows at a time."""
+    generator = torch.Generator().manual_seed(0)
+    photo = torch.rand(3, 40, 34, generator=generator, dtype=torch.float64)
+    about = torch.rand(2, 40, 34, generator=generator, dtype=torch.float64)
+    describe = Description(photo, about, torch.arange(40 * 34))
+    mean = patches(photo, torch.arange(40 * 34)).mean(dim=0)
+    for block in (2**14, 70):
+        monkeypatch.setattr(search_module, "BLOCK", block)
+        for places in (torch.arange(40 * 34), torch.tensor([0]), torch.tensor([39 * 34 + 33, 5, 7 * 34])):
+            components = (patches(photo, places) - mean) @ describe.basis
+            expected = torch.cat((components, about.flatten(1)[:, places].T), dim=1)
+            assert torch.allclose(describe(photo, places), expected, atol=1e-9)
+
+
 def loop_distance(photo: Array, about: Array, a: int, b: int) -> float:
     width, total = photo.shape[2], 0.0
     for down in range(-RADIUS, RADIUS + 1):
@@ -158,6 +174,16 @@ def test_the_vote_is_that_of_loops() -> None:
                 total += weight * photo[:, int(sources[middle]) // 22 + down, int(sources[middle]) % 22 + across]
                 share += weight
         assert torch.allclose(colour, total / share)
+
+
+def test_pixels_that_are_voted_on_in_parts_get_the_same_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    photo = torch.rand(3, 30, 30, generator=generator, dtype=torch.float64)
+    sources = torch.randint(4 * 30, 25 * 30, (900,), generator=generator)
+    weights, pixels = torch.rand(900, generator=generator, dtype=torch.float64), torch.arange(5 * 30, 20 * 30)
+    together = vote(photo, pixels, sources, weights, 3.0)
+    monkeypatch.setattr(vote_module, "IN_CACHE", 37)
+    assert torch.allclose(vote(photo, pixels, sources, weights, 3.0), together, rtol=0, atol=1e-12)
 
 
 def test_patches_go_on_beyond_the_edge() -> None:

@@ -235,7 +235,7 @@ def test_outputs_that_cannot_be_written_are_said_before_the_work(
     assert f"no file can be written to {tmp_path}" in shell.fails(1, *one, tmp_path / "out" / "b.png")
     monkeypatch.undo()
     monkeypatch.setattr("photomend.app.masks.choice.Choice.mend", None)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(total=2**40, free=0))
     assert "b.png: no space left: needs 0.0 MiB" in shell.fails(1, *one, tmp_path / "b.png")
 
 

@@ -53,7 +53,7 @@ def test_killed_in_the_middle_and_gone_on(tmp_path: Path) -> None:
         assert "00.png  750 pixels rebuilt" in process.stdout.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 143
-        [line] = process.stderr.read().split("\n")[1:-1]
+        [line] = process.stderr.read().splitlines()
     done = sorted(os.listdir(out))
     assert 1 <= len(done) < 60
     assert all(name.endswith(".png") for name in done)  # no draft

@@ -263,7 +263,7 @@ def test_masks_that_are_none_and_too_many(serve: Serve, photo: Path, tmp_path: P
     assert problem_of((80, 100), 255) == "the mask is 80×100 pixels, the photo 100×80"
     assert problem_of((100, 80), 0) == "the mask is empty: nothing is missing"
     assert problem_of((100, 80), 255).startswith("the mask covers the whole photo")
-    assert problem_of((1, 1), 0, b"no mask").startswith("the mask m.png: can't be read as a photo")
+    assert problem_of((1, 1), 0, b"no mask").startswith("the mask m.png: can't be read as a mask")
     monkeypatch.setattr("photomend.app.web.server.MASKS", 1)
     mask = Image.new("L", (100, 80))
     mask.paste(255, (3, 3, 9, 9))
