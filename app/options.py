@@ -63,7 +63,8 @@ views_option = click.option(
     "--views",
     type=click.Choice([1, 8]),
     help="Test-time augmentation: average a network's answers to so many flips and quarter turns of each hole's"
-    " surroundings. 8 are slightly more accurate and 8 times as slow.  [default: 8 for photomend-m, else 1]",
+    " surroundings. With 8 it is slightly more accurate, and the network takes 8 times as long."
+    "  [default: 8 for photomend-m, else 1]",
 )
 
 

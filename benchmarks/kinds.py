@@ -1,4 +1,4 @@
-"""Holes of many kinds, rebuilt the way `photomend repair` does it, against the harmonic fill and Telea's.
+"""Holes of many kinds, rebuilt as `photomend repair --look faithful` does it, against the harmonic fill and Telea's.
 
     python benchmarks/kinds.py --photos DIR --models attention --markdown kinds.md
 

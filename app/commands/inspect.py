@@ -45,7 +45,8 @@ def command(
 
     Of each hole: what classical fills and the network make of it, what the network adds to its first guess, where its
     spatial attention looks, which gates of channels are open, and the features of each stage. The photo is repaired as
-    `photomend repair` does it, of any size; the page shows what the network saw then. PHOTO itself stays as it is.
+    `photomend repair --look faithful` does it, of any size; the page shows what the network saw then. PHOTO itself
+    stays as it is.
 
     \b
     photomend inspect photo.png --box 40,60,50,30 -o inside.html

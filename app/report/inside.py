@@ -1,7 +1,7 @@
 """What a network does with a hole: what it is shown, what it makes of that stage by stage, and what it adds.
 
-The photo is repaired as `photomend repair` does it, by a network that remembers what it was asked. The first question
-about a hole, which shows all of it, is then asked again, and every part is listened to.
+The photo is repaired as `photomend repair --look faithful` does it, by a network that remembers what it was asked. The
+first question about a hole, which shows all of it, is then asked again, and every part is listened to.
 """
 
 from __future__ import annotations
