@@ -2,19 +2,24 @@
 
 What is wanted is the picture F in a hole that minimises
 
-    Σ over neighbours p, q ((F_p − F_q) − (S_p − S_q))²  +  Σ over missing p λ_p (F_p − G_p)²
+    Σ over neighbours p, q ((F_p − F_q) − d_pq)²  +  Σ over missing p λ_p (F_p − G_p)²
 
-where S is made of patches, G is the guide, and F is the photo beside the hole: a seam costs more than to let the
-colours drift to it. With F = S + e the derivative is 0 where
+where d_pq is the step from q to p that patches have, G is the guide, and F is the photo beside the hole: a seam costs
+more than to let the colours drift to it. The steps are those of the picture S that patches have made, but for false
+edges: where two patches meet whose brightness differs, S has a step that is in neither of them, and d is their own.
 
-    (n_p + λ_p) e_p − Σ over missing neighbours q of p e_q  =  λ_p (G_p − S_p)
+With F = S + e the derivative is 0 where
+
+    (n_p + λ_p) e_p − Σ over missing neighbours q of p e_q
+        =  λ_p (G_p − S_p)  +  Σ over neighbours q of p (d_pq − (S_p − S_q))
 
 with n_p neighbours in the photo: Laplace's equation (`../harmonic.py`) with λ on the diagonal. For a constant λ it is a
 low-pass filter of G − S with a length of 1/√λ pixels. Beside the hole's edge the guide knows more than patches do, and
 λ is larger.
 
-Source: Pérez, Gangnet & Blake, *Poisson image editing* (2003); with λ, Bhat, Curless, Cohen & Zitnick, *Fourier
-analysis of the 2D screened Poisson equation for gradient domain problems* (2008).
+Sources: Pérez, Gangnet & Blake, *Poisson image editing* (2003); with λ, Bhat, Curless, Cohen & Zitnick, *Fourier
+analysis of the 2D screened Poisson equation for gradient domain problems* (2008); steps that patches vote for, Darabi,
+Shechtman, Barnes, Goldman & Sen, *Image melding* (2012).
 """
 
 from __future__ import annotations
@@ -32,6 +37,8 @@ LENGTH = 12.0
 AT_EDGE, FALLS = 0.4, 3.0
 #: What the vote and the levels blur is given back: so much of the difference to a blur of this many pixels.
 GAIN, BLUR = 0.15, 1.5
+#: A step is a false edge if it is larger than so many times those of the patches, and so many grey levels more.
+FACTOR, LEAST = 2.0, 6.0
 #: Grey levels, and iterations that it mostly takes.
 TOLERANCE, EXPECTED = 0.05, 24
 
@@ -41,20 +48,48 @@ def sharpened(photo: Array, own: Array) -> Array:
     return torch.where(own, photo + GAIN * (photo - blurred(photo, BLUR)), photo)
 
 
-def blend(photo: Array, guide: Array, own: Array, steps: Array) -> Array:
+def false_edges(photo: Array, own: Array, matches: Array, axis: int) -> Array:
+    """What the steps from each pixel to the next along an axis, 1 or 2, of (3, H, W) have too much, without its end.
+
+    It is 0 but where the step is much larger than those that the matches of both pixels have there.
+    """
+    size = photo.shape[axis]
+    colours, shift = photo.flatten(1), photo.shape[2] if axis == 1 else 1
+    places = matches[0] * photo.shape[2] + matches[1]
+
+    def at(places: Array) -> Array:
+        return colours[:, places.clamp(0, colours.shape[1] - 1).flatten()].unflatten(1, own.shape)
+
+    here, missing = at(places), own.to(photo)
+    onwards = ((at(places + shift) - here) * missing).narrow(axis, 0, size - 1)
+    back = ((here - at(places - shift)) * missing).narrow(axis, 1, size - 1)
+    count = missing.narrow(axis - 1, 0, size - 1) + missing.narrow(axis - 1, 1, size - 1)
+    there = photo.narrow(axis, 1, size - 1) - photo.narrow(axis, 0, size - 1)
+    largest = torch.maximum(onwards.norm(dim=0), back.norm(dim=0))
+    false = (count > 0) & (there.norm(dim=0) > FACTOR * largest + LEAST)
+    return torch.where(false, there - (onwards + back) / count.clamp_min(1), 0)
+
+
+def blend(photo: Array, guide: Array, own: Array, steps: Array, matches: Array) -> Array:
     """A photo (3, H, W) in grey levels with the patches of its hole blended with the guide (3, H, W).
 
-    `own` is bool (H, W), the hole, and `steps` (H, W) how many lead from each of its pixels to its edge.
+    `own` is bool (H, W), the hole, `steps` (H, W) how many lead from each of its pixels to its edge, and `matches`
+    (2, H, W) the row and column of the known pixel that each of them comes from; known ones come from themselves.
     """
     window = _bounds(own)
     hole = own[window].to(torch.float64)
     pull = hole * (LENGTH**-2 + AT_EDGE * torch.exp((1 - steps[window].double()) / FALLS))
     diagonal = _neighbours(torch.ones_like(own, dtype=torch.float64))[window] + pull
     difference = (guide - photo)[:, *window].double()[None]
+    excess = torch.zeros_like(photo)  # what the steps that end at a pixel and that begin there have too much
+    for axis in (1, 2):
+        false = false_edges(photo, own, matches, axis)
+        excess.narrow(axis, 0, false.shape[axis]).add_(false)
+        excess.narrow(axis, 1, false.shape[axis]).sub_(false)
     solution = ConjugateGradient(
         lambda e: (diagonal * e - _neighbours(e)) * hole,
         lambda residual: residual / diagonal,
-        pull * difference,
+        (pull * difference + excess[:, *window].double()[None]) * hole,
         TOLERANCE,
         EXPECTED,
     )

@@ -50,7 +50,8 @@ class ExemplarFill(Fill):
     def complete(self, photo: Array, own: Array, missing: Array, guide: Array) -> Array:
         """A photo (3, H, W) with one hole filled, bool (H, W); see `synthesize`, but all in [0, 1]."""
         arrays = PEAK * photo.float(), own, missing, PEAK * guide.float()
-        return (synthesize(*arrays, self.seed) / PEAK).clamp(0, 1).to(photo)
+        drawn, _ = synthesize(*arrays, self.seed)
+        return (drawn / PEAK).clamp(0, 1).to(photo)
 
 
 class TextureFill(ExemplarFill):
@@ -75,6 +76,6 @@ class TextureFill(ExemplarFill):
 
     def complete(self, photo: Array, own: Array, missing: Array, guide: Array) -> Array:
         arrays = PEAK * photo.float(), own, missing, PEAK * guide.float()
-        drawn = sharpened(synthesize(*arrays, self.seed), own)
-        blended = blend(drawn, arrays[3], own, steps_inwards(own))
+        drawn, matches = synthesize(*arrays, self.seed)
+        blended = blend(sharpened(drawn, own), arrays[3], own, steps_inwards(own), matches)
         return (blended / PEAK).clamp(0, 1).to(photo)

@@ -36,7 +36,7 @@ def synthesize(
     guide: Array,
     seed: int = 0,
     on_level: Callable[[Array], object] = lambda photo: None,
-) -> Array:
+) -> tuple[Array, Array]:
     """A photo with one hole filled from patches of what is known.
 
     Time and memory grow with the pixels of the photo and of the hole: give a crop around it.
@@ -50,7 +50,9 @@ def synthesize(
         on_level: is shown the photo (3, h, w) of each level, the coarsest first.
 
     Returns:
-        (3, H, W). Where fewer than 256 patches are known, the hole is the guide's.
+        The photo (3, H, W), and of each pixel the row and column (2, H, W) of the known one that is the middle of its
+        match; known pixels match themselves. Where fewer than 256 patches are known, the hole is the guide's, and all
+        do.
     """
     height, width = own.shape
     multiple = 2 ** halvings(own)
@@ -64,13 +66,19 @@ def synthesize(
     added = added.to(own.device)
     found = levels(photo_, own_ & ~added, missing_ | added, guide_)
     if not found:
-        return torch.where(own, guide, photo)
+        return torch.where(own, guide, photo), _themselves(own)
     generator, matches = torch.Generator().manual_seed(seed), None
     for number, level in reversed(list(enumerate(found))):
         times = FINEST if number == 0 else COARSEST if matches is None else BETWEEN
         filled, matches = _refined(level, matches, times, SHARP if number == 0 else AGREE, generator)
         on_level(filled)
-    return torch.where(own, filled[:, :height, :width], photo)
+    assert matches is not None, "there was a level"
+    return torch.where(own, filled[:, :height, :width], photo), matches[:, :height, :width]
+
+
+def _themselves(own: Array) -> Array:
+    """Each pixel's own row and column."""
+    return torch.stack(torch.meshgrid(*(torch.arange(size, device=own.device) for size in own.shape), indexing="ij"))
 
 
 def _refined(

@@ -12,7 +12,7 @@ from photomend.models import HarmonicFill
 from photomend.models.exemplar import ExemplarFill, TextureFill
 from photomend.models.exemplar import search as search_module
 from photomend.models.exemplar import vote as vote_module
-from photomend.models.exemplar.blend import AT_EDGE, FALLS, LENGTH, blend
+from photomend.models.exemplar.blend import AT_EDGE, FACTOR, FALLS, LEAST, LENGTH, blend, false_edges
 from photomend.models.exemplar.resampling import blurred, doubled, halved
 from photomend.models.exemplar.search import RADIUS, SIDE, Description, Known, patches
 from photomend.models.exemplar.synthesis import steps_inwards, synthesize
@@ -105,7 +105,9 @@ def test_where_nothing_is_known_enough_the_guide_stays() -> None:
     photo, own = torch.rand(3, 20, 24), torch.zeros(20, 24, dtype=torch.bool)
     own[5:15, 5:19] = True
     guide = torch.rand(3, 20, 24)
-    assert torch.equal(synthesize(photo, own, own, guide), torch.where(own, guide, photo))
+    filled, matches = synthesize(photo, own, own, guide)
+    assert torch.equal(filled, torch.where(own, guide, photo))
+    assert torch.equal(matches.flatten(1), own.new_ones(20, 24).nonzero().T)
 
 
 def test_the_search_finds_what_loops_find(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +203,8 @@ def test_the_blend_solves_its_equation() -> None:
     own = torch.zeros(24, 20, dtype=torch.bool)
     own[4:19, 0:14] = True
     steps = steps_inwards(own)
-    result = blend(photo, guide, own, steps)
+    themselves = torch.ones_like(own).nonzero().T.unflatten(1, own.shape)
+    result = blend(photo, guide, own, steps, themselves)
     assert torch.equal(result[:, ~own], photo[:, ~own])
     for y, x in own.nonzero().tolist():
         pull = LENGTH**-2 + AT_EDGE * math.exp((1 - steps[y, x].item()) / FALLS)
@@ -210,6 +213,54 @@ def test_the_blend_solves_its_equation() -> None:
             if 0 <= v < 24 and 0 <= u < 20:
                 slope += (result[:, y, x] - result[:, v, u]) - (photo[:, y, x] - photo[:, v, u])
         assert slope.abs().max() < 0.5
+
+
+def test_false_edges_are_those_of_loops() -> None:
+    """A step that neither of two matches has, and larger than twice theirs; beside a known pixel one decides."""
+    generator = torch.Generator().manual_seed(0)
+    photo = 30 * torch.rand(3, 20, 22, generator=generator, dtype=torch.float64)
+    photo[:, :, 11:] += 60
+    own = torch.zeros(20, 22, dtype=torch.bool)
+    own[6:14, 7:16] = True
+    matches = torch.ones_like(own).nonzero().T.unflatten(1, own.shape).clone()
+    matches[:, own] = torch.stack([torch.randint(2, 5, (72,), generator=generator) for _ in range(2)])
+    found = 0
+    for axis, (down, across) in ((1, (1, 0)), (2, (0, 1))):
+        edges = false_edges(photo, own, matches, axis)
+        for y in range(20 - down):
+            for x in range(22 - across):
+                step = photo[:, y + down, x + across] - photo[:, y, x]
+                theirs = []
+                if own[y, x]:
+                    v, u = matches[:, y, x].tolist()
+                    theirs.append(photo[:, v + down, u + across] - photo[:, v, u])
+                if own[y + down, x + across]:
+                    v, u = matches[:, y + down, x + across].tolist()
+                    theirs.append(photo[:, v, u] - photo[:, v - down, u - across])
+                expected = torch.zeros(3, dtype=torch.float64)
+                if theirs and step.norm() > FACTOR * max(each.norm() for each in theirs) + LEAST:
+                    expected = step - sum(theirs) / len(theirs)
+                    found += 1
+                assert torch.allclose(edges[:, y, x], expected)
+    assert found > 8
+
+
+def test_two_skies_that_meet_in_the_hole_leave_no_edge() -> None:
+    """Patches of a dark and of a bright sky, side by side: neither of them has the step between them."""
+    photo = torch.full((3, 60, 90), 100.0)
+    photo[:, :, :30], photo[:, :, 60:] = 90.0, 140.0
+    own = torch.zeros(60, 90, dtype=torch.bool)
+    own[15:45, 30:60] = True
+    drawn, guide = photo.clone(), photo.clone()
+    drawn[:, 15:45, 30:45], drawn[:, 15:45, 45:60] = 90.0, 140.0
+    guide[:, :, 30:60] = torch.linspace(90, 140, 30)
+    matches = torch.ones_like(own).nonzero().T.unflatten(1, own.shape).clone()
+    matches[1, 15:45, 30:45], matches[1, 15:45, 45:60] = 10, 80
+    steps = steps_inwards(own)
+    mended = blend(drawn, guide, own, steps, matches)[:, 30, 29:61].diff(dim=1).abs()
+    kept = blend(drawn, guide, own, steps, torch.ones_like(own).nonzero().T.unflatten(1, own.shape))
+    assert kept[:, 30, 44:46].diff(dim=1).abs().min() > 25
+    assert mended.max() < 5
 
 
 def test_resampling() -> None:
