@@ -49,7 +49,7 @@ class Description:
         _, vectors = torch.linalg.eigh((some - self.mean).T @ (some - self.mean))
         # Per pixel and channel, so that patches and the other numbers are on one scale.
         self.basis = (vectors[:, -DIMENSIONS:] / some.shape[1] ** 0.5).to(photo)
-        self.mean = self.mean.to(photo) @ self.basis
+        self.mean = self.mean.to(photo)[None] @ self.basis
         self.about = about.flatten(1)
 
     def __call__(self, photo: Array, places: Array) -> Array:

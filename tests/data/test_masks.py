@@ -61,7 +61,13 @@ def test_box_mask_marks_exactly_the_box() -> None:
     assert np.argwhere(mask).tolist() == [[2, 1], [2, 2], [2, 3]]
 
 
-@pytest.mark.parametrize("box", [(-1, 0, 2, 2), (0, -1, 2, 2), (4, 0, 2, 2), (0, 3, 2, 2), (0, 0, 0, 1), (1, 1, 1, -1)])
+@pytest.mark.parametrize("box", [(0, 0, 0, 1), (1, 1, 1, -1), (9, 9, -2, 0)])
+def test_box_without_pixels(box: tuple[int, int, int, int]) -> None:
+    with pytest.raises(PhotomendError, match=r"x,y,width,height\) has no pixels"):
+        box_mask(Box(*box), height=4, width=5)
+
+
+@pytest.mark.parametrize("box", [(-1, 0, 2, 2), (0, -1, 2, 2), (4, 0, 2, 2), (0, 3, 2, 2)])
 def test_box_outside_the_photo(box: tuple[int, int, int, int]) -> None:
     with pytest.raises(PhotomendError, match=r"x,y,width,height.*5x4"):
         box_mask(Box(*box), height=4, width=5)
