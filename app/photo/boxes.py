@@ -169,11 +169,36 @@ class RawBox(Jp2kBox):
 
 
 def opened(path: Path) -> glymur.Jp2k:
-    """A JPEG 2000 file or codestream, without glymur's opinion of what is in boxes that hold text and data."""
+    """A JPEG 2000 file or codestream, without glymur's opinion of what is in boxes that hold text and data.
+
+    Raises ValueError for boxes among which glymur would go on without end.
+    """
+    data = path.read_bytes()
+    if data[4:8] == b"jP  ":
+        require_lengths(data, 0, len(data))
     with warnings.catch_warnings():
         for said in ("Unrecognized UUID box", ".*while parsing an? .*(UUIDBox|XML)", "A UUID that identified"):
             warnings.filterwarnings("ignore", said)
         return glymur.Jp2k(path)
+
+
+#: Boxes that hold boxes.
+SUPERBOXES = (b"jp2h", b"res ", b"asoc", b"uinf", b"ftbl", b"jpch", b"jplh", b"cgrp")
+
+
+def require_lengths(data: bytes, start: int, end: int) -> None:
+    """Raise ValueError for a box whose length is less than that of its own head; boxes within boxes, too."""
+    while start + 8 <= end:
+        length, head = int.from_bytes(data[start : start + 4], "big"), 8
+        if length == 1:
+            length, head = int.from_bytes(data[start + 8 : start + 16], "big"), 16
+        elif length == 0:
+            length = end - start  # to the end
+        if length < head:
+            raise ValueError(f"a box of it has a length of {length} bytes")
+        if data[start + 4 : start + 8] in SUPERBOXES:
+            require_lengths(data, start + head, min(start + length, end))
+        start += length
 
 
 def raw_boxes(file: glymur.Jp2k, data: bytes) -> list[RawBox]:

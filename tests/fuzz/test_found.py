@@ -178,6 +178,24 @@ def test_messages_about_arrays_stay_readable(tmp_path: Path) -> None:
     assert len(str(error.value)) < len(str(path)) + 500
 
 
+@pytest.mark.parametrize("length", [b"\0\0\0\2", b"\0\0\0\7", b"\0\0\0\1"])
+@pytest.mark.parametrize("kind", [b"colr", b"jp2h"])
+def test_boxes_of_jpeg_2000_that_lead_nowhere(tmp_path: Path, kind: bytes, length: bytes) -> None:
+    """One within another and one of the file: a reader that goes on by its length never gets on."""
+    path = tmp_path / "photo.jp2"
+    Image.new("RGB", (16, 16), "teal").save(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(kind) - 4
+    data[at : at + 4] = length
+    if length == b"\0\0\0\1":
+        data[at + 8 : at + 16] = bytes(8)
+    path.write_bytes(data)
+    began = time.process_time()
+    with pytest.raises(PhotomendError, match=r"photo\.jp2: can't be read as a photo"):
+        read(path)
+    assert time.process_time() - began < 5
+
+
 def test_messages_about_calibrations_and_runs_stay_readable(tmp_path: Path) -> None:
     known = Checkpoint("linear", LinearModel(2).state_dict(), {"window": 2}, calibration={"coefficients": "x" * 10**5})
     save_checkpoint(tmp_path / "weights.safetensors", known)
