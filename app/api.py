@@ -122,7 +122,7 @@ def repair(
         views: 8 for test-time augmentation: eight times as long, and a little less error. A `Repairer` has its own.
         look: "natural" to draw the model's answer anew with patches of the photo, to look at rather than to measure;
             "faithful" for that answer itself, which has the least error and is smooth where nothing is known. Without
-            one, natural for the shipped model, and faithful if a model is named. A `Repairer` has its own.
+            one, natural for the shipped networks that repair, and faithful for another model. A `Repairer` has its own.
 
     Returns:
         The repaired photo: an array of the same shape and type for an array; a Pillow image of the same mode, upright,

@@ -186,23 +186,8 @@ class Repairer:
         advance: Callable[[int], None],
     ) -> Job:
         """The crop in this window of the photo, with a piece of a hole filled: grey, where all that is known is."""
-        crop, missing = canvas.colours(window), mask[window]
-        grey = is_grey(crop, ~missing)
-        filled = yield from self._filled(canvas, mask, hole, part, window, scratch, advance)
-        return filled.mean(axis=2, keepdims=True).repeat(3, axis=2) if grey else filled
-
-    def _filled(
-        self,
-        canvas: Canvas,
-        mask: Mask,
-        hole: Hole,
-        part: Piece,
-        window: Window,
-        scratch: bool,
-        advance: Callable[[int], None],
-    ) -> Job:
-        """The same in whatever colours."""
         crop, missing, own = canvas.colours(window), mask[window], hole.mask(window)
+        grey = is_grey(crop, ~missing)
         if self.trained is not None:
             if (others := missing & ~own).any():
                 [crop] = yield [Request(HARMONIC, crop, others)]
@@ -210,12 +195,12 @@ class Repairer:
         if scratch:
             [filled] = yield [Request(BIHARMONIC, crop, missing)]
             advance(1)
-            return filled
-        bounds, wanted = Hole(*np.nonzero(own)).window, inside(part.window, window)
-        filled = yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted, advance)
-        if self.texture is None or not natural.draws(hole, part, window):
-            return filled
-        return (yield from natural.redraw(self.texture, canvas, mask, hole, part, window, filled))
+        else:
+            bounds, wanted = Hole(*np.nonzero(own)).window, inside(part.window, window)
+            filled = yield from coarse_to_fine.fill(self.model, self.limit, crop, missing, bounds, wanted, advance)
+            if self.texture is not None and natural.draws(hole, part, window):
+                filled = yield from natural.redraw(self.texture, canvas, mask, hole, part, window, filled)
+        return filled.mean(axis=2, keepdims=True).repeat(3, axis=2) if grey else filled
 
     def expect(self, canvas: Canvas, mask: Mask) -> Expected | None:
         """The mean absolute error to expect over all missing pixels of a photo, grey levels.

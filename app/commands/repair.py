@@ -45,7 +45,7 @@ from ..repair import Repairer
     type=click.Choice(LOOKS),
     help="natural draws what the model rebuilds anew with patches of the photo, to look at rather than to measure;"
     " faithful is the model's own answer, the least error, and smooth where nothing is known."
-    "  [default: natural, and faithful with --model]",
+    "  [default: natural for the shipped networks that repair, else faithful]",
 )
 @views_option
 @click.option("--overwrite", is_flag=True, help="Replace repaired photos that exist already.")

@@ -116,7 +116,8 @@ def with_header(info: dict[str, Any]) -> dict[str, Any]:
 
 def read_jp2(path: Path) -> Picture | None:
     """The picture in a JPEG 2000 file or codestream; None where its colours are left to Pillow."""
-    file, data = opened(path), path.read_bytes()
+    data = path.read_bytes()
+    file = opened(path, data)
     raw = raw_boxes(file, data)
     boxes = {box.box_id: box for box in file.box}
     header = {box.box_id: box for box in boxes["jp2h"].box} if "jp2h" in boxes else {}
@@ -168,12 +169,11 @@ class RawBox(Jp2kBox):
         file.write((8 + len(self.contents)).to_bytes(4, "big") + self.kind + self.contents)
 
 
-def opened(path: Path) -> glymur.Jp2k:
-    """A JPEG 2000 file or codestream, without glymur's opinion of what is in boxes that hold text and data.
+def opened(path: Path, data: bytes) -> glymur.Jp2k:
+    """A JPEG 2000 file or codestream with these bytes, without glymur's opinion of what is in boxes with text and data.
 
     Raises ValueError for boxes among which glymur would go on without end.
     """
-    data = path.read_bytes()
     if data[4:8] == b"jP  ":
         require_lengths(data, 0, len(data))
     with warnings.catch_warnings():
@@ -238,7 +238,8 @@ def write_jp2(draft: Path, picture: Picture, quality: int | None = None) -> None
         boxes += [RawBox(b"uuid", name + data) for name, data in own if data]
         if picture.origin is not None and picture.origin.form == "JPEG2000":
             path = picture.origin.path
-            boxes += further(raw_boxes(opened(path), path.read_bytes()))
+            data = path.read_bytes()
+            boxes += further(raw_boxes(opened(path, data), data))
         file.wrap(draft, boxes)
     finally:
         plain.unlink(missing_ok=True)
