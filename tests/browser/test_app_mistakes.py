@@ -152,6 +152,44 @@ def test_people_wait_in_line_see_their_place_and_may_leave_it(person: Person, ru
     assert ann.text("repair-problem") == ""
 
 
+def test_a_photo_is_closed_or_changed_for_another_while_the_server_works(
+    person: Person, running: Running, cat: Path, tmp_path: Path
+) -> None:
+    Image.new("RGB", (200, 150), "grey").save(tmp_path / "grey.png")
+    tab = person()
+    tab.page.on("dialog", lambda dialog: dialog.accept())
+    tab.load(cat)
+    tab.press("r")
+    tab.drag((0.45, 0.4), (0.55, 0.6))
+    with running.busy():
+        tab.press("Control+Enter")
+        tab.page.get_by_text("Waiting: 1 before you").wait_for()
+        tab.page.get_by_role("button", name="New photo").click()
+        tab.page.locator("body[data-state=empty]").wait_for()
+        tab.offer(cat)  # waits as well, and is given up for another file
+        tab.page.get_by_text("Waiting: 1 before you").wait_for()
+        tab.offer(tmp_path / "grey.png")
+        tab.page.get_by_text("Waiting: 1 before you").wait_for()
+    tab.page.locator("body[data-state=open]").wait_for()
+    assert tab.text("about") == "grey.png"
+    with running.busy():
+        tab.press("f")
+        tab.page.get_by_text("Waiting: 1 before you").wait_for()
+        tab.page.evaluate("""() => {
+          const several = new DataTransfer();
+          for (const name of ["one.png", "two.png"]) several.items.add(new File(["x"], name, { type: "image/png" }));
+          dispatchEvent(new DragEvent("drop", { dataTransfer: several }));
+        }""")
+        assert tab.text("repair-problem") == "One photo at a time, please."
+        assert tab.page.locator("#working").is_visible()  # what goes on is still shown
+        tab.offer(cat)
+        tab.page.get_by_text("Waiting: 1 before you").wait_for()
+    tab.page.locator("#about").filter(has_text="cat.png").wait_for()
+    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.repair()
+    assert not [said for said in tab.said if "410 (Gone)" not in said]  # it asks once more for what it has closed
+
+
 def test_a_closed_page_leaves_nothing_behind(person: Person, running: Running, cat: Path) -> None:
     folder = running.server.sessions.folder
     running.server.sessions.close_all()

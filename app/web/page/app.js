@@ -9,13 +9,15 @@ import { certaintyOf, Stage } from "./stage.js";
 import { Tools } from "./tools.js";
 import { sayError, views } from "./views.js";
 import { shortcuts } from "./keys.js";
-import { facts, jobWords, markedWords, megabytes, resultWords } from "./words.js";
+import { Work } from "./work.js";
+import { facts, markedWords, megabytes, resultWords } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = new Stage($("canvas"));
 const edits = new Edits(marksChanged);
 const tools = new Tools(stage, edits, brush, (point) => sayError(stage, point));
 const show = views(stage, () => now);
+const work = new Work(() => now);
 
 /* The photo: its file here, what the server says of it, and its repair. */
 let now = null;
@@ -45,39 +47,30 @@ function marksChanged() {
   if (stage.mode !== "mark") show("mark");
 }
 
-// — The server at work
-
-/* Say how far the server is. */
-function going(job) {
-  $("working-text").textContent = jobWords(job);
-  if (job.state === "running" && job.total > 1) $("bar").value = job.done / job.total;
-  else $("bar").removeAttribute("value");
-}
-
 // — Repair
 
 async function repair() {
-  if (now.working || !$("working").hidden) return;
+  if (!work.idle) return;
   const problem = $("repair-problem");
   problem.textContent = "";
   if (marked === 0) return void (problem.textContent = "Nothing is marked: paint over the damage first.");
   if (marked > 0.999) return void (problem.textContent = "Everything is marked: the repair needs something to go by.");
   await trying(problem, help(repair), async () => {
-    working(true);
-    try {
-      await now.remote.repair({ edits: edits.list, model: $("model").value, look: $("look").value });
-      await followed();
-    } finally {
-      working(false);
-    }
+    const wanted = { edits: edits.list, model: $("model").value, look: $("look").value };
+    repaired(
+      await work.during(async (remote, going) => {
+        await remote.repair(wanted);
+        const { result } = await remote.finished(going), { version } = result;
+        const after = await remote.picture(`view?of=after&version=${version}`);
+        const certainty = result.expected ? certaintyOf(await remote.picture(`certainty?version=${version}`)) : null;
+        return { result, after, certainty };
+      }),
+    );
   });
 }
 
-async function followed() {
-  const { result } = await now.remote.finished(going);
-  const { remote } = now, version = result.version;
-  stage.photo.after = await remote.picture(`view?of=after&version=${version}`);
-  stage.photo.certainty = result.expected ? certaintyOf(await remote.picture(`certainty?version=${version}`)) : null;
+function repaired({ result, after, certainty }) {
+  Object.assign(stage.photo, { after, certainty });
   now = { ...now, result, saved: false };
   $("views").hidden = false;
   $("certainty-choice").hidden = !result.expected;
@@ -101,17 +94,9 @@ function anew(repaired) {
   $("repair").classList.toggle("again", repaired);
 }
 
-function working(going) {
-  now.working = going;
-  $("working").hidden = !going;
-  $("repair").hidden = going;
-  $("working-text").textContent = "";
-  $("bar").removeAttribute("value");
-}
-
 async function cancel() {
   stopOpening();
-  if (now?.working) await trying($("repair-problem"), help(cancel), () => now.remote.cancel());
+  if (work.busy) await trying($("repair-problem"), help(cancel), () => work.stop());
 }
 
 async function download() {
@@ -125,7 +110,7 @@ async function download() {
 /* What helps if the server has forgotten the photo, or is away. */
 const help = (again) => ({ gone: ["Send the photo again", () => open(now.file, true)], away: ["Try again", again] });
 
-const marks = given({ current: () => now, edits, working, going, help, marked: () => marked });
+const marks = given({ current: () => now, edits, work, help, marked: () => marked });
 
 // — A photo
 
@@ -135,7 +120,7 @@ async function open(file, again = false) {
   const photo = await opened(file);
   if (!photo) return;
   before?.remote.close();
-  now = { ...photo, result: null, saved: true, working: false };
+  now = { ...photo, result: null, saved: true };
   document.body.dataset.state = "open";
   $("empty").hidden = true;
   $("work").hidden = $("another").hidden = false;
@@ -160,8 +145,10 @@ async function open(file, again = false) {
 
 function close() {
   if (!now || (unsaved() && !confirm("Leave this photo? Its marks, and a repair that hasn't been downloaded, are lost."))) return;
+  stopOpening();
   now.remote.close();
   now = null;
+  work.leave();
   edits.reset();
   openingState("");
   document.body.dataset.state = "empty";
@@ -175,10 +162,11 @@ const unsaved = () => now !== null && (now.result ? !now.saved : edits.list.leng
 const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
 const items = (texts) => texts.map((text) => element("li", text));
 
-function chosen(files) {
+async function chosen(files) {
   if (files.length === 0 || (unsaved() && !confirm("Open another photo? The marks on this one, and a repair that hasn't been downloaded, are lost."))) return;
-  if (files.length > 1) openingState("One photo at a time, please.");
-  else open(files[0]);
+  if (files.length > 1) return void openingState("One photo at a time, please.");
+  await cancel();
+  open(files[0]);
 }
 
 // — Buttons, keys, and what is dropped

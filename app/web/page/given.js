@@ -15,62 +15,53 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/* `page` is what these act on: `current` gives the photo that is open, `edits` are its marks, `working` and `going` show
- * that the server is at work and how far, `help` gives what helps, and `marked` the share of the photo that is marked. */
-export function given({ current, edits, working, going, help, marked }) {
+/* What these act on: `current` gives the photo that is open, `edits` are its marks, `work` is what the server does for it,
+ * `help` gives what helps, and `marked` the share of the photo that is marked. */
+export function given({ current, edits, work, help, marked }) {
   const problem = $("find-problem");
   let sent = []; /* masks that the server has, in the order of their numbers */
 
-  async function waited(begin) {
-    working(true);
-    try {
-      await begin(current().remote);
-      return await current().remote.finished(going);
-    } finally {
-      working(false);
-    }
-  }
-
-  const idle = () => current() && !current().working && $("working").hidden;
-  const keep = async (edit, query) => {
-    const { remote, photo } = current();
+  const keep = async (edit, remote, query) => {
+    const { photo } = current();
     keepPicture(edit, await remote.picture(query), MARK, photo.width, photo.height);
   };
 
   /* Let the server look for damage; how many pixels it has found. */
-  async function look() {
-    const { found } = await waited((remote) => remote.find());
-    await keep({ kind: "found" }, "found");
+  async function look(remote, going) {
+    await remote.find();
+    const { found } = await remote.finished(going);
+    await keep({ kind: "found" }, remote, "found");
     return found.pixels;
   }
 
   async function find() {
-    if (!idle()) return;
+    if (!work.idle) return;
     await trying(problem, help(find), async () => {
-      if ((await look()) === 0) problem.textContent = "Nothing was found: paint over the damage instead.";
+      if ((await work.during(look)) === 0) problem.textContent = "Nothing was found: paint over the damage instead.";
       else edits.add({ kind: "found" });
     });
   }
 
   /* Send a mask; the edit that stands for it. */
-  async function send(file) {
-    const { mask } = await waited((remote) => remote.mask(file));
+  async function send(file, remote, going) {
+    await remote.mask(file);
+    const { mask } = await remote.finished(going);
     const edit = { kind: "mask", number: mask.number };
-    await keep(edit, `mask?number=${mask.number}`);
+    await keep(edit, remote, `mask?number=${mask.number}`);
     return edit;
   }
 
   async function load(file) {
-    if (!file || !idle()) return;
+    if (!file || !work.idle) return;
     const again = () => load(file);
     await trying(problem, help(again), async () => {
-      edits.add(await send(file));
+      edits.add(await work.during((remote, going) => send(file, remote, going)));
       sent.push(file);
     });
   }
 
   async function saveMarks() {
-    if (!idle()) return;
+    if (!work.idle) return;
     if (marked() === 0) return void (problem.textContent = "Nothing is marked: there is no mask to save.");
     await trying(problem, help(saveMarks), async () => {
       const { remote, photo } = current();
@@ -78,11 +69,12 @@ export function given({ current, edits, working, going, help, marked }) {
     });
   }
 
-  /* Once the photo has been sent again: what the server knew of its marks. */
-  async function again() {
-    if (edits.done.some(({ kind }) => kind === "found")) await look();
-    for (const file of sent) await send(file);
-  }
+  /* Once the photo has been sent again: what the server knew of its marks, all of it before anything else. */
+  const again = () =>
+    work.during(async (remote, going) => {
+      if (edits.done.some(({ kind }) => kind === "found")) await look(remote, going);
+      for (const file of sent) await send(file, remote, going);
+    });
 
   const forget = () => (sent = []);
   $("find").addEventListener("click", find);

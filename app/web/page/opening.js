@@ -14,17 +14,23 @@ function places() {
   return { line, bar, text, button, problem };
 }
 
-/* Say what is wrong with what was dropped; nothing is on its way any more. */
+/* Say what is wrong with what was dropped. */
 export function openingState(problem, at = places()) {
-  at.line.hidden = true;
-  at.button.hidden = false;
   at.problem.textContent = problem;
 }
 openingState.limits = { upload: Infinity };
 
 export const stopOpening = () => stop();
 
-/* Send a file to the server, and wait until it has read it: {file, remote, photo, before}; nothing if that fails. */
+function show(at, going) {
+  at.line.hidden = !going;
+  at.button.hidden = going;
+  at.text.textContent = "";
+  at.bar.removeAttribute("value");
+}
+
+/* Send a file to the server, and wait until it has read it: {file, remote, photo, before}; nothing if that fails, or if
+ * another file is sent meanwhile. */
 export async function opened(file) {
   stopOpening();
   const at = places(), aborting = new AbortController();
@@ -33,27 +39,28 @@ export async function opened(file) {
   const most = openingState.limits.upload;
   if (file.size > most) return void openingState(`${file.name} has ${megabytes(file.size)}; the most here are ${megabytes(most)}.`, at);
   let remote = null;
-  at.line.hidden = false;
-  at.button.hidden = true;
-  at.text.textContent = `Sending ${file.name}`;
-  at.bar.removeAttribute("value");
-  stop = () => {
+  const mine = (stop = () => {
     aborting.abort();
     remote?.cancel().catch(() => {});
-  };
+  });
+  show(at, true);
+  at.text.textContent = `Sending ${file.name}`;
   try {
     remote = new Remote(await send(file, (part) => (at.bar.value = part), aborting.signal));
     at.bar.removeAttribute("value");
-    const { photo } = await remote.finished((job) => (at.text.textContent = jobWords(job)));
+    const { photo } = await remote.finished((job) => stop === mine && (at.text.textContent = jobWords(job)));
     const before = await remote.picture("view?of=before");
-    openingState("", at);
-    return { file, remote, photo, before };
+    if (stop === mine && !aborting.signal.aborted) return { file, remote, photo, before };
+    remote.close();
   } catch (problem) {
     remote?.close();
     if (!(problem instanceof Problem)) throw problem;
-    const said = problem.kind === "away" ? problem.message : `${file.name}: ${problem.said}.`;
-    openingState(problem.kind === "cancelled" ? "" : said, at);
+    if (stop !== mine || problem.kind === "cancelled") return;
+    openingState(problem.kind === "away" ? problem.message : `${file.name}: ${problem.said}.`, at);
   } finally {
-    stop = () => {};
+    if (stop === mine) {
+      show(at, false);
+      stop = () => {};
+    }
   }
 }
