@@ -120,9 +120,9 @@ def fill(requests: Sequence[Request], device: torch.device | str, run_all: RunAl
 
 def in_batches(sizes: Sequence[int]) -> list[list[int]]:
     """Crops of so many pixels in parts of nearly the same work, by their numbers: those of a part have at most BATCH
-    pixels, but for the size of one crop. Several crops are two parts at least, so that two threads have work."""
+    pixels, but for the size of one crop. Three crops or more are two parts at least, so that two threads have work."""
     work = np.cumsum(sizes)
-    count = min(len(sizes), max(-(-int(work[-1]) // BATCH), 2 if len(sizes) >= 4 else 1))
+    count = min(len(sizes), max(-(-int(work[-1]) // BATCH), 2 if len(sizes) >= 3 else 1))
     part = ((work - np.asarray(sizes) / 2) * count // work[-1]).astype(int)  # where the middle of each crop falls
     return [found for number in range(count) if (found := np.flatnonzero(part == number).tolist())]
 

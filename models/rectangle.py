@@ -14,14 +14,18 @@ from .conjugate_gradient import Operator
 from .holes import Bounds
 
 
-def rectangle_solver(bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array) -> Operator:
-    """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing."""
+def rectangle_solver(
+    bounds: list[Bounds], photo_height: int, photo_width: int, unknown: Array, pull: Array | float = 0.0
+) -> Operator:
+    """The preconditioner for deep holes: A's inverse as if all of each rectangle were missing; `pull` is added to A's
+    diagonal. It computes in the dtype of `unknown`, (N, 1, h, w).
+    """
     h, w = unknown.shape[2:]
     rows = [(b.bottom - b.top, b.top == 0, b.bottom == photo_height, h) for b in bounds]
     columns = [(b.right - b.left, b.left == 0, b.right == photo_width, w) for b in bounds]
-    row_modes, row_values = (each[:, None].to(unknown.device) for each in _all_modes(rows))
-    column_modes, column_values = (each[:, None].to(unknown.device) for each in _all_modes(columns))
-    eigenvalues = row_values[..., None] + column_values[..., None, :]
+    row_modes, row_values = (each[:, None].to(unknown) for each in _all_modes(rows))
+    column_modes, column_values = (each[:, None].to(unknown) for each in _all_modes(columns))
+    eigenvalues = row_values[..., None] + column_values[..., None, :] + pull
     # A hole whose rectangle is the whole photo has the eigenvalue 0 (a constant costs nothing); any positive number in
     # its place keeps the preconditioner positive definite.
     inverse = torch.where(eigenvalues > 0, eigenvalues, 1 / (h * w)).reciprocal()

@@ -15,7 +15,8 @@ With F = S + e the derivative is 0 where
 
 with n_p neighbours in the photo: Laplace's equation (`../harmonic.py`) with λ on the diagonal. For a constant λ it is a
 low-pass filter of G − S with a length of 1/√λ pixels. Beside the hole's edge the guide knows more than patches do, and
-λ is larger.
+λ is larger. With the mean λ, in the rectangle around the hole, the solution is known; as the preconditioner it leaves
+conjugate gradients about ten iterations.
 
 Sources: Pérez, Gangnet & Blake, *Poisson image editing* (2003); with λ, Bhat, Curless, Cohen & Zitnick, *Fourier
 analysis of the 2D screened Poisson equation for gradient domain problems* (2008); steps that patches vote for, Darabi,
@@ -29,6 +30,8 @@ import torch
 from ...core import Array
 from .. import conjugate_gradient
 from ..conjugate_gradient import ConjugateGradient
+from ..holes import hole_bounds, inside
+from ..rectangle import rectangle_solver
 from .resampling import blurred
 
 #: Pixels: the length from which the low frequencies are the guide's.
@@ -40,7 +43,7 @@ GAIN, BLUR = 0.15, 1.5
 #: A step is a false edge if it is larger than so many times those of the patches, and so many grey levels more.
 FACTOR, LEAST = 2.0, 6.0
 #: Grey levels, and iterations that it mostly takes.
-TOLERANCE, EXPECTED = 0.05, 24
+TOLERANCE, EXPECTED = 0.05, 12
 
 
 def sharpened(photo: Array, own: Array) -> Array:
@@ -48,23 +51,24 @@ def sharpened(photo: Array, own: Array) -> Array:
     return torch.where(own, photo + GAIN * (photo - blurred(photo, BLUR)), photo)
 
 
-def false_edges(photo: Array, own: Array, matches: Array, axis: int) -> Array:
-    """What the steps from each pixel to the next along an axis, 1 or 2, of (3, H, W) have too much, without its end.
+def false_edges(photo: Array, window: tuple[slice, slice], own: Array, matches: Array, axis: int) -> Array:
+    """What the steps from each pixel to the next along an axis, 1 or 2, of a window have too much, without its end.
 
-    It is 0 but where the step is much larger than those that the matches of both pixels have there.
+    It is 0 but where the step is much larger than those that the matches of both pixels have there. `own` (h, w) and
+    `matches` (2, h, w) are those of the window; matches are places of the photo (3, H, W).
     """
-    size = photo.shape[axis]
+    size = own.shape[axis - 1]
     colours, shift = photo.flatten(1), photo.shape[2] if axis == 1 else 1
     places = matches[0] * photo.shape[2] + matches[1]
 
     def at(places: Array) -> Array:
-        return colours[:, places.clamp(0, colours.shape[1] - 1).flatten()].unflatten(1, own.shape)
+        return colours.index_select(1, places.clamp(0, colours.shape[1] - 1).flatten()).unflatten(1, own.shape)
 
     here, missing = at(places), own.to(photo)
     onwards = ((at(places + shift) - here) * missing).narrow(axis, 0, size - 1)
     back = ((here - at(places - shift)) * missing).narrow(axis, 1, size - 1)
     count = missing.narrow(axis - 1, 0, size - 1) + missing.narrow(axis - 1, 1, size - 1)
-    there = photo.narrow(axis, 1, size - 1) - photo.narrow(axis, 0, size - 1)
+    there = photo[:, *window].diff(dim=axis)
     largest = torch.maximum(onwards.norm(dim=0), back.norm(dim=0))
     false = (count > 0) & (there.norm(dim=0) > FACTOR * largest + LEAST)
     return torch.where(false, there - (onwards + back) / count.clamp_min(1), 0)
@@ -76,33 +80,29 @@ def blend(photo: Array, guide: Array, own: Array, steps: Array, matches: Array) 
     `own` is bool (H, W), the hole, `steps` (H, W) how many lead from each of its pixels to its edge, and `matches`
     (2, H, W) the row and column of the known pixel that each of them comes from; known ones come from themselves.
     """
-    window = _bounds(own)
-    hole = own[window].to(torch.float64)
-    pull = hole * (LENGTH**-2 + AT_EDGE * torch.exp((1 - steps[window].double()) / FALLS))
-    diagonal = _neighbours(torch.ones_like(own, dtype=torch.float64))[window] + pull
-    difference = (guide - photo)[:, *window].double()[None]
-    excess = torch.zeros_like(photo)  # what the steps that end at a pixel and that begin there have too much
+    [bounds] = hole_bounds(own[None, None])
+    window, wide = bounds.window(0, own.shape), bounds.window(1, own.shape)
+    height, width = own.shape
+    hole = own[window].to(photo)
+    pull = hole * (LENGTH**-2 + AT_EDGE * torch.exp((1 - steps[window]) / FALLS))
+    diagonal = _neighbours(torch.ones_like(own, dtype=photo.dtype))[window] + pull
+    excess = torch.zeros_like(photo[:, *wide])  # what the steps that end at a pixel and that begin there have too much
     for axis in (1, 2):
-        false = false_edges(photo, own, matches, axis)
+        false = false_edges(photo, wide, own[wide], matches[:, *wide], axis)
         excess.narrow(axis, 0, false.shape[axis]).add_(false)
         excess.narrow(axis, 1, false.shape[axis]).sub_(false)
+    wanted = (pull * (guide - photo)[:, *window] + excess[:, *inside(window, wide)]) * hole
     solution = ConjugateGradient(
         lambda e: (diagonal * e - _neighbours(e)) * hole,
-        lambda residual: residual / diagonal,
-        (pull * difference + excess[:, *window].double()[None]) * hole,
+        rectangle_solver([bounds], height, width, hole[None, None], pull.sum() / hole.sum()),
+        wanted[None],
         TOLERANCE,
         EXPECTED,
     )
     conjugate_gradient.solve([solution])
     blended = photo.clone()
-    blended[:, *window] += solution.u[0].to(photo)
+    blended[:, *window] += solution.u[0]
     return blended
-
-
-def _bounds(own: Array) -> tuple[slice, slice]:
-    """The smallest window that holds all that is true in bool (H, W)."""
-    rows, columns = (own.any(dim=axis).nonzero()[:, 0] for axis in (1, 0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def _neighbours(x: Array) -> Array:

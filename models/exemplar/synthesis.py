@@ -16,13 +16,13 @@ from collections.abc import Callable
 import torch
 
 from ...core import Array
-from ..holes import near
+from ..holes import distance_to_known, near
 from .pyramid import Level, halvings, levels
-from .search import AT_A_TIME, EXHAUSTIVE, RADIUS, SIDE, Description, Known, patches
+from .search import AT_A_TIME, RADIUS, SIDE, Description, Known, patches
 from .vote import vote
 
 #: Searches with a vote each, on the coarsest level, on the finest, and on those between.
-COARSEST, FINEST, BETWEEN = 6, 2, 3
+COARSEST, FINEST, BETWEEN = 4, 1, 2
 #: A match counts so much less with every pixel that its patch is farther from the hole's edge, up to DEEPEST.
 LESS, DEEPEST = 1.3, 30
 #: How widely a match votes, pixels, while matches are still to agree, and in the end.
@@ -95,16 +95,16 @@ def _refined(
     middles = near(level.own, RADIUS).flatten().nonzero()[:, 0]
     pixels = level.own.flatten().nonzero()[:, 0]
     trust = LESS ** -steps_inwards(level.own).flatten()
-    field, weights = torch.full_like(known.numbers, -1), torch.ones_like(trust)
+    field, weights = places.new_full(trust.shape, -1), torch.ones_like(trust)
     if coarse is None:
         photo, numbers = _grown_shut(level, known), None
     else:
-        photo, numbers = level.photo.clone(), known.numbers[_twice(coarse, middles, width)]
+        photo, numbers = level.photo.clone(), known.number(_twice(coarse, middles, width))
         field[middles] = known.places[numbers]
         photo.flatten(1)[:, pixels] = vote(photo, pixels, field, weights, SHARP)
     for time in range(times):
         wanted = describe(photo, middles)
-        if numbers is None or len(middles) * len(places) <= EXHAUSTIVE:
+        if numbers is None:
             numbers, distances = known.nearest(wanted)
         else:
             numbers, distances = known.improve(wanted, middles, numbers, generator)
@@ -146,9 +146,5 @@ def _grown_shut(level: Level, known: Known) -> Array:
 
 
 def steps_inwards(own: Array) -> Array:
-    """How many steps, diagonal ones included, lead from each pixel out of the hole, up to DEEPEST; float32 (H, W)."""
-    steps, rest = torch.zeros(own.shape, device=own.device), own
-    for _ in range(DEEPEST):
-        steps += rest
-        rest = rest & ~near(~rest, 1)
-    return steps
+    """How many steps along rows and columns lead from each pixel out of the hole, up to DEEPEST; float32 (H, W)."""
+    return distance_to_known(own[None, None].float())[0, 0].clamp_max(DEEPEST)

@@ -82,7 +82,7 @@ def test_batches_are_whole_and_of_nearly_one_size(count: int, side: int) -> None
     assert [n for batch in batches for n in batch] == list(range(count))
     assert max(map(len, batches)) - min(map(len, batches)) <= 1
     assert (max(map(len, batches)) - 1) * side**2 <= module.BATCH
-    assert (len(batches) > 1) == (count >= 4 or (count > 1 and count * side**2 > module.BATCH))
+    assert (len(batches) > 1) == (count >= 3 or (count > 1 and count * side**2 > module.BATCH))
 
 
 def test_a_large_crop_among_small_ones_is_a_batch_of_its_own() -> None:

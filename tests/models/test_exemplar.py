@@ -184,7 +184,7 @@ def test_pixels_that_are_voted_on_in_parts_get_the_same_colours(monkeypatch: pyt
     sources = torch.randint(4 * 30, 25 * 30, (900,), generator=generator)
     weights, pixels = torch.rand(900, generator=generator, dtype=torch.float64), torch.arange(5 * 30, 20 * 30)
     together = vote(photo, pixels, sources, weights, 3.0)
-    monkeypatch.setattr(vote_module, "IN_CACHE", 37)
+    monkeypatch.setattr(vote_module, "IN_CACHE", 37 * SIDE**2)
     assert torch.allclose(vote(photo, pixels, sources, weights, 3.0), together, rtol=0, atol=1e-12)
 
 
@@ -226,7 +226,10 @@ def test_false_edges_are_those_of_loops() -> None:
     matches[:, own] = torch.stack([torch.randint(2, 5, (72,), generator=generator) for _ in range(2)])
     found = 0
     for axis, (down, across) in ((1, (1, 0)), (2, (0, 1))):
-        edges = false_edges(photo, own, matches, axis)
+        edges = false_edges(photo, (slice(20), slice(22)), own, matches, axis)
+        part = slice(5, 15), slice(6, 17)
+        inner = false_edges(photo, part, own[part], matches[:, *part], axis)
+        assert torch.equal(inner, edges[:, *part].narrow(axis, 0, inner.shape[axis]))
         for y in range(20 - down):
             for x in range(22 - across):
                 step = photo[:, y + down, x + across] - photo[:, y, x]
