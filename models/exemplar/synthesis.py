@@ -127,22 +127,25 @@ def _twice(coarse: Array, places: Array, width: int) -> Array:
 
 def _grown_shut(level: Level, known: Known) -> Array:
     """The photo (3, H, W) with the hole filled from its border inwards, each ring at a time."""
-    photo, filled = level.photo.clone(), ~level.own
-    sources, area = patches(level.photo, known.places), SIDE**2
+    filled, area = ~level.own, SIDE**2
+    photo = torch.cat((level.photo, filled[None].to(level.photo)))  # and whether each pixel is filled
+    sources = patches(level.photo, known.places)
     squares = sources.square().unflatten(1, (3, area)).sum(dim=1)
     about, colours = level.about.flatten(1), level.photo.flatten(1)[:, known.places]
     around = about[:, known.places]
     while not filled.all():
         ring = (near(filled, 1) & ~filled).flatten().nonzero()[:, 0]
         for part in ring.split(max(1, AT_A_TIME // len(known.places))):
-            counted = patches(filled.to(photo)[None], part)
-            wanted = patches(photo, part) * counted.repeat(1, 3)
+            found = patches(photo, part)
+            counted = found[:, 3 * area :]
+            wanted = found[:, : 3 * area] * counted.repeat(1, 3)
             # Σ over the counted pixels of (source − wanted)², but for the wanted ones' own squares.
             distance = (counted @ squares.T - 2 * wanted @ sources.T) / (3 * counted.sum(dim=1, keepdim=True))
             distance += around.square().sum(dim=0) - 2 * about[:, part].T @ around
-            photo.flatten(1)[:, part] = colours[:, distance.argmin(dim=1)]
+            photo[:3].flatten(1)[:, part] = colours[:, distance.argmin(dim=1)]
         filled.view(-1)[ring] = True
-    return photo
+        photo[3] = filled
+    return photo[:3].contiguous()
 
 
 def steps_inwards(own: Array) -> Array:
