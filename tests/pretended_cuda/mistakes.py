@@ -118,7 +118,7 @@ _EDITS: list[tuple[str, str, str, str, str, str, str]] = [
     (
         *("modes-on-the-cpu", "The rows' eigenvectors stay on the CPU."),
         *("models.rectangle", "rectangle_solver"),
-        *(".to(unknown.device) for each in _all_modes(rows)", " for each in _all_modes(rows)"),
+        *(".to(unknown) for each in _all_modes(rows)", " for each in _all_modes(rows)"),
         "attention, training",
     ),
     (
