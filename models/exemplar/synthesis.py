@@ -21,8 +21,11 @@ from .pyramid import Level, halvings, levels
 from .search import AT_A_TIME, RADIUS, SIDE, Description, Known, patches
 from .vote import vote
 
-#: Searches with a vote each, on the coarsest level, on the finest, and on those between.
-COARSEST, FINEST, BETWEEN = 4, 1, 2
+#: Searches with a vote each on the coarsest level and on those between.
+COARSEST, BETWEEN = 4, 2
+#: On the finest level they are for so many patches in all, but there are at most FINEST and at least one: small holes
+#: need more. In holes of up to about 16 pixels all known patches are compared there, with so many COMPARISONS at most.
+FOR_PATCHES, FINEST, COMPARISONS = 2**13, 5, 10**7
 #: A match counts so much less with every pixel that its patch is farther from the hole's edge, up to DEEPEST.
 LESS, DEEPEST = 1.3, 30
 #: How widely a match votes, pixels, while matches are still to agree, and in the end.
@@ -69,8 +72,7 @@ def synthesize(
         return torch.where(own, guide, photo), _themselves(own)
     generator, matches = torch.Generator().manual_seed(seed), None
     for number, level in reversed(list(enumerate(found))):
-        times = FINEST if number == 0 else COARSEST if matches is None else BETWEEN
-        filled, matches = _refined(level, matches, times, SHARP if number == 0 else AGREE, generator)
+        filled, matches = _refined(level, matches, number == 0, generator)
         on_level(filled)
     assert matches is not None, "there was a level"
     return torch.where(own, filled[:, :height, :width], photo), matches[:, :height, :width]
@@ -81,12 +83,10 @@ def _themselves(own: Array) -> Array:
     return torch.stack(torch.meshgrid(*(torch.arange(size, device=own.device) for size in own.shape), indexing="ij"))
 
 
-def _refined(
-    level: Level, coarse: Array | None, times: int, spread: float, generator: torch.Generator
-) -> tuple[Array, Array]:
+def _refined(level: Level, coarse: Array | None, finest: bool, generator: torch.Generator) -> tuple[Array, Array]:
     """A level's photo (3, H, W) with its hole filled, and each pixel's match (2, H, W), its row and column.
 
-    `coarse` are the matches of the level before; `spread` is that of the last vote.
+    `coarse` are the matches of the level before.
     """
     width = level.own.shape[1]
     places = level.known()
@@ -94,6 +94,10 @@ def _refined(
     known = Known(places, describe(level.photo, places), level.own.shape)
     middles = near(level.own, RADIUS).flatten().nonzero()[:, 0]
     pixels = level.own.flatten().nonzero()[:, 0]
+    times, compare_all = COARSEST if coarse is None else BETWEEN, False
+    if finest:
+        times = max(1, min(FINEST, FOR_PATCHES // len(middles)))
+        compare_all = len(middles) * len(places) <= COMPARISONS
     trust = LESS ** -steps_inwards(level.own).flatten()
     field, weights = places.new_full(trust.shape, -1), torch.ones_like(trust)
     if coarse is None:
@@ -104,14 +108,15 @@ def _refined(
         photo.flatten(1)[:, pixels] = vote(photo, pixels, field, weights, SHARP)
     for time in range(times):
         wanted = describe(photo, middles)
-        if numbers is None:
+        if numbers is None or compare_all:
             numbers, distances = known.nearest(wanted)
         else:
             numbers, distances = known.improve(wanted, middles, numbers, generator)
         typical = distances.sort().values[3 * len(distances) // 4].clamp_min(1e-6)
         field[middles] = known.places[numbers]
         weights[middles] = (torch.exp(-distances / (2 * typical)) * trust[middles]).clamp_min(1e-12)
-        photo.flatten(1)[:, pixels] = vote(photo, pixels, field, weights, AGREE if time < times - 1 else spread)
+        spread = SHARP if finest and time == times - 1 else AGREE
+        photo.flatten(1)[:, pixels] = vote(photo, pixels, field, weights, spread)
     matches = torch.arange(len(field), device=field.device)
     matches[middles] = field[middles]
     return photo, torch.stack((matches // width, matches % width)).unflatten(1, level.own.shape)
