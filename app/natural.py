@@ -22,7 +22,7 @@ LOOKS = ("faithful", "natural")
 #: Pixels: a hole with a longer side keeps its faithful fill, since its patches would take too much memory.
 LONGEST = 1024
 #: Pixels: a hole of which no pixel is farther from a known one, diagonal steps included, keeps its faithful fill, too:
-#: at 8 pixels patches gain least (docs/results.md), and specks come in thousands.
+#: at 8 pixels patches gain least texture (docs/results.md), and specks come in thousands.
 THIN = 4
 #: What fills other holes in a hole's surroundings.
 HARMONIC = HarmonicFill()

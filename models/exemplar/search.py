@@ -3,12 +3,12 @@
 A patch is SIDE×SIDE pixels: 147 numbers, of which a photo's patches use few directions (edges, slopes, spots). Their
 principal components keep the distances nearly as they are with DIMENSIONS numbers, so that a comparison costs a sixth.
 
-On the coarsest level each patch is first compared with all known ones, one matrix product. On finer ones that would
-cost the square of the hole's pixels, and make the picture no better: of all patches, mostly flat ones are nearest to a
-blur. There the coarser level's answer is a start, and PatchMatch improves it: a pixel's patch mostly lies beside its
-neighbour's (propagation), and once in a while a random guess is better than both. PatchMatch goes through the pixels
-one by one; here all of them ask those above, below and beside them at distances 1, 2 and 4, as in jump flooding, which
-suits tensors.
+On the coarsest level each patch is first compared with all known ones, one matrix product; so it is on the finest level
+of very small holes. Elsewhere that would cost the square of the hole's pixels, and make the picture no better: of all
+patches, mostly flat ones are nearest to a blur. There the coarser level's answer is a start, and PatchMatch improves
+it: a pixel's patch mostly lies beside its neighbour's (propagation), and once in a while a random guess is better than
+both. PatchMatch goes through the pixels one by one; here all of them ask those above, below and beside them at
+distances 1, 2 and 4, as in jump flooding, which suits tensors.
 
 Sources: Barnes, Shechtman, Finkelstein & Goldman, *PatchMatch* (2009); Rong & Tan, *Jump flooding in GPU with
 applications to Voronoi diagram and distance transform* (2006).
@@ -77,15 +77,14 @@ class Known:
     """
 
     def __init__(self, places: Array, described: Array, shape: torch.Size) -> None:
-        self.places, self.described = places, described
-        self.products = torch.cat((described.T, described.square().sum(dim=1)[None] / -2))
-        self.width = shape[1]
+        self.places, self.width = places, shape[1]
         # A proposal is at most the longest step and the longest reach away from a place.
         self.margin = (STEPS[-1] + REACHES[-1]) * (self.width + 1)
         self.numbers = places.new_full((shape[0] * shape[1] + 2 * self.margin,), len(places))
         self.numbers[places + self.margin] = torch.arange(len(places), device=places.device)
         #: The last patch is at an infinite distance from all others: what isn't known has its number.
         self.compared = torch.cat((described, torch.full_like(described[:1], torch.inf)))
+        self.described = self.compared[:-1]
 
     def number(self, places: Array) -> Array:
         """The numbers (n,) of the known patches at places (n,) of the photo."""
@@ -93,10 +92,11 @@ class Known:
 
     def nearest(self, wanted: Array) -> tuple[Array, Array]:
         """The number (n,) of the known patch nearest to each that is wanted (n, D), and the squared distance."""
+        # ‖a − b‖² is least where a · b − ‖b‖² / 2 is greatest: the products of (a, 1) and (b, −‖b‖² / 2).
+        known = torch.cat((self.described.T, self.described.square().sum(dim=1)[None] / -2))
         ones = torch.ones_like(wanted[:, :1])
-        # ‖a − b‖² is least where a · b − ‖b‖² / 2 is greatest: the products with (a, 1) of (b, −‖b‖² / 2).
         parts = torch.cat((wanted, ones), dim=1).split(max(1, AT_A_TIME // len(self.places)))
-        numbers = torch.cat([(part @ self.products).max(dim=1).indices for part in parts])
+        numbers = torch.cat([(part @ known).max(dim=1).indices for part in parts])
         return numbers, self._distances(wanted, numbers)
 
     def improve(self, wanted: Array, middles: Array, matches: Array, generator: torch.Generator) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 On the coarsest level the hole grows shut from its border inwards: each pixel takes the middle of the patch that is
 nearest in what is known of its own by then. That start is sharp; a blurred one would lead to flat patches. Then, on
 each level, every patch that touches the hole looks for its match (`search.py`), the matches vote (`vote.py`), and so
-on, a few times; the next level begins with the same matches at twice the resolution.
+on, one to five times; the next level begins with the same matches at twice the resolution.
 
 Source: Wexler, Shechtman & Irani, *Space-time completion of video* (2007); the growing start, Criminisi, Pérez &
 Toyama, *Region filling and object removal by exemplar-based inpainting* (2004).

@@ -18,7 +18,7 @@ from .search import RADIUS
 
 #: Votes that are counted at a time: they stay in a processor's cache. Elsewhere memory is the bound.
 IN_CACHE, AT_A_TIME = 2**16, 2**24
-#: Spreads from which a patch isn't heard, up to RADIUS: there its vote counts less than a 25th of the middle's.
+#: Spreads from which a patch isn't heard, up to RADIUS: there its vote counts less than a 20th of the middle's.
 HEARD = 2.5
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,58 @@ def test_a_mask_is_loaded_as_the_command_reads_it_and_saved_as_a_file(
     assert tab.asked[-1] == tab.asked[0]
     tab.download(tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "wanted.png").read_bytes()
+
+
+def test_sending_a_mask_may_fail_be_stopped_or_left(
+    person: Person, running: Running, cat: Path, tmp_path: Path
+) -> None:
+    mask = np.zeros((300, 451), np.uint8)
+    mask[100:140, 200:260] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    held: list[Any] = []
+    tab = person()
+    tab.page.on("dialog", lambda dialog: dialog.accept())
+    tab.load(cat)
+    nothing = tab.text("marked")
+    tab.page.route("**/mask?name=*", lambda route: held.append(route))
+    tab.page.set_input_files("#mask-file", tmp_path / "mask.png")
+    tab.page.locator("#working").wait_for()
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.page.locator("#working").wait_for(state="hidden")
+    assert held
+    assert tab.text("marked") == nothing
+    tab.page.unroute("**/mask?name=*")
+    tab.page.set_input_files("#mask-file", tmp_path / "mask.png")
+    tab.page.wait_for_function("before => document.querySelector('#marked').textContent !== before", arg=nothing)
+    marked = tab.text("marked")
+
+    running.server.sessions.close_all()
+    tab.page.get_by_role("button", name="Repair").click()
+    tab.page.route("**/mask?name=*", lambda route: route.fulfill(status=400, json={"error": "no room is left"}))
+    again = tab.page.get_by_role("button", name="Send the photo again")
+    again.click()
+    tab.page.get_by_text("No room is left.").wait_for()  # and it can be tried once more
+    tab.page.unroute("**/mask?name=*")
+    again.click()
+    tab.repair()
+    assert tab.text("marked") == marked
+
+    running.server.sessions.close_all()
+    tab.page.get_by_role("button", name="Repair again").click()
+    tab.page.route("**/mask?name=*", lambda route: held.append(route))
+    again.click()
+    tab.page.locator("body[data-state=open] #working:not([hidden])").wait_for()
+    while len(held) < 2:
+        tab.page.wait_for_timeout(20)
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.page.get_by_text("The server doesn't have all marks.").wait_for()
+    again.click()
+    while len(held) < 3:
+        tab.page.wait_for_timeout(20)
+    tab.page.get_by_role("button", name="New photo").click()
+    tab.page.locator("body[data-state=empty]").wait_for()
+    tab.page.wait_for_timeout(200)
+    assert not [said for said in tab.said if "400" not in said and "410" not in said]
 
 
 def test_masks_that_do_not_fit_are_one_line(person: Person, cat: Path, tmp_path: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from photomend.core import Array
-from photomend.models import HarmonicFill
+from photomend.models import HarmonicFill, conjugate_gradient
+from photomend.models.conjugate_gradient import ConjugateGradient
 from photomend.models.exemplar import ExemplarFill, TextureFill
 from photomend.models.exemplar import search as search_module
 from photomend.models.exemplar import vote as vote_module
 from photomend.models.exemplar.blend import AT_EDGE, FACTOR, FALLS, LEAST, LENGTH, blend, false_edges
 from photomend.models.exemplar.resampling import blurred, doubled, halved
-from photomend.models.exemplar.search import RADIUS, SIDE, Description, Known, patches
+from photomend.models.exemplar.search import RADIUS, REACHES, SIDE, STEPS, Description, Known, patches
 from photomend.models.exemplar.synthesis import steps_inwards, synthesize
 from photomend.models.exemplar.vote import vote
 from photomend.models.holes import near
@@ -134,6 +136,69 @@ def test_the_search_finds_what_loops_find(monkeypatch: pytest.MonkeyPatch) -> No
     assert torch.allclose((describe(photo, middles) - known.described[improved]).square().sum(dim=1), found)
 
 
+def test_a_patch_asks_its_neighbours_and_guesses_as_loops_do() -> None:
+    """Also at the photo's corners, where what is asked or guessed lies beyond its edge."""
+    height, width = 24, 20
+    generator = torch.Generator().manual_seed(1)
+    inner = [y * width + x for y in range(RADIUS, height - RADIUS) for x in range(RADIUS, width - RADIUS)]
+    places = torch.tensor([place for place in inner if place % width < 11])
+    described = torch.rand(len(places), 5, generator=generator)
+    middles = torch.tensor([y * width + x for y in range(height) for x in range(width) if x > 11 or y < 2])
+    wanted = torch.rand(len(middles), 5, generator=generator)
+    start = torch.randint(len(places), middles.shape, generator=generator)
+    known = Known(places, described, torch.Size((height, width)))
+    found, distances = known.improve(wanted, middles, start, torch.Generator().manual_seed(2))
+
+    numbers, of_middle = places.tolist(), {middle: n for n, middle in enumerate(middles.tolist())}
+    matches, guesses = start.tolist(), torch.Generator().manual_seed(2)
+
+    def best(proposed: list[list[int]]) -> list[int]:
+        choices = [
+            [match, *(numbers.index(place) for place in own if place in numbers)]
+            for match, own in zip(matches, proposed, strict=True)
+        ]
+        return [
+            min(own, key=lambda number: (described[number] - wanted[n]).square().sum().item())
+            for n, own in enumerate(choices)
+        ]
+
+    for step in STEPS:
+        shifts = [step * towards for towards in (-width, width, -1, 1)]
+        matches = best(
+            [
+                [numbers[matches[of_middle[m + shift]]] - shift for shift in shifts if m + shift in of_middle]
+                for m in of_middle
+            ]
+        )
+    drawn = [torch.randint(-reach, reach + 1, (2, len(middles)), generator=guesses) for reach in REACHES]
+    matches = best(
+        [[numbers[matches[n]] + int(d[0, n]) * width + int(d[1, n]) for d in drawn] for n in range(len(matches))]
+    )
+    assert found.tolist() == matches
+    assert torch.allclose(distances, (described[found] - wanted).square().sum(dim=1))
+
+
+@pytest.mark.parametrize(("side", "times", "every"), [(10, 5, True), (34, 5, False), (50, 2, False), (80, 1, False)])
+def test_small_holes_are_searched_more_often_on_the_finest_level(
+    monkeypatch: pytest.MonkeyPatch, side: int, times: int, every: bool
+) -> None:
+    asked: list[tuple[int, str]] = []
+    for name in ("nearest", "improve"):
+        search = getattr(Known, name)
+
+        def noted(self: Known, *arguments: Any, name: str = name, search: Any = search) -> Any:
+            asked.append((self.width, name))
+            return search(self, *arguments)
+
+        monkeypatch.setattr(Known, name, noted)
+    photo = torch.rand(3, 160, 160, generator=torch.Generator().manual_seed(0))
+    own = torch.zeros(160, 160, dtype=torch.bool)
+    own[40 : 40 + side, 40 : 40 + side] = True
+    synthesize(255 * photo, own, own, torch.full_like(photo, 128))
+    assert [name for width, name in asked if width == 160] == times * ["nearest" if every else "improve"]
+    assert [name for width, name in asked if width < 80] == ["nearest", *3 * ["improve"]]
+
+
 def test_descriptions_are_those_of_patches_wherever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the photo's edges and corners, one alone, and a few rows at a time."""
     generator = torch.Generator().manual_seed(0)
@@ -213,6 +278,20 @@ def test_the_blend_solves_its_equation() -> None:
             if 0 <= v < 24 and 0 <= u < 20:
                 slope += (result[:, y, x] - result[:, v, u]) - (photo[:, y, x] - photo[:, v, u])
         assert slope.abs().max() < 0.5
+
+
+@pytest.mark.parametrize(("round_", "most"), [(False, 12), (True, 20)])
+def test_the_blend_takes_few_iterations(monkeypatch: pytest.MonkeyPatch, round_: bool, most: int) -> None:
+    """The rectangle's solution with the mean λ is near the inverse; without λ in it, it takes twice as many."""
+    solved: list[ConjugateGradient] = []
+    solve = conjugate_gradient.solve
+    monkeypatch.setattr(conjugate_gradient, "solve", lambda systems: (solved.extend(systems), solve(systems)))
+    photo, guide = 255 * torch.rand(2, 3, 420, 420, generator=torch.Generator().manual_seed(0))
+    y, x = torch.meshgrid(torch.arange(420.0), torch.arange(420.0), indexing="ij")
+    radius = ((y - 210) ** 2 + (x - 210) ** 2).sqrt() if round_ else torch.maximum((y - 210).abs(), (x - 210).abs())
+    own = radius < 180
+    blend(photo, guide, own, steps_inwards(own), torch.ones_like(own).nonzero().T.unflatten(1, own.shape))
+    assert solved[0].iterations <= most
 
 
 def test_false_edges_are_those_of_loops() -> None:

@@ -4,7 +4,7 @@ import { Edits, share } from "./edits.js";
 import { given, save } from "./given.js";
 import { opened, openingState, stopOpening } from "./opening.js";
 import { trying } from "./problems.js";
-import { options } from "./server.js";
+import { options, Problem } from "./server.js";
 import { certaintyOf, Stage } from "./stage.js";
 import { Tools } from "./tools.js";
 import { sayError, views } from "./views.js";
@@ -131,9 +131,7 @@ async function open(file, again = false) {
   $("photo-said").replaceChildren(...items(now.photo.said));
   stage.show({ width: now.photo.width, height: now.photo.height, before: photo.before });
   show("mark");
-  $("find-problem").textContent = "";
-  if (again) await trying($("find-problem"), help(() => open(file, true)), marks.again);
-  else {
+  if (!again) {
     edits.reset();
     marks.forget();
   }
@@ -141,10 +139,25 @@ async function open(file, again = false) {
   sizeChanged();
   stage.canvas.focus({ focusVisible: false, preventScroll: true });
   scrollTo(0, 0);
+  if (again) await resend(now.remote);
+}
+
+/* Send what the server knew of the marks, once the photo has been sent again; as long as that fails, it can be tried anew. */
+async function resend(remote) {
+  await trying($("find-problem"), { unsent: ["Send the photo again", () => open(now.file, true)] }, async () => {
+    try {
+      await marks.again();
+    } catch (problem) {
+      if (!(problem instanceof Problem) || now?.remote !== remote) throw problem;
+      throw new Problem(problem.said || "the server doesn't have all marks", "unsent");
+    }
+    marksChanged();
+  });
 }
 
 function close() {
   if (!now || (unsaved() && !confirm("Leave this photo? Its marks, and a repair that hasn't been downloaded, are lost."))) return;
+  latest++;
   stopOpening();
   now.remote.close();
   now = null;
@@ -162,11 +175,14 @@ const unsaved = () => now !== null && (now.result ? !now.saved : edits.list.leng
 const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
 const items = (texts) => texts.map((text) => element("li", text));
 
+let latest = 0; /* of several files, one after the other, the last is opened */
+
 async function chosen(files) {
   if (files.length === 0 || (unsaved() && !confirm("Open another photo? The marks on this one, and a repair that hasn't been downloaded, are lost."))) return;
   if (files.length > 1) return void openingState("One photo at a time, please.");
+  const mine = ++latest;
   await cancel();
-  open(files[0]);
+  if (mine === latest) open(files[0]);
 }
 
 // — Buttons, keys, and what is dropped

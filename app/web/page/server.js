@@ -1,7 +1,7 @@
 // The conversation with the server. Every answer that isn't what was asked for becomes a Problem with one line.
 
 export class Problem extends Error {
-  /* kind: "gone" if the server doesn't know the photo any more, "away" if it doesn't answer, or "". */
+  /* kind: "gone" if the server doesn't know the photo any more, "away" if it doesn't answer, "cancelled", or "". */
   constructor(said, kind = "") {
     super(said && said[0].toUpperCase() + said.slice(1) + ".");
     this.said = said;
@@ -20,8 +20,8 @@ async function ask(path, options) {
   let response;
   try {
     response = await fetch(path, options);
-  } catch {
-    throw new Problem(AWAY, "away");
+  } catch (problem) {
+    throw problem.name === "AbortError" ? new Problem("", "cancelled") : new Problem(AWAY, "away");
   }
   if (!response.ok) throw await problemOf(response);
   return response;
@@ -48,43 +48,59 @@ export function send(file, sent, signal) {
 
 /* A photo that the server has. */
 export class Remote {
-  constructor(id) {
+  /* `signal`: nothing is asked any more once it is aborted. */
+  constructor(id, signal = null) {
+    this.id = id;
     this.path = `/api/photos/${id}`;
+    this.signal = signal;
+  }
+
+  /* The same photo with a signal. */
+  until(signal) {
+    return new Remote(this.id, signal);
+  }
+
+  #ask(what, options = {}) {
+    return ask(this.path + what, { ...options, signal: this.signal });
+  }
+
+  #post(what, body = null) {
+    return this.#ask(what, { method: "POST", body });
   }
 
   async state() {
-    return (await ask(this.path)).json();
+    return (await this.#ask("")).json();
   }
 
   async picture(query) {
-    const blob = await (await ask(`${this.path}/${query}`)).blob();
+    const blob = await (await this.#ask(`/${query}`)).blob();
     return createImageBitmap(blob);
   }
 
   async file() {
-    return (await ask(`${this.path}/repaired`)).blob();
+    return (await this.#ask("/repaired")).blob();
   }
 
   find() {
-    return ask(`${this.path}/find`, { method: "POST" });
+    return this.#post("/find");
   }
 
   /* Send a mask; what it is called is in the state once its job is done. */
   mask(file) {
-    return ask(`${this.path}/mask?name=${encodeURIComponent(file.name)}`, { method: "POST", body: file });
+    return this.#post(`/mask?name=${encodeURIComponent(file.name)}`, file);
   }
 
   /* What is marked, as the file of a mask. */
   async marks(edits) {
-    return (await ask(`${this.path}/marks`, { method: "POST", body: JSON.stringify({ edits }) })).blob();
+    return (await this.#post("/marks", JSON.stringify({ edits }))).blob();
   }
 
   repair(wanted) {
-    return ask(`${this.path}/repair`, { method: "POST", body: JSON.stringify(wanted) });
+    return this.#post("/repair", JSON.stringify(wanted));
   }
 
   cancel() {
-    return ask(`${this.path}/cancel`, { method: "POST" });
+    return this.#post("/cancel");
   }
 
   close() {

@@ -4,7 +4,6 @@ import { Problem } from "./server.js";
 import { jobWords } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
-const over = () => new Problem("", "cancelled");
 
 export class Work {
   #current;
@@ -25,39 +24,42 @@ export class Work {
   }
 
   /* Do something for the photo that is open, up to its last answer: nothing else can be begun between its steps.
-   * `action` is given the photo's remote and what says how far its job is. If the photo is closed meanwhile, whatever
-   * comes of it is dropped. */
+   * `action` is given the photo's remote and what says how far its job is. Once it is stopped, or the photo is closed,
+   * the remote asks for nothing any more, and whatever comes of the action is dropped. */
   async during(action) {
-    const { remote } = this.#current();
-    const closed = () => this.#current()?.remote !== remote;
-    const doing = (this.#doing = {});
-    doing.ended = new Promise((resolve) => (doing.end = resolve));
+    const { remote } = this.#current(), stopping = new AbortController(), { signal } = stopping;
+    const acting = action(remote.until(signal), (job) => signal.aborted || say(job));
+    const doing = (this.#doing = { remote, stopping, ended: acting.then(() => {}, () => {}) });
     this.#show(true);
     try {
-      const result = await action(remote, (job) => closed() || say(job));
-      if (closed()) throw over();
+      const result = await acting;
+      signal.throwIfAborted();
       return result;
     } catch (problem) {
-      throw closed() ? over() : problem;
+      throw signal.aborted ? new Problem("", "cancelled") : problem;
     } finally {
       if (this.#doing === doing) {
         this.#doing = null;
-        if (!closed()) this.#show(false);
+        this.#show(false);
       }
-      doing.end();
     }
   }
 
-  /* Cancel what is done, and wait for its end. */
+  /* Stop what is done, here and at the server, and wait for its end. */
   async stop() {
     const doing = this.#doing;
     if (!doing) return;
-    await this.#current().remote.cancel();
-    await doing.ended;
+    doing.stopping.abort();
+    try {
+      await doing.remote.cancel();
+    } finally {
+      await doing.ended;
+    }
   }
 
-  /* The photo has been closed: what is done for it goes on without a line. */
+  /* The photo has been closed. */
   leave() {
+    this.#doing?.stopping.abort();
     this.#doing = null;
     this.#show(false);
   }
