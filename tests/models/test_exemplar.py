@@ -285,7 +285,12 @@ def test_the_blend_takes_few_iterations(monkeypatch: pytest.MonkeyPatch, round_:
     """The rectangle's solution with the mean λ is near the inverse; without λ in it, it takes twice as many."""
     solved: list[ConjugateGradient] = []
     solve = conjugate_gradient.solve
-    monkeypatch.setattr(conjugate_gradient, "solve", lambda systems: (solved.extend(systems), solve(systems)))
+
+    def noted(systems: list[ConjugateGradient]) -> None:
+        solved.extend(systems)
+        solve(systems)
+
+    monkeypatch.setattr(conjugate_gradient, "solve", noted)
     photo, guide = 255 * torch.rand(2, 3, 420, 420, generator=torch.Generator().manual_seed(0))
     y, x = torch.meshgrid(torch.arange(420.0), torch.arange(420.0), indexing="ij")
     radius = ((y - 210) ** 2 + (x - 210) ** 2).sqrt() if round_ else torch.maximum((y - 210).abs(), (x - 210).abs())
