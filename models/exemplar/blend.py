@@ -30,7 +30,7 @@ import torch
 from ...core import Array
 from .. import conjugate_gradient
 from ..conjugate_gradient import ConjugateGradient
-from ..holes import hole_bounds, inside
+from ..holes import Window, hole_bounds, inside
 from ..rectangle import rectangle_solver
 from .resampling import blurred
 
@@ -51,7 +51,7 @@ def sharpened(photo: Array, own: Array) -> Array:
     return torch.where(own, photo + GAIN * (photo - blurred(photo, BLUR)), photo)
 
 
-def false_edges(photo: Array, window: tuple[slice, slice], own: Array, matches: Array, axis: int) -> Array:
+def false_edges(photo: Array, window: Window, own: Array, matches: Array, axis: int) -> Array:
     """What the steps from each pixel to the next along an axis, 1 or 2, of a window have too much, without its end.
 
     It is 0 but where the step is much larger than those that the matches of both pixels have there. `own` (h, w) and

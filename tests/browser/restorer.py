@@ -80,6 +80,12 @@ class Restorer(Tab):
         self.offer(path)
         self.page.locator("body[data-state=open]").wait_for()
 
+    def load_with_hole(self, path: Path) -> None:
+        """Load a photo and mark a rectangle in its middle."""
+        self.load(path)
+        self.press("r")
+        self.drag((0.45, 0.4), (0.55, 0.6))
+
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Where on the page a place of the canvas is, given by its share of the width and height."""
         box = self.page.locator("#canvas").bounding_box()

@@ -95,9 +95,7 @@ def test_heic_without_its_library(person: Person, monkeypatch: pytest.MonkeyPatc
 
 def test_a_forgotten_photo_is_sent_again_with_its_marks(person: Person, running: Running, cat: Path) -> None:
     tab = person()
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.load_with_hole(cat)
     running.server.sessions.close_all()
     tab.press("Control+Enter")
     tab.page.get_by_text("The server doesn't have this photo").wait_for()
@@ -115,9 +113,7 @@ def test_a_server_that_is_gone_and_comes_back(person: Person, cat: Path, tmp_pat
         folder.mkdir()
     server = Running(folders[0])
     tab = person(server.address)
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.load_with_hole(cat)
     server.stop()
     tab.press("Control+Enter")
     again = tab.page.get_by_role("button", name="Try again")
@@ -136,9 +132,7 @@ def test_a_server_that_is_gone_and_comes_back(person: Person, cat: Path, tmp_pat
 def test_people_wait_in_line_see_their_place_and_may_leave_it(person: Person, running: Running, cat: Path) -> None:
     ann, ben = person(), person()
     for tab in (ann, ben):
-        tab.load(cat)
-        tab.press("r")
-        tab.drag((0.45, 0.4), (0.55, 0.6))
+        tab.load_with_hole(cat)
     with running.busy():
         ann.press("Control+Enter")
         ann.page.get_by_text("Waiting: 1 before you").wait_for()
@@ -158,9 +152,7 @@ def test_a_photo_is_closed_or_changed_for_another_while_the_server_works(
     Image.new("RGB", (200, 150), "grey").save(tmp_path / "grey.png")
     tab = person()
     tab.page.on("dialog", lambda dialog: dialog.accept())
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.load_with_hole(cat)
     with running.busy():
         tab.press("Control+Enter")
         tab.page.get_by_text("Waiting: 1 before you").wait_for()

@@ -85,9 +85,7 @@ def test_a_network_begins_with_the_natural_look_and_a_fill_with_its_own(person: 
 
 def test_the_border_between_before_and_after_by_keyboard_and_mouse(person: Person, cat: Path) -> None:
     tab = person()
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.load_with_hole(cat)
     tab.repair()
     middle = (
         "() => { const c = document.querySelector('canvas'), x = c.getContext('2d');"
@@ -113,9 +111,7 @@ def test_the_border_between_before_and_after_by_keyboard_and_mouse(person: Perso
 
 def test_the_certainty_of_a_network_is_what_it_expects(person: Person, cat: Path) -> None:
     tab = person()
-    tab.load(cat)
-    tab.press("r")
-    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.load_with_hole(cat)
     tab.repair()
     if tab.asked[0]["model"] != "attention":
         pytest.skip("no weights come with this package")
@@ -142,9 +138,7 @@ def test_it_looks_right(person: Person, running: Running, cat: Path, tmp_path: P
     elif state != "empty":
         long = tmp_path / "my grandparents in their garden, summer of 1954, scanned (2).png"
         long.write_bytes(cat.read_bytes())
-        tab.load(long)
-        tab.press("r")
-        tab.drag((0.45, 0.4), (0.55, 0.6))
+        tab.load_with_hole(long)
     if state in ("compared", "certain"):
         tab.repair()
         tab.press({"compared": "c", "certain": "u"}[state])

@@ -1,6 +1,7 @@
 // From a file to a photo on the screen: sent, waited for, and its errors said where it was dropped.
 
 import { Problem, Remote, send } from "./server.js";
+import { showLine } from "./work.js";
 import { jobWords, megabytes } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -22,13 +23,6 @@ openingState.limits = { upload: Infinity };
 
 export const stopOpening = () => stop();
 
-function show(at, going) {
-  at.line.hidden = !going;
-  at.button.hidden = going;
-  at.text.textContent = "";
-  at.bar.removeAttribute("value");
-}
-
 /* Send a file to the server, and wait until it has read it: {file, remote, photo, before}; nothing if that fails, or if
  * another file is sent meanwhile. */
 export async function opened(file) {
@@ -43,7 +37,7 @@ export async function opened(file) {
     aborting.abort();
     remote?.cancel().catch(() => {});
   });
-  show(at, true);
+  showLine(at, true);
   at.text.textContent = `Sending ${file.name}`;
   try {
     remote = new Remote(await send(file, (part) => (at.bar.value = part), aborting.signal));
@@ -59,7 +53,7 @@ export async function opened(file) {
     openingState(problem.kind === "away" ? problem.message : `${file.name}: ${problem.said}.`, at);
   } finally {
     if (stop === mine) {
-      show(at, false);
+      showLine(at, false);
       stop = () => {};
     }
   }

@@ -5,6 +5,14 @@ import { jobWords } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
 
+/* Show a line with a bar and a text, both empty yet, in place of a button; or the button again. */
+export function showLine({ line, bar, text, button }, going) {
+  line.hidden = !going;
+  button.hidden = going;
+  text.textContent = "";
+  bar.removeAttribute("value");
+}
+
 export class Work {
   #current;
   #doing = null;
@@ -65,10 +73,7 @@ export class Work {
   }
 
   #show(going) {
-    $("working").hidden = !going;
-    $("repair").hidden = going;
-    $("working-text").textContent = "";
-    $("bar").removeAttribute("value");
+    showLine({ line: $("working"), bar: $("bar"), text: $("working-text"), button: $("repair") }, going);
   }
 }
 
