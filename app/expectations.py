@@ -11,7 +11,7 @@ import torch
 from ..data.photos import Mask
 from ..models.calibration import Calibration, Calibrations, Expected, features
 from ..models.components import Positions
-from ..models.holes import Hole, Window, find_holes, is_scratch
+from ..models.holes import Hole, Window, are_scratches, find_holes
 from . import natural
 from .photo.canvas import Canvas
 from .pieces import CONTEXT, crop_around, pieces, sprawls
@@ -50,8 +50,9 @@ def expectations(
 def _by_shape(mask: Mask, trained: int | None, calibrations: Calibrations, drawn: bool) -> Iterator[Batch]:
     """The pieces of all holes in batches whose crops are of one shape. Those without a known pixel are left out."""
     batches: defaultdict[tuple[Any, ...], list[tuple[Hole, Window]]] = defaultdict(list)
-    for hole in find_holes(mask, trained):
-        scratch = trained is not None and is_scratch(hole)
+    holes = find_holes(mask, trained)
+    scratches = [False] * len(holes) if trained is None else are_scratches(holes)
+    for hole, scratch in zip(holes, scratches, strict=True):
         for part in pieces(hole):
             window = crop_around(part.window, mask.shape, CONTEXT if sprawls(hole) else None)
             crop = mask[window]

@@ -42,8 +42,12 @@ class _Drawn:
 
 def draws(hole: Hole, part: Piece, window: Window) -> bool:
     """Whether a piece of a hole, in this window of the photo, is drawn anew; or else it keeps its faithful fill."""
-    longest = max(side.stop - side.start for side in part.window)
-    return longest <= LONGEST and not bool(near(torch.from_numpy(~hole.mask(window)), THIN).all())
+    if max(side.stop - side.start for side in part.window) > LONGEST:
+        return False
+    margins = [(own.start - of.start, of.stop - own.stop) for own, of in zip(part.window, window, strict=True)]
+    if len(hole.rows) < (2 * THIN + 1) ** 2 and min(map(min, margins)) >= THIN:
+        return False  # a pixel that far from all known ones has a square of missing ones around it
+    return not bool(near(torch.from_numpy(~hole.mask(window)), THIN).all())
 
 
 def redraw(

@@ -30,7 +30,7 @@ from ..models import BiharmonicFill, HarmonicFill
 from ..models.calibration import Calibrations, Expected, overall
 from ..models.components import Positions
 from ..models.exemplar import TextureFill
-from ..models.holes import Hole, Window, find_holes, inside, is_scratch, near
+from ..models.holes import Hole, Window, are_scratches, find_holes, inside, near
 from ..models.reconstructor import Reconstructor
 from . import coarse_to_fine, natural
 from .expectations import expectations
@@ -140,7 +140,7 @@ class Repairer:
     ) -> Iterator[tuple[Hole, Colours]]:
         """Each hole with the colours (n, 3) of its pixels, in the order in which they are done."""
         going: dict[int, Blend] = {}
-        scratches = [self.trained is not None and is_scratch(hole) for hole in holes]
+        scratches = [False] * len(holes) if self.trained is None else are_scratches(holes)
         steps = Steps((self._steps(hole, scratch) for hole, scratch in zip(holes, scratches, strict=True)), on_step)
 
         def jobs() -> Iterator[tuple[_Place, int, Job]]:

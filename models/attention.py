@@ -89,6 +89,7 @@ class AttentionModel(RepairNetwork):
     """
 
     name = "attention"
+    least_window = 24  # its harmonic fill and its contrast are those of what is near; squares of 5 pixels gain by it
 
     def __init__(
         self,

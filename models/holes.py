@@ -7,6 +7,7 @@ A mask that a user gives is a bool array (H, W), True = missing; what a reconstr
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ CELL = 64
 SCRATCH = 1.41
 #: Pixels: thickness is measured in squares of this side, and no pixel counts as farther than that from a known one.
 SQUARE, FARTHEST = 256, 16
+#: Small holes whose thickness is measured at a time.
+TOGETHER = 256
 
 
 class Hole(NamedTuple):
@@ -93,8 +96,31 @@ def find_holes(mask: Mask, trained: int | None = None) -> list[Hole]:
     return [Hole(*each) for each in zip(*pixels, strict=True)]
 
 
-def is_scratch(hole: Hole) -> bool:
-    """Whether a hole is thin all over, but perhaps for places where scratches cross each other."""
+def are_scratches(holes: Sequence[Hole]) -> list[bool]:
+    """Of each hole, whether it is thin all over, but perhaps for places where scratches cross each other.
+
+    Small ones come in thousands: they are measured together.
+    """
+    windows = [hole.window for hole in holes]
+    small = [i for i, window in enumerate(windows) if max(side.stop - side.start for side in window) <= FARTHEST]
+    found = dict[int, bool]()
+    for start in range(0, len(small), TOGETHER):
+        numbers = small[start : start + TOGETHER]
+        sizes = [len(holes[i].rows) for i in numbers]
+        missing = np.zeros((len(numbers), FARTHEST, FARTHEST), np.bool_)
+        rows, columns = (
+            np.concatenate([holes[i][axis] for i in numbers])
+            - np.repeat([windows[i][axis].start for i in numbers], sizes)
+            for axis in (0, 1)
+        )
+        missing[np.repeat(np.arange(len(numbers)), sizes), rows, columns] = True
+        means = _distance(missing).sum(axis=(1, 2)) / sizes
+        found |= zip(numbers, (means < SCRATCH).tolist(), strict=True)
+    return [found[i] if i in found else _is_scratch(hole) for i, hole in enumerate(holes)]
+
+
+def _is_scratch(hole: Hole) -> bool:
+    """The same of one hole."""
     total, whole = 0.0, hole.window
     for square in hole.squares(SQUARE):
         around = _grown(square, FARTHEST, whole)
@@ -103,33 +129,37 @@ def is_scratch(hole: Hole) -> bool:
 
 
 def _distance(missing: Mask) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """How far each pixel (h, w) is from a known one, up to FARTHEST; what lies outside counts as known.
+    """How far each pixel (…, h, w) is from a known one, up to FARTHEST; what lies outside counts as known.
 
     First the nearest known pixel of its own row, then the nearest of these over the rows (Felzenszwalb & Huttenlocher,
     *Distance transforms of sampled functions*, 2012, with the rows one by one: a scratch needs two or three).
     """
-    known = np.pad(~missing, 1, constant_values=True)
-    place = np.arange(known.shape[1])
-    before = place - np.maximum.accumulate(np.where(known, place, 0), axis=1)
-    behind = np.minimum.accumulate(np.where(known, place, len(place))[:, ::-1], axis=1)[:, ::-1] - place
+    known = np.pad(~missing, [(0, 0)] * (missing.ndim - 2) + [(1, 1)] * 2, constant_values=True)
+    place = np.arange(known.shape[-1])
+    before = place - np.maximum.accumulate(np.where(known, place, 0), axis=-1)
+    behind = np.minimum.accumulate(np.where(known, place, len(place))[..., ::-1], axis=-1)[..., ::-1] - place
     in_row = np.minimum(np.minimum(before, behind), FARTHEST) ** 2
     squared = in_row.copy()
     for k in range(1, FARTHEST):
         if k**2 >= squared.max():
             break
-        np.minimum(squared[k:], in_row[:-k] + k**2, out=squared[k:])
-        np.minimum(squared[:-k], in_row[k:] + k**2, out=squared[:-k])
-    return np.sqrt(squared[1:-1, 1:-1])
+        np.minimum(squared[..., k:, :], in_row[..., :-k, :] + k**2, out=squared[..., k:, :])
+        np.minimum(squared[..., :-k, :], in_row[..., k:, :] + k**2, out=squared[..., :-k, :])
+    return np.sqrt(squared[..., 1:-1, 1:-1])
 
 
 def near(mask: Array, reach: int) -> Array:
-    """Which pixels of bool (…, H, W) are set, or at most `reach` away from one along rows, columns and diagonals."""
+    """Which pixels of bool (…, H, W) are set, or at most `reach` away from one along rows, columns and diagonals.
+
+    What has grown by k pixels grows by as much as k + 1 more when it is moved by that much, in a step for all of them.
+    """
     for axis in (-2, -1):
-        size, wide = mask.shape[axis], mask.clone()
-        for step in range(1, min(reach, size - 1) + 1):
+        size, grown = mask.shape[axis], 0
+        while grown < min(reach, size - 1):
+            wide, step = mask.clone(), min(grown + 1, min(reach, size - 1) - grown)
             wide.narrow(axis, 0, size - step).logical_or_(mask.narrow(axis, step, size - step))
             wide.narrow(axis, step, size - step).logical_or_(mask.narrow(axis, 0, size - step))
-        mask = wide
+            mask, grown = wide, grown + step
     return mask
 
 

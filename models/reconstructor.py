@@ -28,6 +28,9 @@ class ReconstructsEach(Reconstructor, Protocol):
     def reconstruct_each(self, masked: Sequence[Array], masks: Sequence[Array]) -> list[Array]:
         """`reconstruct` for photos (3, H, W) and masks (1, H, W)."""
 
+    def window_side(self, hole: int) -> int:
+        """The side of the square window that it computes for a hole whose longer side is so many pixels."""
+
 
 class Fill:
     """Base of the classical fills: checks its arguments, and leaves known pixels as they are."""

@@ -56,6 +56,9 @@ class Remembering:
         self._remember(masked, masks)
         return self.network.reconstruct_each(masked, masks)
 
+    def window_side(self, hole: int) -> int:
+        return self.network.window_side(hole)
+
     def _remember(self, masked: Sequence[Array], masks: Sequence[Array]) -> None:
         if self.first is None:
             self.first = masked[0], masks[0]

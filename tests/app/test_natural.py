@@ -12,7 +12,7 @@ import photomend
 import pytest
 from photomend.app import natural, reconstructors
 from photomend.app.photo.canvas import RGBCanvas
-from photomend.app.pieces import crop_around
+from photomend.app.pieces import crop_around, pieces
 from photomend.app.reconstructors import WEIGHTS_FOLDER, load
 from photomend.app.repair import Repairer
 from photomend.core import PhotomendError
@@ -21,8 +21,9 @@ from photomend.data.photos import Mask, Photo
 from photomend.models import AttentionModel, HarmonicFill
 from photomend.models.calibration import LEAST, Calibration, Calibrations
 from photomend.models.exemplar import TextureFill
-from photomend.models.holes import union
+from photomend.models.holes import find_holes, union
 from photomend.models.weights import load_checkpoint, save_checkpoint
+from scipy import ndimage
 
 
 @pytest.fixture
@@ -156,6 +157,22 @@ def test_specks_keep_the_faithful_fill(grainy: tuple[Photo, Mask], side: int, sa
         for look in natural.LOOKS
     )
     assert not np.array_equal(faithful, drawn)
+
+
+def test_a_hole_is_drawn_if_a_pixel_of_it_is_far_from_all_known_ones() -> None:
+    """By the distance along rows, columns and diagonals, in which beyond the photo's edge nothing is known."""
+    rng, drawn = np.random.default_rng(1), []
+    for _ in range(300):
+        mask, [height, width] = np.zeros((60, 70), bool), rng.integers(1, 16, 2)
+        top, left = rng.choice([0, 60 - height, 20]), rng.choice([0, 70 - width, 30])
+        mask[top : top + height, left : left + width] = rng.random((height, width)) < rng.choice([0.7, 0.95, 1])
+        for hole in find_holes(mask):
+            [part] = pieces(hole)
+            own = hole.mask((slice(0, 60), slice(0, 70)))
+            far = ndimage.distance_transform_cdt(own, "chessboard").max() > natural.THIN
+            drawn.append(natural.draws(hole, part, crop_around(part.window, mask.shape)))
+            assert drawn[-1] == far
+    assert 20 < sum(drawn) < len(drawn) - 20
 
 
 @pytest.mark.usefixtures("_shipped")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from photomend.models import holes
 from photomend.models.components import components
-from photomend.models.holes import Hole, find_holes, is_scratch, near
+from photomend.models.holes import Hole, are_scratches, find_holes, near
 from scipy import ndimage
 
 
@@ -60,9 +60,26 @@ def test_a_scratch_is_one_however_long_it_is() -> None:
     line = abs(9 * x - 10 * y) < 10
     for thick, thin in ((line, True), (near(torch.from_numpy(line), 1).numpy(), False)):
         [hole] = find_holes(thick)
-        assert (
-            is_scratch(hole) == thin == bool(ndimage.distance_transform_edt(thick).sum() < holes.SCRATCH * thick.sum())
+        expected = bool(ndimage.distance_transform_edt(thick).sum() < holes.SCRATCH * thick.sum())
+        assert are_scratches([hole]) == [thin] == [expected]
+
+
+def test_thickness_is_the_same_alone_and_among_thousands() -> None:
+    """Small holes are measured together, some at the photo's edge, and large ones between them by themselves."""
+    rng = np.random.default_rng(3)
+    mask = ndimage.binary_dilation(rng.random((1200, 1300)) < 0.001, iterations=1)
+    for top, left in rng.integers(0, 1200, (60, 2)):
+        mask[top : top + rng.integers(1, 20), left : left + rng.integers(1, 20)] = True
+    found = find_holes(mask)
+    expected = []
+    for hole in found:
+        own = np.pad(hole.mask(hole.window), 1)
+        expected.append(
+            bool(ndimage.distance_transform_edt(own).clip(max=holes.FARTHEST).sum() < holes.SCRATCH * own.sum())
         )
+    assert len(found) > holes.TOGETHER
+    assert len(set(expected)) == 2
+    assert are_scratches(found) == expected
 
 
 def test_near_is_a_distance_along_rows_columns_and_diagonals() -> None:

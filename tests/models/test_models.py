@@ -157,10 +157,10 @@ def test_a_small_photo_is_filled_up_by_reflection(monkeypatch: pytest.MonkeyPatc
     """To and fro between the photo's edge and the hole, on the side with more known pixels."""
     network = build("attention")
     picture = torch.arange(1.0, 13).reshape(1, 1, 1, 12).expand(1, 3, 48, 12) / 20
-    windows, masks = seen_by(network, picture, rectangle(48, 12, 20, 5, 30, 12), monkeypatch)
+    windows, masks = seen_by(network, picture, rectangle(48, 12, 16, 5, 32, 12), monkeypatch)
     to_and_fro = [1, 2, 3, 4, 5, 5, 4, 3, 2, 1]
     assert (20 * windows[0, 0, 0, 26:]).round().tolist() == [*to_and_fro, *range(1, 13)]
-    assert torch.equal(masks, rectangle(48, 48, 20, 41, 30, 48))
+    assert torch.equal(masks, rectangle(48, 48, 16, 41, 32, 48))
 
 
 @pytest.mark.parametrize("name", models.TRAINED)
@@ -175,9 +175,12 @@ def test_a_hole_larger_than_the_window_is_filled_too(name: str) -> None:
     assert (cells.amax(dim=(4, 5)) > 0).all()  # no part of the hole is left black
 
 
-@pytest.mark.parametrize(("hole", "side"), [(5, 40), (8, 40), (9, 48), (16, 48), (17, 128), (61, 128), (120, 152)])
+@pytest.mark.parametrize(
+    ("hole", "side"),
+    [(5, 24), (8, 24), (9, 32), (11, 40), (16, 48), (17, 64), (30, 96), (31, 128), (61, 128), (120, 152)],
+)
 def test_the_window_fits_the_hole(hole: int, side: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is that of the training crops, but for specks and for what is too large."""
+    """It is that of the training crops, but for what is small and for what is too large."""
     network = models.build("attention", width=8, dilations=[1], window=128)
     mask = rectangle(160, 200, 20, 30, 20 + hole, 35)
     windows, masks = seen_by(network, photo(160, 200) * (1 - mask), mask, monkeypatch)
