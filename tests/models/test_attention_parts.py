@@ -89,7 +89,7 @@ def test_eight_views_are_averaged_and_turned_back() -> None:
     assert eight.config == {**one.config, "views": 8}
     picture, masks = crops(2, 64, dtype=torch.float32)
     masks = torch.zeros_like(masks)
-    masks[0, :, 20:40, 24:50] = masks[1, :, 30:44, 18:30] = 1
+    masks[0, :, 20:40, 24:50] = masks[1, :, 30:54, 18:30] = 1
     masked = picture * (1 - masks)
     answers = []
     for mirrored in (False, True):
