@@ -20,13 +20,13 @@ import torch
 from ..core import Array
 from ..core.backend.cores import cores
 from ..data.photos import Mask
-from ..models.reconstructor import Reconstructor, ReconstructsEach, fill_each
+from ..models.reconstructor import Fill, Reconstructor, ReconstructsEach, fill_each
 from .photo.canvas import Colours
 
 Work = TypeVar("Work")
 
-#: Pixels that a model computes in a batch, as in 16 windows of 128 by 128: in larger batches none takes less time.
-BATCH = 2**18
+#: Pixels in a batch, as in 16 windows of 128 by 128, and crops: in larger batches none takes less time.
+BATCH, CROPS = 2**18, 64
 #: Jobs that go on at a time, enough for large batches of specks, and the pixels that they may work on together: one job
 #: always does.
 JOBS, PIXELS = 512, 2**22
@@ -99,20 +99,21 @@ def fill(requests: Sequence[Request], device: torch.device | str, run_all: RunAl
     1.3 times as long in batches of 16 as in batches of 64, and in two threads 2 times as long.
 
     The batches depend on the requests alone, not on the number of threads; so do the results. The largest come first,
-    so that threads end together.
+    so that threads end together, and the classical fills, which take little time for their pixels, come last.
     """
     alike: defaultdict[tuple[int, int | None], list[int]] = defaultdict(list)
-    sizes: list[int] = []
+    sizes, works = list[int](), defaultdict[int, int](int)
     for number, request in enumerate(requests):
-        side = window_side(request)
-        alike[id(request.model), side].append(number)
+        side, model = window_side(request), id(request.model)
+        alike[model, side].append(number)
         sizes.append(request.missing.size if side is None else side**2)
+        works[model] += sizes[-1]
     batches = [
         [numbers[i] for i in batch]
-        for numbers in alike.values()
-        for batch in in_batches([sizes[n] for n in numbers], sum(sizes))
+        for (model, _), numbers in alike.items()
+        for batch in in_batches([sizes[n] for n in numbers], works[model])
     ]
-    batches.sort(key=lambda numbers: -sum(sizes[n] for n in numbers))
+    batches.sort(key=lambda batch: (isinstance(requests[batch[0]].model, Fill), -sum(sizes[n] for n in batch)))
 
     def fill_batch(numbers: list[int]) -> list[Colours]:
         arrays = [to_arrays(requests[n].crop, requests[n].missing) for n in numbers]
@@ -136,9 +137,11 @@ def window_side(request: Request) -> int | None:
 
 def in_batches(sizes: Sequence[int], total: int) -> list[list[int]]:
     """Crops of so many pixels in parts of nearly the same work, by their numbers: those of a part have at most BATCH
-    pixels, and half of the `total` of all there are, so that two threads have work; but for the size of one crop."""
+    pixels, and half of the `total` of all for this model, so that two threads have work; but for the size of one crop.
+    There are at most CROPS."""
     work = np.cumsum(sizes)
-    count = min(len(sizes), max(-(-int(work[-1]) // BATCH), -(-2 * int(work[-1]) // total)))
+    least = max(-(-int(work[-1]) // BATCH), -(-2 * int(work[-1]) // total), -(-len(sizes) // CROPS))
+    count = min(len(sizes), least)
     part = ((work - np.asarray(sizes) / 2) * count // work[-1]).astype(int)  # where the middle of each crop falls
     return [found for number in range(count) if (found := np.flatnonzero(part == number).tolist())]
 

@@ -78,7 +78,8 @@ class AttentionModel(RepairNetwork):
     Args:
         width: channels at half the resolution, divisible by 8; twice as many at a quarter, four times at an eighth.
         dilations: of the bottleneck's residual blocks, one block for each.
-        window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
+        window: side of the square crops it is trained on, and looks through unless a hole is small, pixels;
+            divisible by 8.
         without: the ABLATIONS to make: the "fill" to start from and be added to, the "mask" among what it sees,
             "channel" or "spatial" attention, the "skips" from the encoder to the decoder.
         views: 1 or 8, see `RepairNetwork`; the weights don't depend on it.

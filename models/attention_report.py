@@ -19,7 +19,8 @@ class AttentionReportModel(RepairNetwork):
 
     Args:
         width: channels at half the resolution; twice as many at a quarter, four times at an eighth, half at the full.
-        window: side of the square crops it is trained on and looks through, pixels; divisible by 8.
+        window: side of the square crops it is trained on, and looks through unless a hole is small, pixels;
+            divisible by 8.
     """
 
     name = "attention-report"

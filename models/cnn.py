@@ -54,7 +54,7 @@ class BasicNetwork(RepairNetwork):
 
     Args:
         width: channels of the first convolution; twice and four times as many in the next two.
-        window: side of the square crops it is trained on and looks through, pixels.
+        window: side of the square crops it is trained on, and looks through unless a hole is small, pixels.
     """
 
     name = "cnn"

@@ -25,7 +25,7 @@ class LinearModel(RepairNetwork):
 
     Args:
         splits: rows and columns that the hole is split into, 2 to 8.
-        window: side of the square crops it is trained on and looks through, pixels.
+        window: side of the square crops it is trained on, and looks through unless a hole is small, pixels.
     """
 
     name = "linear"

@@ -9,6 +9,7 @@ import pytest
 import torch
 from photomend.app import side_by_side as module
 from photomend.app.side_by_side import Job, Request, in_batches, side_by_side
+from photomend.models.reconstructor import Fill
 
 
 class Halves:
@@ -60,7 +61,7 @@ class Windows(Halves):
 
     def reconstruct_each(self, masked: list[torch.Tensor], masks: list[torch.Tensor]) -> list[torch.Tensor]:
         self.batches.append(len(masked))
-        return [photo / 2 for photo in masked]
+        return [photo * 0 + mask.sum() / 100 for photo, mask in zip(masked, masks, strict=True)]
 
     def window_side(self, hole: int) -> int:
         return 3 * hole
@@ -81,6 +82,8 @@ def test_windows_of_one_size_make_a_batch(monkeypatch: pytest.MonkeyPatch) -> No
     done = dict(side_by_side([(i, 1, speck(side)) for i, side in enumerate(sides)], "cpu"))
     assert sorted(done) == list(range(32))
     assert sorted(model.batches) == [1] * 16 + [8, 8]
+    for i, side in enumerate(sides):
+        assert np.allclose(done[i][90, 70], (3 * side - 2) / 100)
 
 
 def test_no_more_jobs_go_on_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -103,22 +106,24 @@ def test_an_error_of_a_model_gets_through_and_leaves_the_threads(threads: int) -
     assert torch.get_num_threads() == threads
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 9, 16, 17, 100])
-@pytest.mark.parametrize("side", [32, 80, 128, 400])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 8, 9, 16, 17, 64, 65, 100, 300])
+@pytest.mark.parametrize("side", [8, 32, 80, 128, 400])
 @pytest.mark.parametrize("share", [1, 2, 9])
 def test_batches_are_whole_and_of_nearly_one_size(count: int, side: int, share: int) -> None:
     batches = in_batches([side**2] * count, total=share * count * side**2)
     assert [n for batch in batches for n in batch] == list(range(count))
     assert max(map(len, batches)) - min(map(len, batches)) <= 1
     assert (max(map(len, batches)) - 1) * side**2 <= module.BATCH
-    assert (len(batches) > 1) == (count > 1 and (share == 1 or count * side**2 > module.BATCH))
+    assert max(map(len, batches)) <= module.CROPS
+    large = count * side**2 > module.BATCH or count > module.CROPS
+    assert (len(batches) > 1) == (count > 1 and (share == 1 or large))
 
 
 def test_a_large_crop_among_small_ones_is_a_batch_of_its_own() -> None:
     assert in_batches([400, 400, 10**6, 400, 400], 10**6 + 1600) == [[0, 1], [2], [3, 4]]
 
 
-def test_the_largest_batches_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_largest_batches_come_first_and_classical_fills_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "cores", lambda: 1)
     order: list[str] = []
 
@@ -131,6 +136,10 @@ def test_the_largest_batches_come_first(monkeypatch: pytest.MonkeyPatch) -> None
             order.append(self.name)
             return super().reconstruct(masked, mask)
 
-    small, large = Named("small"), Named("large")
-    dict(side_by_side([(i, 16, job(large if i else small, 1, turns=1)) for i in range(6)], "cpu"))
-    assert order == ["large", "large", "small"]
+    class Light(Named, Fill):
+        pass
+
+    small, large, light = Named("small"), Named("large"), Light("light")
+    models = [small, light, light, light, light, light, large, large, large, large]
+    dict(side_by_side([(i, 16, job(model, 1, turns=1)) for i, model in enumerate(models)], "cpu"))
+    assert order == ["large", "large", "small", "light", "light"]

@@ -200,6 +200,64 @@ def test_sending_a_mask_may_fail_be_stopped_or_left(
     assert not [said for said in tab.said if "400" not in said and "410" not in said]
 
 
+def test_masks_have_the_numbers_that_the_server_counts(
+    person: Person, running: Running, cat: Path, tmp_path: Path
+) -> None:
+    """One that is stopped after the server has it counts there, until the photo is sent again."""
+    for name, rows in (("first", slice(30, 60)), ("stopped", slice(100, 140)), ("last", slice(200, 230))):
+        mask = np.zeros((300, 451), np.uint8)
+        mask[rows, 200:260] = 255
+        Image.fromarray(mask).save(tmp_path / f"{name}.png")
+    held: list[Any] = []
+    tab = person()
+    tab.load(cat)
+    nothing = tab.text("marked")
+    tab.page.set_input_files("#mask-file", tmp_path / "first.png")
+    tab.page.wait_for_function("before => document.querySelector('#marked').textContent !== before", arg=nothing)
+    one = tab.text("marked")
+    tab.page.route("**/mask?number=*", lambda route: held.append(route))
+    tab.page.set_input_files("#mask-file", tmp_path / "stopped.png")
+    while not held:
+        tab.page.wait_for_timeout(20)
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.page.locator("#working").wait_for(state="hidden")
+    tab.page.unroute("**/mask?number=*")
+    assert tab.text("marked") == one
+    tab.page.set_input_files("#mask-file", tmp_path / "last.png")
+    tab.page.wait_for_function("before => document.querySelector('#marked').textContent !== before", arg=one)
+    tab.repair()
+    assert tab.asked[0]["edits"] == [{"kind": "mask", "number": 1}, {"kind": "mask", "number": 3}]
+    tab.download(tmp_path / "found.png")
+    running.server.sessions.close_all()
+    tab.page.get_by_role("button", name="Repair again").click()
+    tab.page.get_by_role("button", name="Send the photo again").click()
+    tab.repair()
+    assert tab.asked[-1]["edits"] == [{"kind": "mask", "number": 1}, {"kind": "mask", "number": 2}]
+    tab.download(tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "found.png").read_bytes()
+    both = tab.text("marked")
+    running.server.sessions.close_all()  # and where that is stopped, the next mask brings the others along
+    tab.page.get_by_role("button", name="Repair again").click()
+    tab.page.route("**/mask?name=*", lambda route: held.append(route))
+    tab.page.get_by_role("button", name="Send the photo again").click()
+    while len(held) < 2:
+        tab.page.wait_for_timeout(20)
+    tab.page.get_by_role("button", name="Cancel").click()
+    tab.page.get_by_text("The server doesn't have all marks.").wait_for()
+    tab.page.unroute("**/mask?name=*")
+    tab.page.set_input_files("#mask-file", tmp_path / "stopped.png")
+    tab.page.wait_for_function("before => document.querySelector('#marked').textContent !== before", arg=both)
+    tab.press("Control+z")
+    assert tab.text("marked") == both
+    tab.repair()
+    numbers = [edit["number"] for edit in tab.asked[-1]["edits"]]
+    assert len(set(numbers)) == 2
+    tab.download(tmp_path / "later.png")
+    assert (tmp_path / "later.png").read_bytes() == (tmp_path / "found.png").read_bytes()
+    tab.press("Control+z")
+    assert tab.text("marked") == one
+
+
 def test_masks_that_do_not_fit_are_one_line(person: Person, cat: Path, tmp_path: Path) -> None:
     Image.new("L", (300, 200), 255).save(tmp_path / "small.png")
     Image.new("L", (451, 300)).save(tmp_path / "black.png")

@@ -188,6 +188,41 @@ def test_the_window_fits_the_hole(hole: int, side: int, monkeypatch: pytest.Monk
     assert masks.sum() == 5 * hole
 
 
+@pytest.mark.parametrize(
+    ("name", "window", "sides"),
+    [
+        ("attention", 48, {1: 24, 8: 24, 9: 32, 13: 40, 14: 48, 30: 64, 31: 64}),
+        ("attention", 64, {8: 24, 16: 48, 17: 64, 30: 64, 40: 72}),
+        ("gan", 128, {8: 24, 17: 64, 30: 96}),
+        ("attention-report", 224, {1: 40, 13: 40, 14: 48, 30: 96, 31: 224}),
+        ("linear", 32, {1: 33, 30: 62}),
+    ],
+)
+def test_the_window_of_a_small_hole_is_never_larger_than_that_of_others(
+    name: str, window: int, sides: dict[int, int]
+) -> None:
+    network = build(name)
+    network.window = window
+    assert {hole: network.window_side(hole) for hole in sides} == sides
+    usual = [max(window, -(-(hole + 32) // network.stride) * network.stride) for hole in range(1, 200)]
+    assert all(network.window_side(hole + 1) <= most for hole, most in enumerate(usual))
+    assert all(network.window_side(hole) % network.stride == 0 for hole in range(1, 200))
+
+
+@pytest.mark.parametrize("name", models.TRAINED)
+def test_photos_of_different_sizes_are_filled_together(name: str) -> None:
+    """Also where windows of one side have different shapes, as those of a network that takes any size."""
+    network = build(name)
+    shapes = [(128, 128), (128, 112), (60, 50), (128, 112)]
+    pictures = [photo(*shape)[0] for shape in shapes]
+    masks = [rectangle(*shape, 20, 20, 45, 42)[0] for shape in shapes]
+    black = [picture * (1 - mask) for picture, mask in zip(pictures, masks, strict=True)]
+    found = network.eval().reconstruct_each(black, masks)
+    for i in range(len(shapes)):
+        [alone] = network.reconstruct_each([black[i]], [masks[i]])
+        torch.testing.assert_close(found[i], alone, rtol=0, atol=1e-5)
+
+
 def test_training_starts_at_the_harmonic_fill() -> None:
     picture, masks = crops(3, 48, dtype=torch.float32)
     masked = picture * (1 - masks)

@@ -59,6 +59,7 @@ async function repair() {
     const wanted = { edits: edits.list, model: $("model").value, look: $("look").value };
     repaired(
       await work.during(async (remote, going) => {
+        await marks.catchUp(remote, going);
         await remote.repair(wanted);
         const { result } = await remote.finished(going), { version } = result;
         const after = await remote.picture(`view?of=after&version=${version}`);

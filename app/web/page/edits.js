@@ -39,10 +39,9 @@ export class Edits {
   }
 }
 
-/* What the server knows as pixels, damage that it has found and masks that were sent to it: pictures of them, and the
- * size of the photo that they cover, by what edits call them. */
-const pictures = new Map();
-const called = (edit) => (edit.kind === "mask" ? `mask ${edit.number}` : edit.kind);
+/* Of edits that the server knows as pixels, damage that it has found and masks that were sent to it: pictures of them, and
+ * the size of the photo that they cover. */
+const pictures = new WeakMap();
 
 /* Keep the picture of an edit, whose pixels are opaque where the photo is damaged, in the colour of marks. */
 export function keepPicture(edit, bitmap, colour, width, height) {
@@ -52,14 +51,14 @@ export function keepPicture(edit, bitmap, colour, width, height) {
   context.globalCompositeOperation = "source-in";
   context.fillStyle = colour;
   context.fillRect(0, 0, picture.width, picture.height);
-  pictures.set(called(edit), { picture, width, height });
+  pictures.set(edit, { picture, width, height });
 }
 
 /* Draw an edit, with the context's own transformation from pixels of the photo. */
 export function paint(context, edit) {
   context.globalCompositeOperation = edit.erase ? "destination-out" : "source-over";
-  if (pictures.has(called(edit))) {
-    const { picture, width, height } = pictures.get(called(edit));
+  if (pictures.has(edit)) {
+    const { picture, width, height } = pictures.get(edit);
     context.drawImage(picture, 0, 0, width, height);
     return;
   }

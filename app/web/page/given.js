@@ -19,26 +19,32 @@ export function save(blob, name) {
  * `help` gives what helps, and `marked` the share of the photo that is marked. */
 export function given({ current, edits, work, help, marked }) {
   const problem = $("find-problem");
-  let sent = []; /* masks that the server has, in the order of their numbers */
+  let sent = []; /* files of masks and the edits that stand for them, in the order of their numbers */
+  let behind = false; /* whether the photo was sent again, and the server doesn't have all marks yet */
 
   const keep = async (edit, remote, query) => {
     const { photo } = current();
     keepPicture(edit, await remote.picture(query), MARK, photo.width, photo.height);
   };
 
-  /* Let the server look for damage; how many pixels it has found. */
-  async function look(remote, going) {
+  /* Let the server look for damage, which this edit stands for; how many pixels it has found. */
+  async function look(edit, remote, going) {
     await remote.find();
     const { found } = await remote.finished(going);
-    await keep({ kind: "found" }, remote, "found");
+    await keep(edit, remote, "found");
     return found.pixels;
   }
 
   async function find() {
     if (!work.idle) return;
     await trying(problem, help(find), async () => {
-      if ((await work.during(look)) === 0) problem.textContent = "Nothing was found: paint over the damage instead.";
-      else edits.add({ kind: "found" });
+      const edit = { kind: "found" };
+      const pixels = await work.during(async (remote, going) => {
+        await catchUp(remote, going);
+        return look(edit, remote, going);
+      });
+      if (pixels === 0) problem.textContent = "Nothing was found: paint over the damage instead.";
+      else edits.add(edit);
     });
   }
 
@@ -55,8 +61,12 @@ export function given({ current, edits, work, help, marked }) {
     if (!file || !work.idle) return;
     const again = () => load(file);
     await trying(problem, help(again), async () => {
-      edits.add(await work.during((remote, going) => send(file, remote, going)));
-      sent.push(file);
+      const edit = await work.during(async (remote, going) => {
+        await catchUp(remote, going);
+        return send(file, remote, going);
+      });
+      edits.add(edit);
+      sent.push({ file, edit });
     });
   }
 
@@ -64,19 +74,33 @@ export function given({ current, edits, work, help, marked }) {
     if (!work.idle) return;
     if (marked() === 0) return void (problem.textContent = "Nothing is marked: there is no mask to save.");
     await trying(problem, help(saveMarks), async () => {
+      if (behind) await work.during(catchUp);
       const { remote, photo } = current();
       save(await remote.marks(edits.list), `${photo.download.replace(/-repaired\.[^.]*$/, "")}-mask.png`);
     });
   }
 
-  /* Once the photo has been sent again: what the server knew of its marks, all of it before anything else. */
-  const again = () =>
-    work.during(async (remote, going) => {
-      if (edits.done.some(({ kind }) => kind === "found")) await look(remote, going);
-      for (const file of sent) await send(file, remote, going);
-    });
+  /* Tell the server what it knew of the marks before the photo was sent again. It counts masks anew: one that was stopped
+   * after the server had it had a number, too. Until a mask is there again it has none, so that no other is taken for it. */
+  async function catchUp(remote, going) {
+    if (!behind) return;
+    for (const { edit } of sent) edit.number = null;
+    if ([...edits.done, ...edits.undone].some(({ kind }) => kind === "found")) await look({ kind: "found" }, remote, going);
+    for (const { file, edit } of sent) edit.number = (await send(file, remote, going)).number;
+    behind = false;
+  }
 
-  const forget = () => (sent = []);
+  /* Once the photo has been sent again: all marks before anything else. */
+  function again() {
+    behind = true;
+    return work.during(catchUp);
+  }
+
+  function forget() {
+    sent = [];
+    behind = false;
+  }
+
   $("find").addEventListener("click", find);
   $("mask-save").addEventListener("click", saveMarks);
   $("mask-load").addEventListener("click", () => $("mask-file").click());
@@ -84,5 +108,5 @@ export function given({ current, edits, work, help, marked }) {
     load($("mask-file").files[0]);
     $("mask-file").value = "";
   });
-  return { find, again, forget };
+  return { find, catchUp, again, forget };
 }
