@@ -20,6 +20,7 @@ import torch
 from ..core import Array
 from ..core.backend.cores import cores
 from ..data.photos import Mask
+from ..models.holes import Hole
 from ..models.reconstructor import Fill, Reconstructor, ReconstructsEach, fill_each
 from .photo.canvas import Colours
 
@@ -131,8 +132,8 @@ def window_side(request: Request) -> int | None:
     """The side of the window that a network computes of a crop; None for another model, which computes all of it."""
     if not isinstance(request.model, ReconstructsEach):
         return None
-    rows, columns = (np.flatnonzero(request.missing.any(axis=axis)) for axis in (1, 0))
-    return request.model.window_side(int(max(rows[-1] - rows[0], columns[-1] - columns[0])) + 1)
+    window = Hole(*np.nonzero(request.missing)).window
+    return request.model.window_side(max(side.stop - side.start for side in window))
 
 
 def in_batches(sizes: Sequence[int], total: int) -> list[list[int]]:

@@ -155,8 +155,9 @@ def near(mask: Array, reach: int) -> Array:
     """
     for axis in (-2, -1):
         size, grown = mask.shape[axis], 0
-        while grown < min(reach, size - 1):
-            wide, step = mask.clone(), min(grown + 1, min(reach, size - 1) - grown)
+        most = min(reach, size - 1)
+        while grown < most:
+            wide, step = mask.clone(), min(grown + 1, most - grown)
             wide.narrow(axis, 0, size - step).logical_or_(mask.narrow(axis, step, size - step))
             wide.narrow(axis, step, size - step).logical_or_(mask.narrow(axis, 0, size - step))
             mask, grown = wide, grown + step

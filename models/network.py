@@ -1,8 +1,8 @@
 """What every network that repairs photos has in common: it composites, and it looks through a window.
 
 A network sees a photo as it saw its training crops: through a window of that size around the hole, or a smaller one
-around a small hole. So a mean over "the
-whole image" means in use what it meant in training, and a repair costs the same in a large photo as in a small one.
+around a small hole. So a mean over "the whole image" means in use what it meant in training, and a repair costs the
+same in a large photo as in a small one.
 """
 
 from __future__ import annotations

@@ -27,12 +27,10 @@ export function given({ current, edits, work, help, marked }) {
     keepPicture(edit, await remote.picture(query), MARK, photo.width, photo.height);
   };
 
-  /* Let the server look for damage, which this edit stands for; how many pixels it has found. */
-  async function look(edit, remote, going) {
+  /* Let the server look for damage; how many pixels it has found. */
+  async function look(remote, going) {
     await remote.find();
-    const { found } = await remote.finished(going);
-    await keep(edit, remote, "found");
-    return found.pixels;
+    return (await remote.finished(going)).found.pixels;
   }
 
   async function find() {
@@ -41,20 +39,19 @@ export function given({ current, edits, work, help, marked }) {
       const edit = { kind: "found" };
       const pixels = await work.during(async (remote, going) => {
         await catchUp(remote, going);
-        return look(edit, remote, going);
+        const pixels = await look(remote, going);
+        await keep(edit, remote, "found");
+        return pixels;
       });
       if (pixels === 0) problem.textContent = "Nothing was found: paint over the damage instead.";
       else edits.add(edit);
     });
   }
 
-  /* Send a mask; the edit that stands for it. */
+  /* Send a mask; the number that the server gives it. */
   async function send(file, remote, going) {
     await remote.mask(file);
-    const { mask } = await remote.finished(going);
-    const edit = { kind: "mask", number: mask.number };
-    await keep(edit, remote, `mask?number=${mask.number}`);
-    return edit;
+    return (await remote.finished(going)).mask.number;
   }
 
   async function load(file) {
@@ -63,7 +60,9 @@ export function given({ current, edits, work, help, marked }) {
     await trying(problem, help(again), async () => {
       const edit = await work.during(async (remote, going) => {
         await catchUp(remote, going);
-        return send(file, remote, going);
+        const edit = { kind: "mask", number: await send(file, remote, going) };
+        await keep(edit, remote, `mask?number=${edit.number}`);
+        return edit;
       });
       edits.add(edit);
       sent.push({ file, edit });
@@ -85,8 +84,8 @@ export function given({ current, edits, work, help, marked }) {
   async function catchUp(remote, going) {
     if (!behind) return;
     for (const { edit } of sent) edit.number = null;
-    if ([...edits.done, ...edits.undone].some(({ kind }) => kind === "found")) await look({ kind: "found" }, remote, going);
-    for (const { file, edit } of sent) edit.number = (await send(file, remote, going)).number;
+    if ([...edits.done, ...edits.undone].some(({ kind }) => kind === "found")) await look(remote, going);
+    for (const { file, edit } of sent) edit.number = await send(file, remote, going);
     behind = false;
   }
 
