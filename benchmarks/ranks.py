@@ -1,10 +1,12 @@
-"""What a second rank brings: a run on two ranks with one thread each beside the same run on one rank with one thread.
+"""What a second rank brings: two ranks with one thread each beside one rank with one thread, and beside two runs apart.
 
     python -m photomend.benchmarks.ranks                       # attention, its batch of 16
-    python -m photomend.benchmarks.ranks --model cnn --steps 40 --json ranks.json
+    python -m photomend.benchmarks.ranks --model cnn --steps 40 --rounds 5 --json ranks.json
 
-Both are whole commands, `photomend train` and the same under torchrun, that train on the sample photos or those of a
-folder. A step's time is the median of the steps after the first five; the loss curves must be the same.
+All are whole commands, `photomend train` and the same under torchrun, that train on the sample photos or those of a
+folder, in turn, in several rounds. A step's time is the median of the steps after the first five; the loss curves of
+ranks and of one rank must be the same. The runs apart each have a rank's share of the batch, run at the same time and
+tell each other nothing: what they bring is what the machine's cores and memory allow, and ranks can't bring more.
 """
 
 from __future__ import annotations
@@ -27,25 +29,57 @@ WARM_UP = 5
 BAR, SAME = 1.6, 1e-3
 
 
-def trained(ranks: int, out: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """The records of the steps of a run on so many ranks."""
+Steps = list[dict[str, Any]]
+
+
+def begun(ranks: int, batch_size: int, out: Path, options: argparse.Namespace) -> subprocess.Popen[str]:
+    """A training run on so many ranks, which has been started."""
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     command = [sys.executable, *launch, "-m", "photomend", "train", options.model, "--out", str(out), "--device", "cpu"]
-    command += ["--steps", str(options.steps), "--batch-size", str(options.batch_size), "--seed", "0"]
+    command += ["--steps", str(options.steps), "--batch-size", str(batch_size), "--seed", "0"]
     command += ["--threads", "1", "--workers", "0", *(["--photos", str(options.photos)] if options.photos else [])]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return [dict(record) for record in by_kind(read_log(out / LOG))[0]]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
-def compared(one: list[dict[str, Any]], more: list[dict[str, Any]], ranks: int) -> dict[str, Any]:
-    """Both runs' speeds, their ratio, and the largest difference of their losses as a share."""
-    speeds = [statistics.median(record["photos_s"] for record in steps[WARM_UP:]) for steps in (one, more)]
-    apart = max(abs(b["loss"] - a["loss"]) / a["loss"] for a, b in zip(one, more, strict=True))
-    row = {"ranks": ranks, "steps": len(one), "one_photos_s": speeds[0], "ranks_photos_s": speeds[1]}
-    return row | {"ratio": speeds[1] / speeds[0], "loss_apart": apart}
+def trained(runs: int, ranks: int, batch_size: int, options: argparse.Namespace) -> list[Steps]:
+    """The records of the steps of each of so many runs, on so many ranks each, at the same time."""
+    with tempfile.TemporaryDirectory() as folder:
+        outs = [Path(folder, str(number)) for number in range(runs)]
+        for run in [begun(ranks, batch_size, out, options) for out in outs]:
+            error = run.communicate()[1]
+            if run.returncode:
+                raise SystemExit(f"a run on {ranks} ranks failed:\n{error}")
+        return [[dict(record) for record in by_kind(read_log(out / LOG))[0]] for out in outs]
+
+
+def speed(runs: list[Steps]) -> float:
+    """Photos a second, of all runs together."""
+    return sum(statistics.median(record["photos_s"] for record in steps[WARM_UP:]) for steps in runs)
+
+
+def compared(one: Steps, apart: list[Steps], together: Steps) -> dict[str, float]:
+    """The speeds of one round, and how far apart the losses of one rank and of several are, as a share."""
+    differences = [abs(b["loss"] - a["loss"]) / a["loss"] for a, b in zip(one, together, strict=True)]
+    return {
+        "one_photos_s": speed([one]),
+        "apart_photos_s": speed(apart),
+        "ranks_photos_s": speed([together]),
+        "loss_apart": max(differences),
+    }
+
+
+def measured(options: argparse.Namespace) -> dict[str, float]:
+    """One round."""
+    [one] = trained(1, 1, options.batch_size, options)
+    apart = trained(options.ranks, 1, options.batch_size // options.ranks, options)
+    [together] = trained(1, options.ranks, options.batch_size, options)
+    return compared(one, apart, together)
+
+
+def spread(values: list[float]) -> str:
+    """The median, the least and the largest."""
+    return f"{statistics.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,21 +88,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ranks", type=int, default=2)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     if options.steps <= WARM_UP:
         parser.error(f"--steps (={options.steps}) must be above {WARM_UP}")
-    with tempfile.TemporaryDirectory() as folder:
-        one, more = (trained(ranks, Path(folder, str(ranks)), options) for ranks in (1, options.ranks))
-    row = {"model": options.model, "batch_size": options.batch_size} | compared(one, more, options.ranks)
-    print(f"{options.model}, batches of {options.batch_size}, median of {options.steps - WARM_UP} steps")
-    print(f"one rank, one thread      {row['one_photos_s']:7.2f} photos a second")
-    print(f"{options.ranks} ranks, one thread each  {row['ranks_photos_s']:7.2f} photos a second, {row['ratio']:.2f} ×")
-    print(f"losses are apart by at most {row['loss_apart']:.1e}")
+    if options.batch_size % options.ranks:
+        parser.error(f"--batch-size (={options.batch_size}) must be divisible by --ranks (={options.ranks})")
+    rounds = [measured(options) for _ in range(options.rounds)]
+    one, apart, together = ([each[f"{kind}_photos_s"] for each in rounds] for kind in ("one", "apart", "ranks"))
+    ratios, bounds = ([b / a for a, b in zip(one, more, strict=True)] for more in (together, apart))
+    differ = max(each["loss_apart"] for each in rounds)
+    print(f"{options.model}, batches of {options.batch_size}, {options.rounds} rounds, photos a second")
+    print(f"one rank, one thread      {spread(one)}")
+    print(f"{options.ranks} ranks, one thread each  {spread(together)}, {spread(ratios)} × one rank")
+    print(f"{options.ranks} runs apart             {spread(apart)}, {spread(bounds)} × one rank")
+    print(f"losses are apart by at most {differ:.1e}")
     if options.json:
-        options.json.write_text(json.dumps([row], indent=2) + "\n")
-    return int(row["ratio"] < BAR or row["loss_apart"] > SAME)
+        about = {"model": options.model, "batch_size": options.batch_size, "ranks": options.ranks}
+        options.json.write_text(json.dumps([about | each for each in rounds], indent=2) + "\n")
+    return int(statistics.median(ratios) < BAR or differ > SAME)
 
 
 if __name__ == "__main__":

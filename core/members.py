@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from types import GeneratorType
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy as np
 from .arrays import kind_of, recorded_by_torch
 from .tape import Array
 
+#: What has members without names, and what is empty after it was gone through.
+HIDE_ALL, GONE_THROUGH_ONCE = (set, frozenset, deque), (GeneratorType, map, filter, zip)
 #: Whether something is a module, a parameter or a buffer.
 IsPart = Callable[[Any], bool]
 
@@ -23,15 +26,11 @@ def flat(owner: str, name: str, value: Any, is_part: IsPart, above: tuple[int, .
         TypeError, ValueError: what `require_findable` raises, or a list contains itself, or two keys of a dict have the
             same name.
     """
-    items: Iterable[tuple[Any, Any]]
-    if isinstance(value, list | tuple):
-        items = enumerate(value)
-    elif isinstance(value, dict):
-        items = value.items()
-    else:
-        require_findable(f"{owner}.{name}", value, is_part)
+    if not isinstance(value, (list, tuple, dict)):
+        require_findable(owner, name, value, is_part)
         yield name, value
         return
+    items: Iterable[tuple[Any, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
     if id(value) in above:
         raise ValueError(f"{owner}.{name} is a {type(value).__name__} that contains itself")
     first: dict[str, Any] = {}
@@ -41,16 +40,30 @@ def flat(owner: str, name: str, value: Any, is_part: IsPart, above: tuple[int, .
         yield from flat(owner, f"{name}.{key}", item, is_part, (*above, id(value)))
 
 
-def require_findable(name: str, value: Any, is_part: IsPart) -> None:
+def require_findable(owner: str, name: str, value: Any, is_part: IsPart) -> None:
     """Raise TypeError where an attribute hides what would be trained, or is torch.nn's, trained by torch alone."""
-    kind = kind_of(value)
-    if isinstance(value, set | frozenset | deque) and any(is_part(member) for member in value):
-        raise TypeError(f"{name} is a {kind}, whose members have no names; use a list or a dict")
-    if isinstance(value, GeneratorType | map | filter | zip):
-        raise TypeError(f"{name} is a {kind}, which can be gone through once; make a list of it")
+    if _is_harmless(type(value)):  # type: ignore[arg-type]  # to mypy a type isn't hashable
+        return
+    what = f"{owner}.{name} is a {kind_of(value)}"
+    if isinstance(value, HIDE_ALL) and any(is_part(member) for member in value):
+        raise TypeError(f"{what}, whose members have no names; use a list or a dict")
+    if isinstance(value, GONE_THROUGH_ONCE):
+        raise TypeError(f"{what}, which can be gone through once; make a list of it")
     if isinstance(value, np.ndarray) and value.dtype == object and any(is_part(member) for member in value.flat):
-        raise TypeError(f"{name} is a NumPy array, in which modules and parameters are not found; use a list")
-    if isinstance(value, Array) and type(value) is not Array and recorded_by_torch(value):  # torch's Parameter
-        raise TypeError(f"{name} is a {kind}, which is not trained here; write Parameter({name}.detach())")
-    if any(base.__module__ == "torch.nn.modules.module" for base in type(value).__mro__):
-        raise TypeError(f"{name} is a {kind}, which is not trained here; use a layer of photomend.layers")
+        raise TypeError(f"{owner}.{name} is a NumPy array, in which modules and parameters are not found; use a list")
+    if isinstance(value, Array) and recorded_by_torch(value):  # torch's Parameter
+        raise TypeError(f"{what}, which is not trained here; write Parameter({owner}.{name}.detach())")
+    if _is_torchs_module(type(value)):
+        raise TypeError(f"{what}, which is not trained here; use a layer of photomend.layers")
+
+
+@lru_cache(maxsize=1024)
+def _is_harmless(kind: type) -> bool:
+    """Whether nothing of this type is refused. A walk over a network asks for a thousand values, mostly harmless."""
+    if issubclass(kind, Array):
+        return kind is Array
+    return not issubclass(kind, (*HIDE_ALL, *GONE_THROUGH_ONCE, np.ndarray)) and not _is_torchs_module(kind)
+
+
+def _is_torchs_module(kind: type) -> bool:
+    return any(base.__module__ == "torch.nn.modules.module" for base in kind.__mro__)

@@ -62,7 +62,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse an attribute that would hide a method, or in which parameters would not be found; a function may take
         a method's place."""
-        require_findable(f"{type(self).__name__}.{name}", value, _is_part)
+        require_findable(type(self).__name__, name, value, _is_part)
         if isinstance(value, Module | Tensor | Buffer) or not callable(value):
             for kind in type(self).__mro__:
                 if name in vars(kind):
@@ -109,10 +109,10 @@ class Module:
         for name, child in self.named_children():
             yield from child._walk(f"{prefix}.{name}" if prefix else name, (*above, self))
 
-    def _named_state(self, kind: type) -> Iterator[tuple[str, Any]]:
+    def _named_state(self, *kinds: type) -> Iterator[tuple[str, Any]]:
         for module_name, module in self.named_modules():
             for name, value in module._members():
-                if isinstance(value, kind):
+                if isinstance(value, kinds):
                     yield (f"{module_name}.{name}" if module_name else name), value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
@@ -168,9 +168,8 @@ class Module:
 
     def state_dict(self) -> dict[str, Array]:
         """Parameters and buffers by full name; the arrays are the module's own, not copies."""
-        state = {name: item.data for name, item in self._named_state(Parameter)}
-        state.update((name, buffer.data) for name, buffer in self.named_buffers())
-        return state
+        items = list(self._named_state(Parameter, Buffer))
+        return {name: item.data for kind in (Parameter, Buffer) for name, item in items if isinstance(item, kind)}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
         """Copy arrays into the parameters and buffers, keeping their dtype and device. Arrays that require torch's

@@ -53,15 +53,25 @@ def test_the_parts_are_measured(capsys: pytest.CaptureFixture[str], tmp_path: Pa
 
 def test_two_runs_are_compared() -> None:
     one = [{"loss": 1.0, "photos_s": speed} for speed in (1.0, 1, 1, 1, 1, 4, 5, 6)]
+    half = [{"loss": 2.0, "photos_s": 4.0} for _ in one]
     two = [{"loss": loss, "photos_s": 10.0} for loss in (1.0, 1, 1, 1, 1.0005, 1, 1, 1)]
-    row = ranks.compared(one, two, 2)
-    assert row["ratio"] == 2.0
+    row = ranks.compared(one, [half, half], two)
+    assert (row["one_photos_s"], row["apart_photos_s"], row["ranks_photos_s"]) == (5, 8, 10)
     assert row["loss_apart"] == pytest.approx(5e-4)
+
+
+@pytest.mark.parametrize("wrong", [["--steps", "5"], ["--batch-size", "5"]])
+def test_what_can_not_be_measured_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ranks.main(wrong)
+    assert f"{wrong[0]} (=5)" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_two_ranks_beside_one(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ranks, "WARM_UP", 1)
     monkeypatch.setattr(ranks, "BAR", 0.0)  # how fast depends on what else the machine does
-    assert ranks.main(["--model", "linear", "--steps", "3", "--batch-size", "4"]) == 0
-    assert "losses are apart by at most" in capsys.readouterr().out
+    assert ranks.main(["--model", "linear", "--steps", "3", "--batch-size", "4", "--rounds", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "2 runs apart" in printed
+    assert "losses are apart by at most" in printed

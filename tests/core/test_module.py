@@ -215,6 +215,8 @@ def test_modules_without_an_order_or_a_name_are_refused(container: type) -> None
         (np.array([Linear(1, 1)], dtype=object), "Module.parts is a NumPy array, .* use a list"),
         (torch.nn.Parameter(torch.ones(1)), "Module.parts is a torch.nn.Parameter, which is not trained here"),
         (torch.nn.Linear(1, 1), "Module.parts is a torch.nn.Linear, .* use a layer of photomend.layers"),
+        (type("Parts", (set,), {})([Linear(1, 1)]), "Module.parts is a Parts, whose members have no names"),
+        (type("Theirs", (torch.nn.Linear,), {})(1, 1), "Module.parts is a Theirs, which is not trained here"),
     ],
 )
 def test_what_would_not_be_trained_is_refused(value: object, message: str) -> None:
