@@ -63,6 +63,20 @@ def test_a_photo_comes_back_as_the_command_gives_it(
     assert tab.said == []
 
 
+@pytest.mark.parametrize("height", [500, 800])
+def test_beside_the_controls_the_photo_takes_the_window_s_height_and_the_page_stands_still(
+    person: Person, cat: Path, height: int
+) -> None:
+    tab = person(width=1280, height=height)
+    tab.load(cat)
+    tab.drag((0.45, 0.4), (0.55, 0.6))
+    tab.repair()
+    page, stage = tab.page.evaluate(
+        "[document.documentElement.scrollHeight, document.querySelector('.stage').getBoundingClientRect().bottom]"
+    )
+    assert (page, stage) == (height, height)
+
+
 def test_a_network_begins_with_the_natural_look_and_a_fill_with_its_own(person: Person, cat: Path) -> None:
     tab = person()
     tab.load(cat)
