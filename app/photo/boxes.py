@@ -20,6 +20,7 @@ import numpy as np
 import pyvips
 from glymur.jp2box import ColourSpecificationBox, Jp2kBox
 from PIL import ExifTags, Image
+from pyvips.enums import ForeignKeep
 
 from ...data.claims import require_modest
 from .canvas import Pixels
@@ -37,6 +38,8 @@ from .metadata import (
 )
 from .picture import Origin, Picture
 
+#: Pixels per millimetre where EXIF has no resolution and libvips enters one: EXIF's own word for unknown is 72 dpi.
+UNKNOWN = {"xres": 72 / 25.4, "yres": 72 / 25.4}
 #: The boxes of JPEG 2000 that hold EXIF and XMP.
 JP2_EXIF = b"JpgTiffExif->JP2"
 JP2_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
@@ -79,13 +82,14 @@ def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> 
     pixels, deep = picture.pixels, picture.pixels.dtype == np.uint16
     if deep:  # libvips takes all numbers as if they had 16 bits
         pixels = pixels << (16 - picture.bits)
-    image = pyvips.Image.new_from_array(pixels).copy(interpretation="rgb16" if deep else "srgb")
+    image = pyvips.Image.new_from_array(pixels).copy(interpretation="rgb16" if deep else "srgb", **UNKNOWN)
     exif = EXIF_HEADER + metadata.exif if metadata.exif else b""
     for name, data in (("exif", exif), ("xmp", metadata.xmp), ("icc-profile", metadata.icc)):
         if data:
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)
     loss: dict[str, Any] = {"lossless": True} if quality is None else {"Q": quality}
-    written = image.heifsave_buffer(**loss, compression="av1", effort=0, bitdepth=min(picture.bits, 12))
+    keep = ForeignKeep.XMP | ForeignKeep.ICC | (ForeignKeep.EXIF if exif else 0)  # libvips makes one where none is
+    written = image.heifsave_buffer(**loss, compression="av1", effort=0, bitdepth=min(picture.bits, 12), keep=keep)
     file.write(written)
     said = ["the camera maker's own notes in its EXIF are ordered anew"] if has_maker_notes(metadata.exif) else []
     return said + lost_tags(metadata.exif, written)

@@ -19,6 +19,7 @@ from photomend.core import PhotomendError, no_grad
 from photomend.models import AttentionModel, LinearModel
 from photomend.models.calibration import Calibration
 from photomend.models.weights import Checkpoint, save_checkpoint
+from PIL import Image
 
 from .helpers import Shell, holes, picture
 
@@ -120,6 +121,16 @@ def test_repair_takes_them_and_says_what_to_expect(folder: Path, shell: Shell) -
     assert off["usual"]["expected"] == off["natural"]["expected"]
     assert off["natural"]["expected"]["mae"] > 2 * off["faithful"]["expected"]["mae"]
     outcome = shell("repair", "photo.png", "--mask", "mask.png", "-o", "two.png", "--model", "linear")
+    assert "expect" not in outcome.out
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
+def test_of_black_and_white_alone_nothing_is_expected(folder: Path, shell: Shell, mode: str) -> None:
+    picture(Path("photo.png"))
+    holes(Path("mask.png"), 80, 100, (30, 20, 20, 20))
+    Image.open("photo.png").convert("1").convert(mode).save("two.png")  # dithered
+    outcome = shell("repair", "two.png", "--mask", "mask.png", "-o", "out.png")
+    assert outcome.status == 0, outcome
     assert "expect" not in outcome.out
 
 
