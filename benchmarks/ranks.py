@@ -18,6 +18,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,24 +33,30 @@ BAR, SAME = 1.6, 1e-3
 Steps = list[dict[str, Any]]
 
 
-def begun(ranks: int, batch_size: int, out: Path, options: argparse.Namespace) -> subprocess.Popen[str]:
-    """A training run on so many ranks, which has been started."""
+def begun(ranks: int, batch_size: int, out: Path, options: argparse.Namespace) -> subprocess.Popen[bytes]:
+    """A training run on so many ranks, which has been started; what it says goes to a file beside its folder."""
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)] if ranks > 1 else []
     command = [sys.executable, *launch, "-m", "photomend", "train", options.model, "--out", str(out), "--device", "cpu"]
     command += ["--steps", str(options.steps), "--batch-size", str(batch_size), "--seed", "0"]
     command += ["--threads", "1", "--workers", "0", *(["--photos", str(options.photos)] if options.photos else [])]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with said(out).open("wb") as file:
+        return subprocess.Popen(command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=file, stderr=file)
+
+
+def said(out: Path) -> Path:
+    return out.with_suffix(".txt")
 
 
 def trained(runs: int, ranks: int, batch_size: int, options: argparse.Namespace) -> list[Steps]:
     """The records of the steps of each of so many runs, on so many ranks each, at the same time."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         outs = [Path(folder, str(number)) for number in range(runs)]
-        for run in [begun(ranks, batch_size, out, options) for out in outs]:
-            error = run.communicate()[1]
-            if run.returncode:
-                raise SystemExit(f"a run on {ranks} ranks failed:\n{error}")
+        going = [stack.enter_context(begun(ranks, batch_size, out, options)) for out in outs]
+        for run in going:
+            stack.callback(run.terminate)  # where another has failed
+        for run, out in zip(going, outs, strict=True):
+            if run.wait():
+                raise SystemExit(f"a run on {ranks} ranks failed:\n{said(out).read_text(errors='replace')}")
         return [[dict(record) for record in by_kind(read_log(out / LOG))[0]] for out in outs]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from photomend.app import coarse_to_fine as module
 from photomend.app.photo.canvas import RepairError
 from photomend.app.repair import Repairer
 from photomend.app.side_by_side import BATCH
@@ -335,27 +334,6 @@ def test_a_network_gives_the_same_bits_on_any_number_of_threads(monkeypatch: pyt
     finally:
         torch.set_num_threads(before)
     assert np.array_equal(found[0], found[1])
-
-
-def test_halving_and_doubling_keep_a_ramp() -> None:
-    crop = np.linspace(0, 1, 41, dtype=np.float32)[None, :, None] * np.ones((33, 1, 3), np.float32)
-    missing = box(33, 41, (10, 8, 9, 9))
-    half, half_missing = module.shrink(crop, missing)
-    assert half.shape == (17, 21, 3)
-    assert half_missing.sum() == 4 * 4  # only the blocks that lie in the hole whole
-    back = module.enlarge(module.shrink(crop, np.zeros_like(missing))[0], missing.shape)
-    assert np.abs(back - crop)[2:-2, 2:-2].max() < 1e-6
-
-
-@pytest.mark.parametrize("length", [1, 30, 31, 59, 60, 61, 89, 90, 91, 200])
-def test_tiles_cover_the_hole(length: int) -> None:
-    covered = np.zeros((7, length + 10), int)
-    for tile in module.tiles((slice(2, 5), slice(5, 5 + length)), 60):
-        assert all(0 < side.stop - side.start <= 60 for side in tile)
-        covered[tile] += 1
-    assert covered[2:5, 5 : 5 + length].min() >= 1
-    assert covered.sum() == covered[2:5, 5 : 5 + length].sum()
-    assert covered.max() <= 2
 
 
 @pytest.mark.parametrize(
