@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import torch
 
-from ..core import Array
 from ..data.photos import Mask
 from ..models.calibration import Calibration, Calibrations, Expected, features
 from ..models.components import Positions
@@ -27,8 +26,7 @@ def expectations(
 ) -> Iterator[tuple[Positions, Positions, Expected]]:
     """The error to expect of each hole, or each piece of one that sprawls: its rows (n,), its columns (n,), the error.
 
-    Pieces may overlap. Nothing is yielded where the error of some hole is unknown. Holes near which nothing is known,
-    or nothing but black and white, are left out.
+    Pieces may overlap. Nothing is yielded where the error of some hole is unknown, or nothing near is known.
 
     Args:
         canvas, mask: those of `Repairer.paint`.
@@ -41,22 +39,17 @@ def expectations(
     batches = list(_by_shape(mask, trained, calibrations, drawn))
     if any(calibration is None for calibration, _ in batches):
         return  # part of the error isn't the photo's
+    found = list[tuple[Positions, Positions, Expected]]()
     for calibration, places in batches:
         assert calibration is not None
         arrays = [to_arrays(canvas.colours(window), mask[window]) for _, window in places]
         photos, masks = (torch.stack(each) for each in zip(*arrays, strict=True))
         each = calibration.expected(features(photos.where(masks < 0.5, 0), masks))
-        rows = zip(places, each, are_bilevel(photos, masks).tolist(), strict=True)
-        yield from ((*part, expected) for (part, _), expected, bilevel in rows if not bilevel)
-
-
-def are_bilevel(photos: Array, masks: Array) -> Array:
-    """Which photos (N, 3, H, W) in [0, 1] have black and white pixels alone where masks (N, 1, H, W) are 0, and both of
-    them, as a scan of 1 bit: no calibration was fitted to such, and what it says of them may exceed 255 grey levels."""
-    known = masks < 0.5
-    black, white = ((photos == end) & known for end in (0, 1))
-    extreme = (black | white | ~known).flatten(1).all(dim=1)
-    return extreme & black.flatten(1).any(dim=1) & white.flatten(1).any(dim=1)
+        for ((rows, columns), _), expected in zip(places, each, strict=True):
+            if expected is None:
+                return
+            found.append((rows, columns, expected))
+    yield from found
 
 
 def _by_shape(mask: Mask, trained: int | None, calibrations: Calibrations, drawn: bool) -> Iterator[Batch]:

@@ -206,8 +206,8 @@ class Repairer:
         """The mean absolute error to expect over all missing pixels of a photo, grey levels.
 
         Holes are taken one by one, each in its surroundings, as repair takes them, and count by their area. The range
-        is that of holes which are all better, or all worse, than such holes are on average. None where the model's
-        error is unknown, or nothing near a hole is known. `canvas` and `mask` are those of `paint`.
+        is that of holes which are all better, or all worse, than such holes are on average. None where the
+        error of one is unknown, or nothing near it is known. `canvas` and `mask` are those of `paint`.
         """
         found = list(self.expectations(canvas, mask))
         return overall([expected for *_, expected in found], [len(rows) for rows, *_ in found])

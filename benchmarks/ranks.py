@@ -6,7 +6,7 @@
 All are whole commands, `photomend train` and the same under torchrun, that train on the sample photos or those of a
 folder, in turn, in several rounds. A step's time is the median of the steps after the first five; the loss curves of
 ranks and of one rank must be the same. The runs apart each have a rank's share of the batch, run at the same time and
-tell each other nothing: what they bring is what the machine's cores and memory allow, and ranks can't bring more.
+tell each other nothing: what they bring is roughly what the machine's cores and memory allow.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from photomend.train.log import LOG, by_kind, read_log
 
 #: Steps at the beginning that aren't measured.
 WARM_UP = 5
-#: What two ranks must bring, and how far apart their losses may be from one's, as a share.
+#: What ranks must bring, two at least, and how far apart their losses may be from one's, as a share.
 BAR, SAME = 1.6, 1e-3
-
-
+#: The records of a run's steps.
 Steps = list[dict[str, Any]]
 
 
@@ -54,8 +54,10 @@ def trained(runs: int, ranks: int, batch_size: int, options: argparse.Namespace)
         going = [stack.enter_context(begun(ranks, batch_size, out, options)) for out in outs]
         for run in going:
             stack.callback(run.terminate)  # where another has failed
+        while any(run.poll() is None for run in going) and not any(run.poll() for run in going):
+            sleep(0.1)
         for run, out in zip(going, outs, strict=True):
-            if run.wait():
+            if run.poll():
                 raise SystemExit(f"a run on {ranks} ranks failed:\n{said(out).read_text(errors='replace')}")
         return [[dict(record) for record in by_kind(read_log(out / LOG))[0]] for out in outs]
 
@@ -101,16 +103,21 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.steps <= WARM_UP:
         parser.error(f"--steps (={options.steps}) must be above {WARM_UP}")
+    for name, least in (("ranks", 2), ("rounds", 1), ("batch_size", 1)):
+        if (number := getattr(options, name)) < least:
+            parser.error(f"--{name.replace('_', '-')} (={number}) must be at least {least}")
     if options.batch_size % options.ranks:
         parser.error(f"--batch-size (={options.batch_size}) must be divisible by --ranks (={options.ranks})")
     rounds = [measured(options) for _ in range(options.rounds)]
     one, apart, together = ([each[f"{kind}_photos_s"] for each in rounds] for kind in ("one", "apart", "ranks"))
     ratios, bounds = ([b / a for a, b in zip(one, more, strict=True)] for more in (together, apart))
+    shares = [b / a for a, b in zip(apart, together, strict=True)]
     differ = max(each["loss_apart"] for each in rounds)
     print(f"{options.model}, batches of {options.batch_size}, {options.rounds} rounds, photos a second")
     print(f"one rank, one thread      {spread(one)}")
     print(f"{options.ranks} ranks, one thread each  {spread(together)}, {spread(ratios)} × one rank")
     print(f"{options.ranks} runs apart             {spread(apart)}, {spread(bounds)} × one rank")
+    print(f"ranks beside runs apart   {spread(shares)} ×")
     print(f"losses are apart by at most {differ:.1e}")
     if options.json:
         about = {"model": options.model, "batch_size": options.batch_size, "ranks": options.ranks}

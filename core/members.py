@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
 from types import GeneratorType
 from typing import Any
 
@@ -42,28 +41,16 @@ def flat(owner: str, name: str, value: Any, is_part: IsPart, above: tuple[int, .
 
 def require_findable(owner: str, name: str, value: Any, is_part: IsPart) -> None:
     """Raise TypeError where an attribute hides what would be trained, or is torch.nn's, trained by torch alone."""
-    if _is_harmless(type(value)):  # type: ignore[arg-type]  # to mypy a type isn't hashable
-        return
-    what = f"{owner}.{name} is a {kind_of(value)}"
+    if value is None or isinstance(value, (str, int, float)) or is_part(value):
+        return  # nearly all are: a walk over a network asks for a thousand values, at every step of training
+    what = f"{owner}.{name}"
     if isinstance(value, HIDE_ALL) and any(is_part(member) for member in value):
-        raise TypeError(f"{what}, whose members have no names; use a list or a dict")
+        raise TypeError(f"{what} is a {kind_of(value)}, whose members have no names; use a list or a dict")
     if isinstance(value, GONE_THROUGH_ONCE):
-        raise TypeError(f"{what}, which can be gone through once; make a list of it")
+        raise TypeError(f"{what} is a {kind_of(value)}, which can be gone through once; make a list of it")
     if isinstance(value, np.ndarray) and value.dtype == object and any(is_part(member) for member in value.flat):
-        raise TypeError(f"{owner}.{name} is a NumPy array, in which modules and parameters are not found; use a list")
-    if isinstance(value, Array) and recorded_by_torch(value):  # torch's Parameter
-        raise TypeError(f"{what}, which is not trained here; write Parameter({owner}.{name}.detach())")
-    if _is_torchs_module(type(value)):
-        raise TypeError(f"{what}, which is not trained here; use a layer of photomend.layers")
-
-
-@lru_cache(maxsize=1024)
-def _is_harmless(kind: type) -> bool:
-    """Whether nothing of this type is refused. A walk over a network asks for a thousand values, mostly harmless."""
-    if issubclass(kind, Array):
-        return kind is Array
-    return not issubclass(kind, (*HIDE_ALL, *GONE_THROUGH_ONCE, np.ndarray)) and not _is_torchs_module(kind)
-
-
-def _is_torchs_module(kind: type) -> bool:
-    return any(base.__module__ == "torch.nn.modules.module" for base in kind.__mro__)
+        raise TypeError(f"{what} is a NumPy array, in which modules and parameters are not found; use a list")
+    if isinstance(value, Array) and type(value) is not Array and recorded_by_torch(value):  # torch's Parameter
+        raise TypeError(f"{what} is a {kind_of(value)}, which is not trained here; write Parameter({what}.detach())")
+    if any(base.__module__ == "torch.nn.modules.module" for base in type(value).__mro__):
+        raise TypeError(f"{what} is a {kind_of(value)}, which is not trained here; use a layer of photomend.layers")

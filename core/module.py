@@ -169,7 +169,8 @@ class Module:
     def state_dict(self) -> dict[str, Array]:
         """Parameters and buffers by full name; the arrays are the module's own, not copies."""
         items = list(self._named_state(Parameter, Buffer))
-        return {name: item.data for kind in (Parameter, Buffer) for name, item in items if isinstance(item, kind)}
+        parameters = {name: item.data for name, item in items if isinstance(item, Parameter)}
+        return parameters | {name: item.data for name, item in items if isinstance(item, Buffer)}
 
     def load_state_dict(self, state: dict[str, Array]) -> None:
         """Copy arrays into the parameters and buffers, keeping their dtype and device. Arrays that require torch's
@@ -216,4 +217,4 @@ def in_mode(module: Module, *, training: bool) -> Iterator[None]:
 
 
 def _is_part(value: Any) -> bool:
-    return isinstance(value, Module | Tensor | Buffer)
+    return isinstance(value, (Module, Tensor, Buffer))

@@ -24,6 +24,8 @@ from .reconstructor import require_hole
 
 #: Grey levels that are added before logarithms are taken, so that even colours don't give −∞.
 LEAST = 0.5
+#: Grey levels: where the surroundings are rougher, nothing is expected. The roughest that were fitted to have 35.
+ROUGHEST = 40.0
 #: Pixels around the hole that count as its surroundings.
 RING = 24
 #: Of the holes, this share lies within the range that is given.
@@ -62,11 +64,16 @@ class Calibration:
     low: float
     high: float
 
-    def expected(self, features: Array) -> list[Expected]:
-        """For each row of features (N, 3)."""
+    def expected(self, features: Array) -> list[Expected | None]:
+        """For each row of features (N, 3); None where the fit can't tell.
+
+        That is so in surroundings rougher than any that it was fitted to, such as dithered ones, and where the error
+        would be more than one between black and white.
+        """
         fitted = np.exp(_design(features) @ np.array(self.coefficients))
         ends = [np.maximum(fitted * factor - LEAST, 0) for factor in (self.mean, self.low, self.high)]
-        return [Expected(*map(float, row)) for row in zip(*ends, strict=True)]
+        known = (features[:, 1].exp().cpu().numpy() - LEAST <= ROUGHEST) & (ends[2] <= 255)
+        return [Expected(*map(float, row)) if sure else None for *row, sure in zip(*ends, known, strict=True)]
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

@@ -60,11 +60,16 @@ def test_two_runs_are_compared() -> None:
     assert row["loss_apart"] == pytest.approx(5e-4)
 
 
-@pytest.mark.parametrize("wrong", [["--steps", "5"], ["--batch-size", "5"]])
-def test_what_can_not_be_measured_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("wrong", ["--steps 5", "--batch-size 5", "--batch-size 0", "--ranks 1", "--rounds 0"])
+def test_what_can_not_be_measured_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        ranks.main(wrong)
-    assert f"{wrong[0]} (=5)" in capsys.readouterr().err
+        ranks.main(wrong.split())
+    assert f"{wrong.replace(' ', ' (=')})" in capsys.readouterr().err
+
+
+def test_a_run_that_fails_is_said_in_its_own_words() -> None:
+    with pytest.raises(SystemExit, match="no model to train is called 'nosuch'"):
+        ranks.main(["--model", "nosuch", "--steps", "6"])
 
 
 @pytest.mark.slow

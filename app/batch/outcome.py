@@ -23,7 +23,7 @@ class Outcome:
         missing, holes: how many pixels are missing, and in how many holes; None where it failed before.
         share: of the photo that is missing.
         seconds: that it took, reading and writing included.
-        expected: how far off its rebuilt pixels are likely to be; None where the model's error is unknown.
+        expected: how far off its rebuilt pixels are likely to be; None where its error is unknown.
         done, lost: what was done beyond the repair, and what the output's format can't hold.
         warnings: what else there was to say.
         error: why it failed, in one line.

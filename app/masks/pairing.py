@@ -85,6 +85,7 @@ class MaskFolder:
         self._exact, self._folded = (self._by(key) for key in (exact, folded))
         claims = [(name, self._exact.get(exact(name), [])) for _, name in photos]
         self._claimed = {mask for _, masks in claims for mask in masks}
+        self._doubtful: set[Path] = set()
         self._rivals: dict[str, set[str]] = defaultdict(set)
         for name, masks in claims:
             if not masks:
@@ -106,8 +107,10 @@ class MaskFolder:
             found = [path for path in self._folded.get(folded(name), []) if path not in self._claimed]
             rivals = self._rivals[folded(name)]
             if found and len(rivals) > 1:
+                self._doubtful.update(found)
                 raise PairingError(f"the mask {found[0]} fits several photos: {', '.join(sorted(rivals))}")
         if len(found) > 1:
+            self._doubtful.update(found)
             raise PairingError(f"{len(found)} masks fit: {', '.join(map(str, found))}")
         if not found:
             raise PairingError(f"no mask named {exact(name)!r} in {self.root}{self._nearest(name)}")
@@ -120,8 +123,8 @@ class MaskFolder:
         return f"; the nearest name is {names[near[0]].relative_to(self.root).as_posix()!r}" if near else ""
 
     def unused(self, used: Iterable[Path]) -> list[Path]:
-        """The masks that aren't among those `used`."""
-        gone = set(used)
+        """The masks that aren't among those `used`, nor among those of which `mask_of` didn't know which to take."""
+        gone = {*used, *self._doubtful}
         return [path for path in self.masks if path not in gone]
 
 

@@ -83,7 +83,7 @@ def write_avif(file: BinaryIO, picture: Picture, quality: int | None = None) -> 
     if deep:  # libvips takes all numbers as if they had 16 bits
         pixels = pixels << (16 - picture.bits)
     image = pyvips.Image.new_from_array(pixels).copy(interpretation="rgb16" if deep else "srgb", **UNKNOWN)
-    exif = EXIF_HEADER + metadata.exif if metadata.exif else b""
+    exif = EXIF_HEADER + metadata.exif if tags_of(metadata.exif) else b""
     for name, data in (("exif", exif), ("xmp", metadata.xmp), ("icc-profile", metadata.icc)):
         if data:
             image.set_type(pyvips.GValue.blob_type, f"{name}-data", data)

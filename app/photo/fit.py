@@ -10,20 +10,27 @@ import numpy as np
 from .canvas import BYTE, Pixels, Scale
 from .formats import Format, bits_of
 from .images import image_of
-from .metadata import Metadata
+from .metadata import Metadata, dpi_in
 from .picture import CHANNELS, Picture
 
 
 def fit(picture: Picture, room: Format) -> tuple[Picture, list[str]]:
     """The nearest picture that a format holds, and what changed, in words; the picture itself where all of it fits."""
     said: list[str] = []
-    for step in (_with_colours, _with_alpha, _with_depth, _with_metadata):
+    for step in (_with_straight_alpha, _with_colours, _with_alpha, _with_depth, _with_metadata):
         picture, words = step(picture, room)
         said += words
     return picture, said
 
 
 Step = tuple[Picture, list[str]]
+
+
+def _with_straight_alpha(picture: Picture, room: Format) -> Step:
+    """Only a TIFF can have colours that are multiplied by alpha."""
+    if not picture.premultiplied or room.extra:
+        return picture, []
+    return picture.straight(), ["colours multiplied by alpha are divided by it"]
 
 
 def _with_colours(picture: Picture, room: Format) -> Step:
@@ -104,7 +111,9 @@ def _with_alpha(picture: Picture, room: Format) -> Step:
         said.append("its palette becomes RGB")
     if not picture.alpha or room.alpha:
         return picture, said
-    return _on_white(picture), [*said, "transparent pixels are laid on white"]
+    alpha = picture.channel(CHANNELS[picture.colours])
+    opaque = Scale.of(alpha, np.ones(picture.shape, np.bool_), picture.white).to_unit(alpha).min() >= 1
+    return _on_white(picture), [*said, *([] if opaque else ["transparent pixels are laid on white"])]
 
 
 def _on_white(picture: Picture) -> Picture:
@@ -123,7 +132,8 @@ def _on_white(picture: Picture) -> Picture:
 def _with_depth(picture: Picture, room: Format) -> Step:
     depths, bits = room.depths[picture.colours], bits_of(picture)
     plain = picture.pixels.dtype.kind in "bf" or picture.pixels.dtype in (np.uint8, np.uint16)
-    if bits in depths and (plain or room.extra):  # TIFF alone has signed numbers and long ones
+    full = picture.white in (None, 2**bits - 1) or room.any_white
+    if bits in depths and full and (plain or room.extra):  # TIFF alone has signed numbers and long ones
         return picture, []
     larger = [depth for depth in depths if depth >= bits > 0 or depth == 0]
     wanted = larger[0] if larger else depths[-1]
@@ -133,7 +143,8 @@ def _with_depth(picture: Picture, room: Format) -> Step:
     new = BYTE if wanted == 8 else Scale(0, white or (1 if wanted < 2 else 65535), kind)
     pixels = new.from_unit(np.nan_to_num(scale.to_unit(picture.pixels)))
     key = picture.key and tuple(int(value) for value in new.from_unit(scale.to_unit(np.array(picture.key))))
-    words = f"{picture.kind} becomes {wanted}-bit" if wanted else f"{picture.kind} becomes float"
+    upto = "" if full else f" whose white is {picture.white}"
+    words = f"{picture.kind}{upto} becomes {wanted}-bit" if wanted else f"{picture.kind} becomes float"
     return replace(picture, pixels=pixels, white=white, key=key, origin=None), [words]
 
 
@@ -153,6 +164,8 @@ def _with_metadata(picture: Picture, room: Format) -> Step:
     kept = kept.without(*large, *gone)
     lost = metadata.without(*(name for name in ALL if name not in [*large, *gone]))
     lost = replace(lost, text={key: value for key, value in metadata.text.items() if key not in kept.text})
+    if metadata.dpi and (held := dpi_in(kept.exif)) and np.allclose(held, metadata.dpi, rtol=0.01):
+        lost = lost.without("dpi")
     return replace(picture, metadata=kept), [f"{', '.join(lost.names())} left out"] if lost.names() else []
 
 

@@ -27,6 +27,7 @@ class Format:
         plain_grey: whether it has grey only at 8 bits and without alpha.
         side: pixels that a side may have, by the format or by the library that writes it; None where there is no end.
         lossy: whether photos can be written with loss, so that a quality means something.
+        any_white: whether it says which number is white, which needn't be the largest of its bits.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Format:
     most: int | None = None
     side: int | None = None
     lossy: bool = False
+    any_white: bool = False
 
 
 MODERN = ("exif", "xmp", "icc")
@@ -75,15 +77,15 @@ FORMATS = {
     "HEIF": Format("HEIC", {"grey": (8,), "RGB": (8, 10, 12)}, True, MODERN, plain_grey=True, side=32_768, lossy=True),
     "JPEG2000": Format("JPEG 2000", {"grey": (8, 10, 12, 16), "RGB": (8, 10, 12, 16)}, True, MODERN, lossy=True),
     "BMP": Format("BMP", {"grey": (1, 8), "palette": (8,), "RGB": (8,)}, False, ("dpi",)),
-    "PPM": Format("Netpbm", {"grey": (1, 8, 16), "RGB": (8, 16)}),
+    "PPM": Format("Netpbm", {"grey": (1, 8, 16), "RGB": (8, 16)}, any_white=True),
 }
 #: The suffixes that name them where Pillow doesn't.
 SUFFIXES = {".heic": "HEIF", ".heif": "HEIF", ".hif": "HEIF", ".pam": "PPM"}
 #: What an error offers.
 COMMON = ".png, .jpg, .tif, .webp, .avif, .jp2, .heic, .bmp, .ppm"
 #: Within Netpbm, the suffix says more.
-PAM = Format("PAM", {"grey": (1, 8, 16), "RGB": (8, 16)}, True)
-PGM = Format("PGM", {"grey": (8, 16)})
+PAM = Format("PAM", {"grey": (1, 8, 16), "RGB": (8, 16)}, True, any_white=True)
+PGM = Format("PGM", {"grey": (8, 16)}, any_white=True)
 PBM = Format("PBM", {"grey": (1,)})
 PFM = Format("PFM", {"grey": (0,)})
 

@@ -87,6 +87,7 @@ def image_of(picture: Picture) -> Image.Image:
 
     Raises PhotomendError: no mode of Pillow holds it.
     """
+    picture = picture.straight()
     mode = mode_of(picture)
     if mode is None:
         raise PhotomendError(f"Pillow has no images for {picture.kind}")

@@ -138,9 +138,10 @@ def _exchange(file: BinaryIO, picture: Picture, folder: Path) -> list[str]:
             done, of = done + int(touched.sum()), of + touched.size
     header = result.jpeg_color_space.name in ("JCS_YCbCr", "JCS_GRAYSCALE")
     result.markers = [upright_marker(marker, turned) for marker in stored.markers if kept(marker, header)]
-    result.write_dct(str(folder / "out.jpg"), flags=["+PROGRESSIVE_MODE"] if stored.progressive_mode else [])
+    result.write_dct(str(folder / "out.jpg"))
     file.write((folder / "out.jpg").read_bytes())
     but = "" if turned == 1 or not rare or sampling in TURBOS else ", but without its subsampling"
+    but += ", and no longer progressive" if stored.progressive_mode else ""  # jpeglib writes none that are
     return [f"{done} of {of} JPEG blocks encoded anew, with the file's own tables{but}"]
 
 

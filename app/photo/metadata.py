@@ -87,6 +87,8 @@ def metadata_of(image: Image.Image) -> Metadata:
     photoshop = info.get("photoshop")
     iptc = photoshop.get(IPTC_RESOURCE, b"") if isinstance(photoshop, dict) else b""
     dpi = info.get("dpi")
+    if getattr(image, "format", "") in ("JPEG", "MPO") and not info.get("jfif_unit") and dpi_in(exif) is None:
+        dpi = None  # Pillow says 72 where the EXIF of a JPEG has none
     return Metadata(
         exif=exif.removeprefix(EXIF_HEADER),
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
@@ -136,6 +138,18 @@ def tags_of(exif: bytes) -> Image.Exif:
     with suppress(SyntaxError, ValueError, struct.error):
         tags.load(exif)
     return tags
+
+
+def dpi_in(exif: bytes) -> tuple[float, float] | None:
+    """The resolution that EXIF gives, pixels an inch, across and down; None if it gives none."""
+    tags = tags_of(exif)
+    across, down = tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)
+    inches = 2.54 if tags.get(ExifTags.Base.ResolutionUnit) == 3 else 1.0  # 3: per centimetre
+    try:
+        found = inches * float(across or 0), inches * float(down or across or 0)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return found if min(found) > 0 else None
 
 
 #: What is said of EXIF without a tag in a format whose writer puts tags one by one.

@@ -47,6 +47,7 @@ class Picture:
         pixels: (H, W), or (H, W, C) with alpha and further channels behind the colours; bool, integers or floats.
         colours: one of CHANNELS.
         alpha: whether the channel behind the colours is alpha.
+        premultiplied: whether the colours were multiplied by alpha, as a TIFF may have them.
         white: the number that means white, where that isn't the type's largest: 1023 for 10 bits.
         palette: uint8 (N, 4), the colours and alpha that the indices of a palette mean.
         key: the one colour that counts as transparent, in the numbers of `pixels`.
@@ -59,6 +60,7 @@ class Picture:
     colours: str
     alpha: bool = False
     white: int | None = None
+    premultiplied: bool = False
     palette: NDArray[np.uint8] | None = None
     key: tuple[int, ...] | None = None
     metadata: Metadata = field(default_factory=Metadata)
@@ -127,6 +129,18 @@ class Picture:
             unseen: Mask = np.any(~np.isfinite(np.atleast_3d(self.pixels)), axis=2)
             return unseen | (self.channel(self.extra[0]) == 0) if self.alpha else unseen
         return self.channel(self.extra[0]) == 0 if self.alpha else None
+
+    def straight(self) -> Self:
+        """The same with colours that aren't multiplied by alpha; of a transparent pixel they are 0."""
+        if not self.premultiplied:
+            return self
+        count, floats = CHANNELS[self.colours], self.pixels.dtype.kind == "f"
+        white = 1.0 if floats else self.scale(np.ones(self.shape, np.bool_)).white
+        colours, alpha = (part.astype(np.float64) for part in (self.pixels[..., :count], self.pixels[..., count, None]))
+        colours = np.divide(colours * white, alpha, out=np.zeros_like(colours), where=alpha > 0)
+        pixels = self.pixels.copy()
+        pixels[..., :count] = colours if floats else np.rint(colours).clip(0, white)
+        return replace(self, pixels=pixels, premultiplied=False, origin=None)
 
     def is_key(self) -> Mask:
         """Which pixels (H, W) have the colour that counts as transparent."""

@@ -16,7 +16,7 @@ from tifffile import COMPRESSION, DATATYPE, EXTRASAMPLE, PHOTOMETRIC, TiffFile, 
 
 from ...data.claims import BoundedFile, require_modest
 from .canvas import Pixels
-from .metadata import TURNS, UNREADABLE, Metadata, exif_of_tags, stand_upright, tags_of
+from .metadata import TURNS, UNREADABLE, Metadata, dpi_in, exif_of_tags, stand_upright, tags_of
 from .picture import CHANNELS, Origin, Picture
 
 #: The photometric interpretations that tifffile gives as they are, and their colours here.
@@ -85,7 +85,8 @@ def read_tiff(path: Path) -> Picture | None:
     alpha = bool(extra) and extra[0] in (EXTRASAMPLE.ASSOCALPHA, EXTRASAMPLE.UNASSALPHA)
     bits = page.bitspersample
     full = palette is None and pixels.dtype.kind == "u" and bits < 8 * pixels.dtype.itemsize
-    return Picture(pixels, colours, alpha, 2**bits - 1 if full else None, palette, None, metadata, origin)
+    white, multiplied = 2**bits - 1 if full else None, alpha and extra[0] == EXTRASAMPLE.ASSOCALPHA
+    return Picture(pixels, colours, alpha, white, multiplied, palette, metadata=metadata, origin=origin)
 
 
 def _palette(page: TiffPage, pixels: Pixels) -> Pixels:
@@ -161,6 +162,8 @@ def exif_of_tiff(path: Path) -> bytes:
                 tags[tag] = dict(table)
             elif tag not in STRUCTURE:
                 tags[tag] = directory[tag]
+    if tags.get(ExifTags.Base.ResolutionUnit) == 1:  # of no unit: how much longer than wide a pixel is
+        tags = {tag: value for tag, value in tags.items() if tag not in RESOLUTION}
     return exif_of_tags(tags) if set(tags) - RESOLUTION else b""
 
 
@@ -176,17 +179,18 @@ def write_tiff(file: BinaryIO, picture: Picture) -> list[str]:
     tags: list[tuple[int | str, Any, int, Any, bool]] = [(POINTERS[tag], "I", 1, PLACEHOLDER, True) for tag in tables]
     tags += [(tag, "B", len(raw), raw, True) for tag, raw in ((XMP, metadata.xmp), (IPTC, metadata.iptc)) if raw]
     tags += further_tags(metadata.exif) if exif else []
-    extra = len(picture.extra)
+    extra, alpha = len(picture.extra), "assocalpha" if picture.premultiplied else "unassalpha"
+    dpi = metadata.dpi or dpi_in(metadata.exif)
     imwrite(
         file,
         picture.pixels,
         photometric=PHOTOMETRICS[picture.colours],
-        extrasamples=(["unassalpha"] if picture.alpha else []) + ["unspecified"] * (extra - picture.alpha) or None,
+        extrasamples=[alpha] * picture.alpha + ["unspecified"] * (extra - picture.alpha) or None,
         planarconfig="contig" if picture.pixels.ndim == 3 else None,
         colormap=colormap,
         iccprofile=metadata.icc or None,
-        resolution=metadata.dpi,
-        resolutionunit="INCH" if metadata.dpi else None,
+        resolution=dpi,
+        resolutionunit="INCH" if dpi else None,
         extratags=tags,
         metadata=None,
         software=False,

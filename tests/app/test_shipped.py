@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import skimage
 import torch
@@ -124,14 +125,21 @@ def test_repair_takes_them_and_says_what_to_expect(folder: Path, shell: Shell) -
     assert "expect" not in outcome.out
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "RGB"])
-def test_of_black_and_white_alone_nothing_is_expected(folder: Path, shell: Shell, mode: str) -> None:
+@pytest.mark.parametrize("look", ["natural", "faithful"])
+@pytest.mark.parametrize("name", ["1.png", "L.png", "L.jpg"])
+def test_nothing_is_expected_in_what_is_rougher_than_photos(folder: Path, shell: Shell, name: str, look: str) -> None:
+    """Not by one hole in a dithered scan either, where the other lies in blank paper."""
     picture(Path("photo.png"))
-    holes(Path("mask.png"), 80, 100, (30, 20, 20, 20))
-    Image.open("photo.png").convert("1").convert(mode).save("two.png")  # dithered
-    outcome = shell("repair", "two.png", "--mask", "mask.png", "-o", "out.png")
+    dithered = np.asarray(Image.open("photo.png").convert("1")).copy()
+    dithered[:, 70:] = True
+    Image.fromarray(dithered).convert(name[0]).save(name)
+    holes(Path("mask.png"), 80, 100, (25, 20, 20, 20), (80, 20, 15, 15))
+    outcome = shell("repair", name, "--mask", "mask.png", "-o", f"out{Path(name).suffix}", "--look", look)
     assert outcome.status == 0, outcome
     assert "expect" not in outcome.out
+    outcome = shell("inspect", name, "--mask", "mask.png", "-o", "inside.html")
+    assert outcome.status == 0, outcome
+    assert "likely" not in outcome.out + Path("inside.html").read_text(encoding="utf-8").split("25, 20")[0]
 
 
 def test_without_any_the_harmonic_fill_repairs(folder: Path, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

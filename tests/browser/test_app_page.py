@@ -64,9 +64,7 @@ def test_a_photo_comes_back_as_the_command_gives_it(
 
 
 @pytest.mark.parametrize("height", [500, 800])
-def test_beside_the_controls_the_photo_takes_the_window_s_height_and_the_page_stands_still(
-    person: Person, cat: Path, height: int
-) -> None:
+def test_a_photo_fills_the_window_and_the_page_does_not_scroll(person: Person, cat: Path, height: int) -> None:
     tab = person(width=1280, height=height)
     tab.load(cat)
     tab.drag((0.45, 0.4), (0.55, 0.6))

@@ -45,7 +45,7 @@ def test_a_single_known_pixel_is_enough() -> None:
 
 def drawn(count: int, seed: int) -> tuple[torch.Tensor, list[float]]:
     generator = torch.Generator().manual_seed(seed)
-    rows = torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    rows = torch.randn(count, 3, generator=generator, dtype=torch.float64).clamp(-3, 3)
     noise = 0.3 * torch.randn(count, generator=generator, dtype=torch.float64)
     logs = 2 + rows @ torch.tensor([0.5, 0.25, -0.1], dtype=torch.float64) + noise
     return rows, (logs.exp() - LEAST).clamp_min(0).tolist()
@@ -55,11 +55,21 @@ def test_the_fit_finds_what_made_the_errors() -> None:
     calibration = fit(*drawn(5000, seed=0))
     assert calibration.coefficients == pytest.approx((2, 0.5, 0.25, -0.1), abs=0.02)
     rows, errors = drawn(5000, seed=1)
-    expected = calibration.expected(rows)
+    expected = [each for each in calibration.expected(rows) if each is not None]
     inside = sum(e.low <= error <= e.high for e, error in zip(expected, errors, strict=True))
     assert inside / 5000 == pytest.approx(0.8, abs=0.02)
     assert sum(e.mae for e in expected) == pytest.approx(sum(errors), rel=0.02)
     assert all(0 <= e.low < e.mae < e.high for e in expected)
+
+
+def test_nothing_is_expected_in_what_is_rougher_than_photos_or_beyond_black_and_white() -> None:
+    calibration = Calibration((0.0, 0.0, 1.0, 1.0), 1.0, 0.5, 2.0)
+    rows = torch.tensor([[50, 39 + LEAST, 3], [50, 41 + LEAST, 3], [50, 39 + LEAST, 4]], dtype=torch.float64)
+    known, rough, beyond = calibration.expected(rows.log())  # the last of up to 2 · 39.5 · 4 levels
+    assert known is not None
+    assert known.mae == pytest.approx(3 * 39.5 - LEAST)
+    assert rough is None
+    assert beyond is None
 
 
 def test_it_survives_a_checkpoint() -> None:

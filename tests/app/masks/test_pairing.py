@@ -61,7 +61,7 @@ def test_a_miss_names_what_comes_nearest(tmp_path: Path) -> None:
 
 def test_what_is_ambiguous_is_refused(tmp_path: Path) -> None:
     photos = named(Path("photos"), "a.jpg", "b.jpg", "Cat.jpg", "CAT.jpg")
-    masks = MaskFolder(folder(tmp_path, "a.png", "a_mask.png", "b.png", "b.tif", "cat.png"), photos)
+    masks = MaskFolder(folder(tmp_path, "a.png", "a_mask.png", "b.png", "b.tif", "cat.png", "dog.png"), photos)
     for photo, words in {
         "a.jpg": r"2 masks fit: .*a\.png, .*a_mask\.png",
         "b.jpg": r"2 masks fit: .*b\.png, .*b\.tif",
@@ -69,6 +69,7 @@ def test_what_is_ambiguous_is_refused(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(PairingError, match=words):
             masks.mask_of(Path(photo))
+    assert masks.unused([]) == [tmp_path / "dog.png"]
 
 
 def test_an_exact_name_goes_before_one_that_differs_in_case(tmp_path: Path) -> None:
