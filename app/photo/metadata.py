@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -142,14 +144,15 @@ def tags_of(exif: bytes) -> Image.Exif:
 
 def dpi_in(exif: bytes) -> tuple[float, float] | None:
     """The resolution that EXIF gives, pixels an inch, across and down; None if it gives none."""
-    tags = tags_of(exif)
-    across, down = tags.get(ExifTags.Base.XResolution), tags.get(ExifTags.Base.YResolution)
-    inches = 2.54 if tags.get(ExifTags.Base.ResolutionUnit) == 3 else 1.0  # 3: per centimetre
     try:
-        found = inches * float(across or 0), inches * float(down or across or 0)
-    except (TypeError, ValueError, ZeroDivisionError):
+        with warnings.catch_warnings(action="ignore"):  # reading the photo passes them on
+            tags = tags_of(exif)
+        across, down = (float(tags.get(tag, 0)) for tag in (ExifTags.Base.XResolution, ExifTags.Base.YResolution))
+        inches = {1: 0.0, 3: 2.54}.get(tags.get(ExifTags.Base.ResolutionUnit, 2), 1.0)  # 1: no unit, 3: per centimetre
+    except (SyntaxError, TypeError, ValueError, ZeroDivisionError, struct.error):  # tags of another type, or damaged
         return None
-    return found if min(found) > 0 else None
+    found = inches * across, inches * (down or across)
+    return found if all(0 < value < inf for value in found) else None
 
 
 #: What is said of EXIF without a tag in a format whose writer puts tags one by one.

@@ -78,6 +78,20 @@ def test_a_resolution_in_exif_alone_is_a_tiff_s_own(tmp_path: Path, suffix: str)
         assert file.pages.first.get_resolution("INCH") == (300, 300)
 
 
+@pytest.mark.parametrize(("unit", "dpi"), [(1, None), (2, (120, 110)), (3, (304.8, 279.4)), (9, (120, 110))])
+def test_the_resolution_that_exif_gives(unit: int, dpi: tuple[float, float] | None) -> None:
+    exif = Image.Exif()
+    exif.update({ACROSS: 120.0, DOWN: 110.0, UNIT: unit})
+    assert dpi_in(exif.tobytes()) == (dpi and pytest.approx(dpi))
+    for broken in (b"", b"no TIFF at all", exif.tobytes()[:20]):
+        assert dpi_in(broken) is None
+    rng = np.random.default_rng(unit)
+    for _ in range(300):
+        damaged = np.frombuffer(exif.tobytes(), np.uint8).copy()
+        damaged[rng.integers(len(damaged), size=3)] = rng.integers(256, size=3)
+        assert min(dpi_in(damaged.tobytes()) or (1, 1)) > 0
+
+
 def test_a_tiff_s_resolution_of_no_unit_is_none(tmp_path: Path) -> None:
     said: dict[str, Any] = {"description": "a cat", "resolution": (1, 2), "resolutionunit": "NONE"}
     tifffile.imwrite(tmp_path / "a.tif", noise(3, "uint8"), photometric="rgb", **said)
