@@ -169,7 +169,9 @@ def test_a_colour_profile_goes_along_and_lost_colours_are_said(shell: Shell, pho
     outcome = shell("repair", tmp_path / "profiled.png", "--box", "5,5,9,9", "-o", tmp_path / "a.png")
     assert outcome.err == ""
     assert Image.open(tmp_path / "a.png").info["icc_profile"] == b"a profile"
-    image.convert("RGBA").save(tmp_path / "alpha.png")
+    alpha = image.convert("RGBA")
+    alpha.putpixel((99, 79), (0, 0, 0, 0))
+    alpha.save(tmp_path / "alpha.png")
     outcome = shell("repair", tmp_path / "alpha.png", "--box", "5,5,9,9", "-o", tmp_path / "b.jpg")
     said = "JPEG can't hold everything: transparent pixels are laid on white"
     assert outcome.err == f"photomend: warning: {tmp_path / 'b.jpg'}: {said}\n"

@@ -64,9 +64,15 @@ def test_each_photo_is_a_line_of_json(shell: Shell, photos: Path, tmp_path: Path
     assert last == "photomend: 2 of 4 photos repaired, 1 there already, 1 not"
 
 
+def see_through(path: Path, colours: np.ndarray) -> None:
+    """Write a photo with a pixel that isn't opaque."""
+    alpha = np.full(colours.shape[:2], 255, np.uint8)
+    alpha[-1, -1] = 0
+    Image.fromarray(np.dstack((colours, alpha))).save(path)
+
+
 def test_json_has_what_was_lost_and_warned_of(shell: Shell, tmp_path: Path) -> None:
-    image = Image.fromarray(picture(tmp_path / "a.png")).convert("RGBA")
-    image.save(tmp_path / "a.png")
+    see_through(tmp_path / "a.png", picture(tmp_path / "a.png"))
     mask = holes(tmp_path / "m.png", 80, 100, (0, 0, 100, 60), (2, 70, 3, 3))
     outcome = shell("repair", tmp_path / "a.png", "--mask", tmp_path / "m.png", "-o", tmp_path / "b.jpg", "--json")
     [record] = records(outcome)
@@ -90,7 +96,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(shell: Shell, phot
 
 
 def test_a_dry_run_says_what_would_be_lost(shell: Shell, photos: Path, tmp_path: Path) -> None:
-    Image.fromarray(pixels(photos / "a.png")).convert("RGBA").save(photos / "a.png")
+    see_through(photos / "a.png", pixels(photos / "a.png"))
     said = {}
     for more in (["--dry-run"], []):
         outcome = shell("repair", photos / "a.png", *BOX, "-o", tmp_path / "b.jpg", *more, "--json")
