@@ -33,7 +33,7 @@ export function jobWords(job) {
 
 export function resultWords(result) {
   const done = `${count(result.pixels)} pixels rebuilt in ${result.seconds} s.`;
-  if (!result.expected) return `${done} How far off they are likely to be isn't known here.`;
+  if (!result.expected) return `${done} How far off they are isn't known here.`;
   const { mae, low, high, share } = result.expected;
   return `${done} Expect them to be off by ${mae.toFixed(0)} grey levels of 255 on average (${low.toFixed(0)} to ${high.toFixed(0)} in ${100 * share} % of such photos).`;
 }
