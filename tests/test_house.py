@@ -319,7 +319,8 @@ def test_wheel_holds_the_package_and_no_tests(tmp_path: Path) -> None:
         target = copy / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, target)
-    for path in ROOT.glob("weights/*"):
+    weights = [path for path in ROOT.glob("weights/*") if path.is_file()]  # no __pycache__ of an earlier run
+    for path in weights:
         (copy / "weights").mkdir(exist_ok=True)
         shutil.copy(path, copy / "weights" / path.name)
 
@@ -332,7 +333,7 @@ def test_wheel_holds_the_package_and_no_tests(tmp_path: Path) -> None:
     shipped = {n for n in names if ".dist-info/" not in n}
     python = {"photomend/" + p.relative_to(ROOT).as_posix() for p in python_files()}
     assert python | {"photomend/py.typed"} <= shipped
-    assert {f"photomend/weights/{p.name}" for p in ROOT.glob("weights/*") if p.suffix != ".py"} <= shipped
+    assert {f"photomend/weights/{p.name}" for p in weights if p.suffix != ".py"} <= shipped
     assert all(n.startswith("photomend/") for n in shipped)
     assert not [n for n in shipped if "/tests/" in n or "/test_" in n]
     assert any(n.endswith("LICENSE") for n in names)
