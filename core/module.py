@@ -63,7 +63,7 @@ class Module:
         """Refuse an attribute that would hide a method, or in which parameters would not be found; a function may take
         a method's place."""
         require_findable(type(self).__name__, name, value, _is_part)
-        if isinstance(value, Module | Tensor | Buffer) or not callable(value):
+        if _is_part(value) or not callable(value):
             for kind in type(self).__mro__:
                 if name in vars(kind):
                     if isinstance(vars(kind)[name], FunctionType):

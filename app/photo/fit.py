@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 
-from .canvas import BYTE, Pixels, Scale
+from .canvas import BYTE, Colours, Pixels, Scale
 from .formats import Format, bits_of
 from .images import image_of
 from .metadata import Metadata, dpi_in
@@ -112,15 +112,15 @@ def _with_alpha(picture: Picture, room: Format) -> Step:
     if not picture.alpha or room.alpha:
         return picture, said
     alpha = picture.channel(CHANNELS[picture.colours])
-    opaque = Scale.of(alpha, np.ones(picture.shape, np.bool_), picture.white).to_unit(alpha).min() >= 1
-    return _on_white(picture), [*said, *([] if opaque else ["transparent pixels are laid on white"])]
+    alpha = Scale.of(alpha, np.ones(picture.shape, np.bool_), picture.white).to_unit(alpha)
+    return _on_white(picture, alpha), [*said, *(["transparent pixels are laid on white"] if alpha.min() < 1 else [])]
 
 
-def _on_white(picture: Picture) -> Picture:
-    everywhere = np.ones(picture.shape, np.bool_)
+def _on_white(picture: Picture, alpha: Colours) -> Picture:
+    """The picture without alpha, which is (H, W) in [0, 1] here."""
+    everywhere, alpha = np.ones(picture.shape, np.bool_), alpha[..., None]
     channels = CHANNELS[picture.colours]
     scale = Scale.of(picture.pixels[..., :channels], everywhere, picture.white)
-    alpha = Scale.of(picture.channel(channels), everywhere, picture.white).to_unit(picture.channel(channels))[..., None]
     paper = np.float32(0 if picture.colours == "CMYK" else 1)
     flat = scale.from_unit(alpha * scale.to_unit(picture.pixels[..., :channels]) + (1 - alpha) * paper)
     extra = picture.pixels[..., channels + 1 :]
